@@ -1,0 +1,104 @@
+/**
+ * What daemon and edge say to each other over the edge's unix socket (`run/edge/edge.sock`, HTTP/1.1, JSON):
+ *
+ * - `GET  /health`       -> EdgeHealth
+ * - `PUT  /table`        RouteTable -> `{version}`; answered only once every new request follows the new table.
+ *                        A table whose version is not above the present one is refused with 409.
+ * - `GET  /meters`       -> MeterReading, cumulative since the counters began; they survive restarts of the edge.
+ * - `GET  /active`       -> `{ [replicaId]: number }` requests and upgraded connections in flight per replica.
+ * - `POST /drain`        `{replicaIds, deadlineMs}` -> `{remaining}`; answers when none is in flight on them any more
+ *                        or at the deadline, at which what is left is cut (WebSockets with close 1001).
+ * - `POST /stop`         stop listening, finish what runs (10 s at most), exit.
+ */
+export interface RouteTable {
+  /** Grows with each change; the daemon takes it from a persisted counter. */
+  version: number;
+  routes: Route[];
+}
+
+export interface Route {
+  /** Environment id; for the panel `panel`. Meters are kept under it. */
+  id: string;
+  /** Lower-case host names without port. */
+  hosts: string[];
+  target: RouteTarget;
+  limits: RouteLimits;
+}
+
+export interface RouteLimits {
+  maxBodyBytes: number;
+  requestsPerMinute: number | null;
+  concurrentRequests: number | null;
+}
+
+export type RouteTarget =
+  /** Running replicas, least connections first. */
+  | { kind: "replicas"; replicas: Upstream[] }
+  /** A release folder that the edge serves itself; absolute path. */
+  | { kind: "static"; folder: string }
+  /** Nothing to serve: a page with this status and sentence (`Retry-After` with 503). */
+  | { kind: "message"; status: number; title: string; message: string };
+
+/** Identity and address; an address alone is never trusted, since container addresses are reused. */
+export interface Upstream {
+  replicaId: string;
+  address: { host: string; port: number } | { unixPath: string };
+}
+
+export interface EdgeHealth {
+  pid: number;
+  /** Protocol and program version; a daemon replaces an edge of another version. */
+  version: string;
+  tableVersion: number;
+  startedAtMs: number;
+  listening: string[];
+}
+
+/** Upper bounds of the latency buckets in ms; the last bucket of `latency` counts everything above. */
+export const latencyBoundsMs: readonly number[] = Array.from({ length: 120 }, (_, i) => 0.25 * 1.12 ** i);
+
+/** Cumulative since the counter file began. Bytes count heads and bodies as seen by the visitor. */
+export interface RouteMeter {
+  requests: number;
+  /** By class: 1xx is not counted. `status5xx` includes the edge's own 502, 503 and 504. */
+  status2xx: number;
+  status3xx: number;
+  status4xx: number;
+  status5xx: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Right now, not cumulative. */
+  active: number;
+  /** Sum of response times (request head complete -> response complete) in ms. */
+  latencySumMs: number;
+  /** Count per bucket of `latencyBoundsMs`, plus one overflow bucket: 121 numbers. Upgrades are not in it. */
+  latency: number[];
+}
+
+export interface MeterReading {
+  /** Names one life of the counters. When it changes, the reader's baseline is zero. */
+  epoch: string;
+  atMs: number;
+  meters: Record<string, RouteMeter>;
+}
+
+/**
+ * A quantile of bucketed latencies, by linear interpolation inside the bucket (relative error at most 6 %).
+ * @returns milliseconds, null when nothing was counted
+ */
+export const latencyQuantile = (counts: readonly number[], quantile: number): number | null => {
+  const total = counts.reduce((sum, n) => sum + n, 0);
+  if (total === 0) return null;
+  let rank = quantile * total;
+  for (let i = 0; i < counts.length; i++) {
+    const inBucket = counts[i]!;
+    if (inBucket === 0 || rank > inBucket) {
+      rank -= inBucket;
+      continue;
+    }
+    const lower = i === 0 ? 0 : latencyBoundsMs[i - 1]!;
+    const upper = latencyBoundsMs[i] ?? lower * 1.12;
+    return lower + (upper - lower) * Math.max(0, rank / inBucket);
+  }
+  return latencyBoundsMs.at(-1)!;
+};

@@ -1,0 +1,170 @@
+import type { AppliedLimits } from "./limits.ts";
+
+/** The values of the labels on everything that Croft makes in the engine (`croft.managed=true` beside them). */
+export interface Ownership {
+  site: string;
+  environment: string;
+  release: string;
+  role: "site" | "build" | "helper";
+}
+
+export interface NetworkRef {
+  name: string;
+  /** CIDR of the environment's own small subnet. */
+  subnet: string;
+}
+
+/** What the kernel is asked to hold a container to. */
+export interface ContainerLimits {
+  memoryBytes: number;
+  cpuMillicores: number;
+  pids: number;
+}
+
+export interface ReplicaSpec {
+  /** Container name, `croft-<replicaId>`. */
+  name: string;
+  imageId: string;
+  owner: Ownership;
+  replicaId: string;
+  network: NetworkRef;
+  env: Record<string, string>;
+  /** Run as `/bin/sh -c` inside the container; null keeps the image's own command. */
+  startCommand: string | null;
+  limits: ContainerLimits;
+  stopGraceSeconds: number;
+}
+
+export interface ReplicaState {
+  containerId: string;
+  replicaId: string;
+  environmentId: string;
+  running: boolean;
+  /** IPv4 address on the environment's network; null when not running. */
+  address: string | null;
+  /** Host pid of the container's init process; null when not running. */
+  pid: number | null;
+  exitCode: number | null;
+  oomKilled: boolean;
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+}
+
+/** Cumulative readings of one running replica, from cgroup files. Null where this kernel does not offer one. */
+export interface ReplicaReading {
+  replicaId: string;
+  /** Working set: usage less inactive file cache. */
+  memoryBytes: number;
+  cpuNanos: number;
+  throttledNanos: number | null;
+  pids: number | null;
+  /** OOM kills of any process inside, also those that did not end the container. */
+  oomKills: number | null;
+}
+
+export interface BuildRequest {
+  /** Build context folder; `.dockerignore` inside it is honoured. */
+  contextDir: string;
+  /** Dockerfile path relative to the context, or its text when generated. */
+  dockerfile: { path: string } | { text: string };
+  tag: string;
+  owner: Ownership;
+  limits: { memoryBytes: number; cpuMillicores: number; pids: number };
+  network: NetworkRef;
+  onLog(line: string): void;
+  signal: AbortSignal;
+}
+
+export interface BuiltImage {
+  /** `sha256:…`, content-addressed. */
+  imageId: string;
+  sizeBytes: number;
+  layers: number;
+}
+
+export interface ImageFacts extends BuiltImage {
+  repoTags: string[];
+  repoDigests: string[];
+  labels: Record<string, string>;
+  exposedPorts: number[];
+  onBuild: string[];
+}
+
+export type EngineEvent =
+  | { kind: "die"; replicaId: string; containerId: string; exitCode: number; atMs: number }
+  | { kind: "oom"; replicaId: string; containerId: string; atMs: number }
+  /** The event stream ended or began anew: states may have changed unseen. */
+  | { kind: "disconnected" }
+  | { kind: "connected" };
+
+/**
+ * A container engine. Docker is the first. Every method throws AppError `engine_unavailable` when the engine
+ * does not answer within its deadline, and leaves things that Croft did not make alone.
+ */
+export interface Engine {
+  /** Version and kernel facts; throws `engine_unavailable`. */
+  info(): Promise<EngineInfo>;
+  /** Calls back until the signal aborts; reconnects by itself with back-off. */
+  watch(onEvent: (event: EngineEvent) => void, signal: AbortSignal): void;
+
+  /** Makes the network and its firewall rules, or finds them. Idempotent. */
+  ensureNetwork(network: NetworkRef, owner: Ownership): Promise<void>;
+  removeNetwork(name: string): Promise<void>;
+  /** Puts host firewall rules back for all given networks: no host ports, no other sites, no private ranges. */
+  ensureFirewall(networks: NetworkRef[]): Promise<void>;
+
+  /** Creates and starts. The container is removed again when the start fails. `deploy_failed` with the reason. */
+  startReplica(spec: ReplicaSpec): Promise<ReplicaState>;
+  /** Starts a replica's existing container again. `not_found` when it is gone. */
+  restartReplica(replicaId: string): Promise<ReplicaState>;
+  /** SIGTERM, then SIGKILL after the grace. Keeps the container. Idempotent. */
+  stopReplica(replicaId: string, graceSeconds: number): Promise<void>;
+  /** Removes the container and its anonymous volumes, killing it if needed. Idempotent. */
+  removeReplica(replicaId: string): Promise<void>;
+  /** All replicas that Croft made, running or not. */
+  listReplicas(): Promise<ReplicaState[]>;
+  inspectReplica(replicaId: string): Promise<ReplicaState | null>;
+  updateLimits(replicaId: string, limits: ContainerLimits): Promise<void>;
+  /** What the kernel really holds this replica to, read from its cgroup files; null when it does not run. */
+  appliedLimits(replicaId: string): Promise<AppliedLimits | null>;
+  /** Cgroup readings of all running replicas in one pass, without asking the engine per replica. */
+  readings(): Promise<ReplicaReading[]>;
+  /** Bytes on disk of the writable layer and of the log files. At idle priority; slow for many files. */
+  diskUsage(replicaId: string): Promise<{ writableBytes: number; logBytes: number } | null>;
+  /** The last lines the replica printed, oldest first. */
+  logTail(replicaId: string, lines: number): Promise<string[]>;
+  /** Follows what the replica prints from `sinceMs` on, until it ends or the signal aborts. */
+  followLogs(
+    replicaId: string,
+    sinceMs: number,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** TCP ports that processes inside listen on, with whether only on loopback. Read from /proc of the replica. */
+  listeningPorts(replicaId: string): Promise<{ port: number; loopbackOnly: boolean }[]>;
+
+  /** Throws `deploy_failed` with the builder's own message; the log went to `onLog`. Abort removes the build container. */
+  build(request: BuildRequest): Promise<BuiltImage>;
+  /** Local facts by reference or id; null when not present. */
+  inspectImage(reference: string): Promise<ImageFacts | null>;
+  /** Pulls when a registry answers; `deploy_failed` otherwise. */
+  pullImage(reference: string, onLog: (line: string) => void, signal: AbortSignal): Promise<void>;
+  tagImage(imageId: string, tag: string): Promise<void>;
+  /** Copies a folder out of an image (for static sites with a build step) into `targetDir`. Never follows links out of it. */
+  extractFromImage(imageId: string, path: string, targetDir: string): Promise<void>;
+  /** Removes the tag; a release's image goes when nothing else names it. Idempotent. */
+  removeImage(reference: string): Promise<void>;
+  /** Removes everything labelled with this site: containers, networks, images. Volumes only when told. */
+  removeSite(site: string, options: { volumes: boolean }): Promise<void>;
+}
+
+export interface EngineInfo {
+  version: string;
+  cgroupVersion: 1 | 2;
+  storageDriver: string;
+  backingFilesystem: string;
+  cores: number;
+  memoryBytes: number;
+  /** Builder in use, for people: which bounds it holds. */
+  builder: string;
+}

@@ -1,0 +1,56 @@
+/**
+ * The one error type that crosses a feature's boundary. `publicMessage` is for people and may be shown to
+ * anyone who may make the request; `cause` is for the log only.
+ */
+export type ErrorCode =
+  | "invalid_input"
+  | "unauthenticated"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "too_large"
+  | "rate_limited"
+  | "engine_unavailable"
+  | "unavailable"
+  | "deploy_failed"
+  | "internal";
+
+/** One refused field: where it is in the input, and what is allowed there. */
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly publicMessage: string;
+  readonly fields: FieldError[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    publicMessage: string,
+    options: { fields?: FieldError[]; cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
+    super(publicMessage, { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.publicMessage = publicMessage;
+    this.fields = options.fields ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** `invalid_input` about one field. */
+export const invalid = (path: string, message: string): AppError =>
+  new AppError("invalid_input", `${path}: ${message}`, { fields: [{ path, message }] });
+
+export const notFound = (what: string): AppError => new AppError("not_found", `${what} was not found`);
+
+export const conflict = (message: string): AppError => new AppError("conflict", message);
+
+/** What may be shown of any thrown value: an AppError's own words, otherwise nothing of the inside. */
+export const publicMessageOf = (error: unknown): string =>
+  error instanceof AppError
+    ? error.publicMessage
+    : "something went wrong inside Croft; the log has the details";
