@@ -150,8 +150,6 @@ export interface Engine {
   /** Pulls when a registry answers; `deploy_failed` otherwise. */
   pullImage(reference: string, onLog: (line: string) => void, signal: AbortSignal): Promise<void>;
   tagImage(imageId: string, tag: string): Promise<void>;
-  /** Copies a folder out of an image (for static sites with a build step) into `targetDir`. Never follows links out of it. */
-  extractFromImage(imageId: string, path: string, targetDir: string): Promise<void>;
   /** Removes the tag; a release's image goes when nothing else names it. Idempotent. */
   removeImage(reference: string): Promise<void>;
   /** Removes everything labelled with this site: containers, networks, images. Volumes only when told. */

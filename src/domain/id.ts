@@ -6,6 +6,7 @@ export type IdPrefix =
   | "org"
   | "site"
   | "env"
+  | "vol"
   | "dep"
   | "rel"
   | "rep"

@@ -92,8 +92,6 @@ export const siteFieldsSchema = z.strictObject({
   rootDirectory: rootDirectorySchema.optional(),
   buildCommand: oneLine(1000).nullable().optional(),
   startCommand: oneLine(1000).nullable().optional(),
-  /** Static sites: the folder to serve, as seen after the build. */
-  outputDirectory: rootDirectorySchema.nullable().optional(),
   port: portSchema.nullable().optional(),
   image: imageRefSchema.nullable().optional(),
   replicas: z.number().int().min(1, "must be 1 to 10").max(10, "must be 1 to 10").optional(),

@@ -1,0 +1,7 @@
+import type { Migration } from "kysely/migration";
+import * as initial from "./0001_initial.ts";
+
+/** In order; a compiled binary has no folder to scan. Names are kept in the database: never rename one. */
+export const migrations: Record<string, Migration> = {
+  "0001_initial": initial,
+};

@@ -1,0 +1,135 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { AppError } from "./errors.ts";
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Typed settings of one installation; see README for each. */
+export interface Settings {
+  dataDir: string;
+  /** Panel and API. */
+  listen: Address;
+  baseDomain: string;
+  panelDomain: string;
+  /** How people reach the panel; no trailing slash. */
+  publicUrl: string;
+  /** Edge listener for plain HTTP; null when off. */
+  http: Address | null;
+  sampleSeconds: number;
+  dockerHost: string;
+  /** Numeric user that the edge runs as when the daemon is root. */
+  edgeUid: number;
+  /** Pool that environments' subnets are cut from. */
+  networkPool: string;
+  /** host[:port] names that git sources may be fetched from although they resolve to private addresses. */
+  fetchAllowHosts: string[];
+  /** Further CA bundle for git sources; null for the system's. */
+  fetchCaFile: string | null;
+}
+
+const address = (name: string) =>
+  z.string().transform((text, context): Address => {
+    const match = /^(?:(\[[0-9a-f:]+\]|[^:\s]*):)?(\d{1,5})$/i.exec(text.trim());
+    const port = Number(match?.[2]);
+    if (!match || port > 65535) {
+      context.addIssue({ code: "custom", message: `${name} must look like 127.0.0.1:7300` });
+      return z.NEVER;
+    }
+    return { host: (match[1] || "0.0.0.0").replace(/^\[|\]$/g, ""), port };
+  });
+
+const addressOrOff = (name: string) =>
+  z.union([z.literal("off").transform(() => null), address(name)], {
+    error: `${name} must be an address such as 0.0.0.0:80, or off`,
+  });
+
+const hostName = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a host name");
+
+/**
+ * Reads settings from the environment.
+ * @throws AppError `invalid_input` naming each variable that is wrong and what is allowed
+ */
+export const readSettings = (
+  env: Record<string, string | undefined>,
+  isRoot = process.getuid?.() === 0,
+): Settings => {
+  const schema = z.object({
+    CROFT_DATA_DIR: z.string().default("./data"),
+    CROFT_LISTEN: address("CROFT_LISTEN").default({ host: "127.0.0.1", port: 7300 }),
+    CROFT_BASE_DOMAIN: hostName.default("localhost"),
+    CROFT_PANEL_DOMAIN: hostName.optional(),
+    CROFT_PUBLIC_URL: z
+      .url({ protocol: /^https?$/, error: "must be an http:// or https:// address" })
+      .optional(),
+    CROFT_HTTP: addressOrOff("CROFT_HTTP").default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
+    CROFT_SAMPLE_SECONDS: z.coerce
+      .number("must be a number of seconds between 1 and 3600")
+      .int("must be a whole number of seconds")
+      .min(1, "must be between 1 and 3600")
+      .max(3600, "must be between 1 and 3600")
+      .default(30),
+    DOCKER_HOST: z
+      .string()
+      .regex(/^(unix:\/\/\/|tcp:\/\/)/, "must start with unix:/// or tcp://")
+      .default("unix:///var/run/docker.sock"),
+    CROFT_EDGE_UID: z.coerce
+      .number()
+      .int()
+      .min(1, "must not be root")
+      .max(65533, "must be below 65534")
+      .default(7301),
+    CROFT_NETWORK_POOL: z
+      .string()
+      .regex(/^\d+\.\d+\.\d+\.\d+\/(8|9|1\d|2[0-4])$/, "must be an IPv4 range such as 10.210.0.0/16")
+      .default("10.210.0.0/16"),
+    CROFT_FETCH_ALLOW_HOSTS: z.string().default(""),
+    CROFT_FETCH_CA_FILE: z.string().optional(),
+  });
+  // An empty variable means the default, as in most tools.
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const fields = parsed.error.issues.map((issue) => ({
+      path: String(issue.path[0]),
+      message: issue.message,
+    }));
+    throw new AppError("invalid_input", fields.map((field) => `${field.path}: ${field.message}`).join("; "), {
+      fields,
+    });
+  }
+  const value = parsed.data;
+  const panelDomain = value.CROFT_PANEL_DOMAIN ?? `croft.${value.CROFT_BASE_DOMAIN}`;
+  const http = value.CROFT_HTTP;
+  const listen = value.CROFT_LISTEN;
+  const publicUrl =
+    value.CROFT_PUBLIC_URL ??
+    (http
+      ? `http://${panelDomain}${http.port === 80 ? "" : `:${http.port}`}`
+      : `http://${listen.host}:${listen.port}`);
+  return {
+    dataDir: resolve(value.CROFT_DATA_DIR),
+    listen,
+    baseDomain: value.CROFT_BASE_DOMAIN,
+    panelDomain,
+    publicUrl: publicUrl.replace(/\/+$/, ""),
+    http,
+    sampleSeconds: value.CROFT_SAMPLE_SECONDS,
+    dockerHost: value.DOCKER_HOST,
+    edgeUid: value.CROFT_EDGE_UID,
+    networkPool: value.CROFT_NETWORK_POOL,
+    fetchAllowHosts: value.CROFT_FETCH_ALLOW_HOSTS.split(/[\s,]+/).filter(Boolean),
+    fetchCaFile: value.CROFT_FETCH_CA_FILE ?? null,
+  };
+};
+
+/** Where a visitor finds a host of this installation. */
+export const siteUrl = (settings: Pick<Settings, "http">, host: string): string =>
+  `http://${host}${settings.http === null || settings.http.port === 80 ? "" : `:${settings.http.port}`}`;

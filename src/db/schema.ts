@@ -1,0 +1,29 @@
+import type { Generated } from "kysely";
+import type * as records from "../domain/records.ts";
+
+/** The tables, in camel case (Kysely's CamelCasePlugin translates); rows are the records of `domain`. */
+export interface Schema {
+  users: records.UserRecord;
+  sessions: records.SessionRecord;
+  organizations: records.OrganizationRecord;
+  organizationMembers: records.OrganizationMemberRecord;
+  apiKeys: records.ApiKeyRecord;
+  sites: records.SiteRecord;
+  environments: records.EnvironmentRecord;
+  volumes: records.VolumeRecord;
+  envVars: records.EnvVarRecord;
+  deployments: records.DeploymentRecord;
+  deploymentSteps: records.DeploymentStepRecord;
+  deploymentLogs: records.DeploymentLogRecord;
+  builds: records.BuildRecord;
+  releases: records.ReleaseRecord;
+  replicas: records.ReplicaRecord;
+  hooks: records.HookRecord;
+  hookDeliveriesIn: Omit<records.HookDeliveryInRecord, "id"> & { id: Generated<number> };
+  usageRollups: records.UsageRollupRecord;
+  usageWatermarks: records.UsageWatermarkRecord;
+  auditLog: records.AuditEntryRecord;
+  securityEvents: records.SecurityEventRecord;
+  settings: records.SettingRecord;
+  backups: records.BackupRecord;
+}

@@ -1,0 +1,171 @@
+import type { DeploymentStatus, LogLevel, LogSource, StepName, Trigger } from "./deployment.ts";
+import type { AppliedLimits, Limits } from "./limits.ts";
+import type { HealthCheck, SiteStatus, SiteType } from "./site.ts";
+
+// What the API answers, the CLI prints and the panel shows. Times are ISO 8601 UTC, units are in the names.
+
+export interface SiteView {
+  id: string;
+  slug: string;
+  name: string;
+  description: string;
+  type: SiteType;
+  environment: string;
+  owner: string;
+  repositoryUrl: string | null;
+  branch: string;
+  rootDirectory: string;
+  buildCommand: string | null;
+  startCommand: string | null;
+  port: number | null;
+  image: string | null;
+  autoDeploy: boolean;
+  healthCheck: HealthCheck;
+  urls: string[];
+  gitRemote: string;
+  status: SiteStatus;
+  /** One sentence for people when the status needs one: why it is failed or stopped, what can be done. */
+  statusReason: string | null;
+  limits: { asked: Limits; applied: AppliedLimitsView | null };
+  diskUsedBytes: number | null;
+  currentRelease: ReleaseView | null;
+  replicas: ReplicaView[];
+  volumes: VolumeView[];
+  latestDeployment: DeploymentSummary | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export type AppliedLimitsView = Omit<AppliedLimits, "readAtMs"> & { readAt: string };
+
+export interface ReplicaView {
+  id: string;
+  state: string;
+  restarts: number;
+  oomKills: number;
+  exitCode: number | null;
+  reason: string | null;
+  startedAt: string | null;
+  nextRestartAt: string | null;
+}
+
+export interface VolumeView {
+  id: string;
+  name: string;
+  mountPath: string;
+}
+
+export interface ReleaseView {
+  id: string;
+  number: number;
+  deployment: string;
+  imageDigest: string | null;
+  sizeBytes: number | null;
+  commit: CommitView | null;
+  current: boolean;
+  /** False once its image or folder was removed. */
+  kept: boolean;
+  createdAt: string;
+}
+
+export interface CommitView {
+  hash: string;
+  message: string;
+  author: string;
+}
+
+export interface DeploymentSummary {
+  id: string;
+  site: string;
+  environment: string;
+  status: DeploymentStatus;
+  strategy: string;
+  trigger: Trigger;
+  triggeredBy: string;
+  branch: string | null;
+  commit: CommitView | null;
+  image: string | null;
+  release: number | null;
+  buildMs: number | null;
+  deployMs: number | null;
+  error: { code: string; message: string } | null;
+  createdAt: string;
+  startedAt: string | null;
+  completedAt: string | null;
+}
+
+export interface DeploymentView extends DeploymentSummary {
+  steps: { name: StepName; startedAt: string; endedAt: string | null; error: string | null }[];
+  /** The release that serves while this one is not through. */
+  replaces: number | null;
+  build: BuildView | null;
+}
+
+export interface BuildView {
+  success: boolean;
+  exitCode: number | null;
+  durationMs: number;
+  dockerfilePath: string | null;
+  dockerfileGenerated: boolean;
+  dockerfile: string | null;
+  language: string | null;
+  framework: string | null;
+  imageId: string | null;
+  sizeBytes: number | null;
+  layers: number | null;
+  optimisations: string[];
+  errorExcerpt: string | null;
+}
+
+export interface LogLineView {
+  seq: number;
+  at: string;
+  level: LogLevel;
+  source: LogSource;
+  message: string;
+}
+
+export interface EnvVarView {
+  key: string;
+  /** Null for secrets: they are write-only. */
+  value: string | null;
+  isSecret: boolean;
+  updatedAt: string;
+  updatedBy: string;
+}
+
+export interface HookView {
+  id: string;
+  provider: string;
+  url: string;
+  createdAt: string;
+  /** Only in the answer to create and rotate. */
+  secret?: string;
+}
+
+export interface HookDeliveryView {
+  deliveryId: string;
+  event: string;
+  signatureOk: boolean;
+  result: string;
+  deployment: string | null;
+  at: string;
+}
+
+/** `cpuPercent` is of one core. Null figures were not measured (static sites have no memory and CPU). */
+export interface UsagePoint {
+  at: string;
+  memoryBytes: { avg: number | null; max: number | null };
+  cpuPercent: { avg: number | null; max: number | null };
+  cpuSeconds: number | null;
+  diskBytes: number | null;
+  bytesIn: number;
+  bytesOut: number;
+  requests: number;
+  errors: number;
+  responseMs: { avg: number | null; p50: number | null; p95: number | null; p99: number | null };
+  activeRequests: number;
+  uptimeSeconds: number;
+  throttledSeconds: number;
+  oomKills: number;
+}
