@@ -14,6 +14,15 @@ export interface NetworkRef {
   subnet: string;
 }
 
+/**
+ * A named volume whose data lies in a folder of Croft's own data directory, so that backups and disk meters
+ * reach it: Docker's local driver with `type=none, o=bind, device=<folder>`, labelled like everything else.
+ */
+export interface VolumeRef {
+  name: string;
+  folder: string;
+}
+
 /** What the kernel is asked to hold a container to. */
 export interface ContainerLimits {
   memoryBytes: number;
@@ -29,6 +38,8 @@ export interface ReplicaSpec {
   replicaId: string;
   network: NetworkRef;
   env: Record<string, string>;
+  /** Engine volumes made by `ensureVolume` before. */
+  volumes: { name: string; mountPath: string }[];
   /** Run as `/bin/sh -c` inside the container; null keeps the image's own command. */
   startCommand: string | null;
   limits: ContainerLimits;
@@ -112,6 +123,11 @@ export interface Engine {
   removeNetwork(name: string): Promise<void>;
   /** Puts host firewall rules back for all given networks: no host ports, no other sites, no private ranges. */
   ensureFirewall(networks: NetworkRef[]): Promise<void>;
+
+  /** Makes the volume, or finds it. Idempotent. The folder exists already. */
+  ensureVolume(volume: VolumeRef, owner: Ownership): Promise<void>;
+  /** Removes the engine's volume; the folder is the caller's to remove. Idempotent. */
+  removeVolume(name: string): Promise<void>;
 
   /** Creates and starts. The container is removed again when the start fails. `deploy_failed` with the reason. */
   startReplica(spec: ReplicaSpec): Promise<ReplicaState>;
