@@ -1,4 +1,5 @@
 # Finds or installs the tools that the scripts need. Sourced by them, never run.
+# shellcheck shell=bash
 
 croft_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 croft_cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/croft
@@ -150,10 +151,10 @@ start_dockerd() {
 ensure_docker() {
   if docker_answers; then return; fi
   if ! command -v dockerd >/dev/null; then
-    local packages=(docker.io)
+    local wanted=(docker.io)
     # Without its parser an engine on a kernel with AppArmor cannot start containers.
-    if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then packages+=(apparmor); fi
-    ensure_packages "${packages[@]}"
+    if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then wanted+=(apparmor); fi
+    ensure_packages "${wanted[@]}"
   fi
   # Newer Debian has the client in a package of its own.
   command -v docker >/dev/null || ensure_packages docker-cli
