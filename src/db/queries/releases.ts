@@ -1,0 +1,65 @@
+import type { Kysely } from "kysely";
+import type { ReleaseRecord, ReplicaRecord } from "../../domain/records.ts";
+import type { Schema } from "../schema.ts";
+
+/** Releases and the replicas that serve them. */
+export const releaseQueries = (db: Kysely<Schema>) => ({
+  insertRelease: async (release: ReleaseRecord): Promise<void> => {
+    await db.insertInto("releases").values(release).execute();
+  },
+  /** Numbers are never given twice, even when a release was removed. Call inside a transaction. */
+  nextReleaseNumber: async (environmentId: string): Promise<number> =>
+    ((
+      await db
+        .selectFrom("releases")
+        .select((eb) => eb.fn.max("number").as("number"))
+        .where("environmentId", "=", environmentId)
+        .executeTakeFirst()
+    )?.number ?? 0) + 1,
+  releaseById: (id: string): Promise<ReleaseRecord | undefined> =>
+    db.selectFrom("releases").selectAll().where("id", "=", id).executeTakeFirst(),
+  releaseByNumber: (environmentId: string, number: number): Promise<ReleaseRecord | undefined> =>
+    db
+      .selectFrom("releases")
+      .selectAll()
+      .where("environmentId", "=", environmentId)
+      .where("number", "=", number)
+      .executeTakeFirst(),
+  /** Newest first, by the unique index on (environment_id, number). */
+  releasesOf: (environmentId: string): Promise<ReleaseRecord[]> =>
+    db
+      .selectFrom("releases")
+      .selectAll()
+      .where("environmentId", "=", environmentId)
+      .orderBy("number", "desc")
+      .execute(),
+  retireRelease: async (id: string, atMs: number): Promise<void> => {
+    await db.updateTable("releases").set({ retiredAt: atMs }).where("id", "=", id).execute();
+  },
+  /** Tags that some release still needs: a build's tag can be shared by several. */
+  imageTagInUse: async (tag: string): Promise<boolean> =>
+    (await db
+      .selectFrom("releases")
+      .select("id")
+      .where("imageTag", "=", tag)
+      .where("retiredAt", "is", null)
+      .executeTakeFirst()) !== undefined,
+
+  insertReplica: async (replica: ReplicaRecord): Promise<void> => {
+    await db.insertInto("replicas").values(replica).execute();
+  },
+  updateReplica: async (id: string, patch: Partial<ReplicaRecord>): Promise<void> => {
+    await db.updateTable("replicas").set(patch).where("id", "=", id).execute();
+  },
+  /** All that are not removed, by the partial index replicas_by_environment. */
+  liveReplicas: (): Promise<ReplicaRecord[]> =>
+    db.selectFrom("replicas").selectAll().where("state", "<>", "removed").orderBy("id").execute(),
+  liveReplicasOf: (environmentId: string): Promise<ReplicaRecord[]> =>
+    db
+      .selectFrom("replicas")
+      .selectAll()
+      .where("environmentId", "=", environmentId)
+      .where("state", "<>", "removed")
+      .orderBy("id")
+      .execute(),
+});

@@ -1,0 +1,183 @@
+import { type Kysely, sql } from "kysely";
+import type { OrganizationRole } from "../../domain/actor.ts";
+import type {
+  AuditEntryRecord,
+  EnvironmentRecord,
+  EnvVarRecord,
+  SiteRecord,
+  VolumeRecord,
+} from "../../domain/records.ts";
+import type { Schema } from "../schema.ts";
+
+/** Sites, their environments, env vars and volumes. Deleted sites are seen only by `sitesToClean`. */
+export const siteQueries = (db: Kysely<Schema>) => ({
+  insertSite: async (site: SiteRecord): Promise<void> => {
+    await db.insertInto("sites").values(site).execute();
+  },
+  insertEnvironment: async (environment: EnvironmentRecord): Promise<void> => {
+    await db.insertInto("environments").values(environment).execute();
+  },
+  insertAudit: async (entry: AuditEntryRecord): Promise<void> => {
+    await db.insertInto("auditLog").values(entry).execute();
+  },
+
+  /** By the unique index sites_slug. */
+  siteBySlug: (slug: string): Promise<SiteRecord | undefined> =>
+    db
+      .selectFrom("sites")
+      .selectAll()
+      .where("slug", "=", slug)
+      .where("deletedAt", "is", null)
+      .executeTakeFirst(),
+  siteById: (id: string): Promise<SiteRecord | undefined> =>
+    db.selectFrom("sites").selectAll().where("id", "=", id).executeTakeFirst(),
+  /** Sites a user owns, alone or through an organisation; all when `userId` is null. */
+  listSites: (userId: string | null): Promise<SiteRecord[]> => {
+    let query = db.selectFrom("sites").selectAll().where("deletedAt", "is", null).orderBy("slug");
+    if (userId !== null)
+      query = query.where((eb) =>
+        eb.or([
+          eb("ownerUserId", "=", userId),
+          eb(
+            "ownerOrganizationId",
+            "in",
+            eb.selectFrom("organizationMembers").select("organizationId").where("userId", "=", userId),
+          ),
+        ]),
+      );
+    return query.execute();
+  },
+  roleInOrganization: async (organizationId: string, userId: string): Promise<OrganizationRole | null> =>
+    (
+      await db
+        .selectFrom("organizationMembers")
+        .select("role")
+        .where("organizationId", "=", organizationId)
+        .where("userId", "=", userId)
+        .executeTakeFirst()
+    )?.role ?? null,
+  ownerName: async (site: SiteRecord): Promise<string> => {
+    if (site.ownerUserId !== null)
+      return (
+        (
+          await db
+            .selectFrom("users")
+            .select("username")
+            .where("id", "=", site.ownerUserId)
+            .executeTakeFirst()
+        )?.username ?? ""
+      );
+    return (
+      (
+        await db
+          .selectFrom("organizations")
+          .select("name")
+          .where("id", "=", site.ownerOrganizationId ?? "")
+          .executeTakeFirst()
+      )?.name ?? ""
+    );
+  },
+  updateSite: async (id: string, patch: Partial<SiteRecord>): Promise<void> => {
+    if (Object.keys(patch).length > 0)
+      await db.updateTable("sites").set(patch).where("id", "=", id).execute();
+  },
+  /** False when the site was deleted by somebody else meanwhile. */
+  markSiteDeleted: async (id: string, atMs: number, deleteVolumes: boolean): Promise<boolean> => {
+    const { numUpdatedRows } = await db
+      .updateTable("sites")
+      .set({ deletedAt: atMs, deleteVolumes: deleteVolumes ? 1 : 0 })
+      .where("id", "=", id)
+      .where("deletedAt", "is", null)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  },
+  sitesToClean: (): Promise<SiteRecord[]> =>
+    db
+      .selectFrom("sites")
+      .selectAll()
+      .where("deletedAt", "is not", null)
+      .where("cleanedAt", "is", null)
+      .execute(),
+  /** Facts and ledger stay; what could still be misused or reused goes. */
+  markSiteCleaned: async (id: string, atMs: number): Promise<void> => {
+    const environments = db.selectFrom("environments").select("id").where("siteId", "=", id);
+    await db.deleteFrom("envVars").where("environmentId", "in", environments).execute();
+    await db.deleteFrom("hooks").where("environmentId", "in", environments).execute();
+    await db.updateTable("releases").set({ env: "[]" }).where("environmentId", "in", environments).execute();
+    await db.updateTable("environments").set({ networkSlot: null }).where("siteId", "=", id).execute();
+    await db.updateTable("sites").set({ cleanedAt: atMs }).where("id", "=", id).execute();
+  },
+
+  environmentByName: (siteId: string, name: string): Promise<EnvironmentRecord | undefined> =>
+    db
+      .selectFrom("environments")
+      .selectAll()
+      .where("siteId", "=", siteId)
+      .where("name", "=", name)
+      .executeTakeFirst(),
+  environmentById: (id: string): Promise<EnvironmentRecord | undefined> =>
+    db.selectFrom("environments").selectAll().where("id", "=", id).executeTakeFirst(),
+  environmentsOfSite: (siteId: string): Promise<EnvironmentRecord[]> =>
+    db.selectFrom("environments").selectAll().where("siteId", "=", siteId).execute(),
+  /** Every environment of every site that is not deleted, with its site's slug. */
+  liveEnvironments: (): Promise<(EnvironmentRecord & { slug: string })[]> =>
+    db
+      .selectFrom("environments")
+      .innerJoin("sites", "sites.id", "environments.siteId")
+      .selectAll("environments")
+      .select("sites.slug")
+      .where("sites.deletedAt", "is", null)
+      .execute(),
+  updateEnvironment: async (id: string, patch: Partial<EnvironmentRecord>): Promise<void> => {
+    if (Object.keys(patch).length > 0)
+      await db.updateTable("environments").set(patch).where("id", "=", id).execute();
+  },
+  /**
+   * The slot after the highest one ever taken, or the lowest free one when the pool is through: an address range
+   * is reused as late as possible. Null when all are taken.
+   */
+  nextNetworkSlot: async (slots: number): Promise<number | null> => {
+    const highest = await db
+      .selectFrom("environments")
+      .select((eb) => eb.fn.max("networkSlot").as("slot"))
+      .executeTakeFirst();
+    const next = (highest?.slot ?? -1) + 1;
+    if (next < slots) return next;
+    const free = await sql<{ slot: number | null }>`
+      WITH RECURSIVE slots (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < ${slots})
+      SELECT MIN(slot) AS slot FROM slots WHERE slot NOT IN (SELECT network_slot FROM environments WHERE network_slot IS NOT NULL)
+    `.execute(db);
+    return free.rows[0]?.slot ?? null;
+  },
+
+  /** By the primary key. */
+  envVarsOf: (environmentId: string): Promise<EnvVarRecord[]> =>
+    db.selectFrom("envVars").selectAll().where("environmentId", "=", environmentId).orderBy("key").execute(),
+  putEnvVar: async (envVar: EnvVarRecord): Promise<void> => {
+    const { ciphertext, keyVersion, isSecret, updatedAt, updatedBy } = envVar;
+    await db
+      .insertInto("envVars")
+      .values(envVar)
+      .onConflict((conflict) =>
+        conflict
+          .columns(["environmentId", "key"])
+          .doUpdateSet({ ciphertext, keyVersion, isSecret, updatedAt, updatedBy }),
+      )
+      .execute();
+  },
+  deleteEnvVar: async (environmentId: string, key: string): Promise<void> => {
+    await db
+      .deleteFrom("envVars")
+      .where("environmentId", "=", environmentId)
+      .where("key", "=", key)
+      .execute();
+  },
+
+  volumesOf: (environmentId: string): Promise<VolumeRecord[]> =>
+    db.selectFrom("volumes").selectAll().where("environmentId", "=", environmentId).orderBy("name").execute(),
+  insertVolume: async (volume: VolumeRecord): Promise<void> => {
+    await db.insertInto("volumes").values(volume).execute();
+  },
+  deleteVolume: async (id: string): Promise<boolean> =>
+    (await db.deleteFrom("volumes").where("id", "=", id).executeTakeFirst()).numDeletedRows > 0n,
+});

@@ -1,0 +1,28 @@
+import type { Kysely } from "kysely";
+import { deploymentQueries } from "./queries/deployments.ts";
+import { releaseQueries } from "./queries/releases.ts";
+import { settingQueries } from "./queries/settings.ts";
+import { siteQueries } from "./queries/sites.ts";
+import type { Schema } from "./schema.ts";
+
+const queriesOn = (db: Kysely<Schema>) => ({
+  ...siteQueries(db),
+  ...deploymentQueries(db),
+  ...releaseQueries(db),
+  ...settingQueries(db),
+});
+
+export type Queries = ReturnType<typeof queriesOn>;
+
+export interface Store extends Queries {
+  /**
+   * Runs all or nothing. Inside, only the queries that are passed in may be awaited: there is one connection, so
+   * a query on the outer store would wait for the transaction that waits for it.
+   */
+  transaction<T>(run: (queries: Queries) => Promise<T>): Promise<T>;
+}
+
+export const createStore = (db: Kysely<Schema>): Store => ({
+  ...queriesOn(db),
+  transaction: (run) => db.transaction().execute((trx) => run(queriesOn(trx))),
+});
