@@ -41,16 +41,22 @@ ensure_packages() {
   for name in "$@"; do package_installed "$name" || missing+=("$name"); done
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "please install ${missing[*]}: this machine has no apt-get"
-  local apt=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y
+  local log apt=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y
     -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Acquire::http::Timeout=30)
+  log=$(mktemp)
   if [ -z "${croft_apt_updated:-}" ]; then
     say "updating package lists"
     # A third-party source that does not answer must not stop us: the install below tells the truth.
-    "${apt[@]}" update >&2 || say "apt-get update reported errors; going on"
+    "${apt[@]}" update >"$log" 2>&1 || say "apt-get update reported errors; going on"
     croft_apt_updated=yes
   fi
   say "installing ${missing[*]}"
-  "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2 || die "could not install ${missing[*]}"
+  "${apt[@]}" install --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    die "could not install ${missing[*]}"
+  }
+  rm -f "$log"
 }
 
 # ensure_tools COMMAND[:PACKAGE]…: installs the package of each command that is not on the PATH.
