@@ -1,0 +1,76 @@
+import type { OrganizationRole } from "../domain/actor.ts";
+import type { Clock } from "../domain/clock.ts";
+import type {
+  AuditEntryRecord,
+  DeploymentRecord,
+  EnvironmentRecord,
+  EnvVarRecord,
+  ReleaseRecord,
+  ReplicaRecord,
+  SiteRecord,
+  VolumeRecord,
+} from "../domain/records.ts";
+
+export interface SiteQueries {
+  insertSite(site: SiteRecord): Promise<void>;
+  insertEnvironment(environment: EnvironmentRecord): Promise<void>;
+  insertAudit(entry: AuditEntryRecord): Promise<void>;
+  siteBySlug(slug: string): Promise<SiteRecord | undefined>;
+  siteById(id: string): Promise<SiteRecord | undefined>;
+  listSites(userId: string | null): Promise<SiteRecord[]>;
+  roleInOrganization(organizationId: string, userId: string): Promise<OrganizationRole | null>;
+  ownerName(site: SiteRecord): Promise<string>;
+  updateSite(id: string, patch: Partial<SiteRecord>): Promise<void>;
+  markSiteDeleted(id: string, atMs: number, deleteVolumes: boolean): Promise<boolean>;
+  environmentByName(siteId: string, name: string): Promise<EnvironmentRecord | undefined>;
+  environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
+  updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
+  nextNetworkSlot(slots: number): Promise<number | null>;
+  envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
+  putEnvVar(envVar: EnvVarRecord): Promise<void>;
+  deleteEnvVar(environmentId: string, key: string): Promise<void>;
+  volumesOf(environmentId: string): Promise<VolumeRecord[]>;
+  insertVolume(volume: VolumeRecord): Promise<void>;
+  deleteVolume(id: string): Promise<boolean>;
+  releaseById(id: string): Promise<ReleaseRecord | undefined>;
+  releasesOf(environmentId: string): Promise<ReleaseRecord[]>;
+  deploymentById(id: string): Promise<DeploymentRecord | undefined>;
+  deploymentsOf(environmentId: string, limit: number, beforeId: string | null): Promise<DeploymentRecord[]>;
+  liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
+}
+
+export interface SiteStore extends SiteQueries {
+  transaction<T>(run: (queries: SiteQueries) => Promise<T>): Promise<T>;
+}
+
+/** Seals and opens secrets; `place` binds a ciphertext to where it is kept. */
+export interface SecretBox {
+  keyVersion: number;
+  seal(plain: string, place: string): Promise<string>;
+  open(ciphertext: string, place: string): Promise<string>;
+}
+
+export interface SiteDeps {
+  store: SiteStore;
+  clock: Clock;
+  secretBox: SecretBox;
+  /** How many environments the network pool has room for. */
+  networkSlots: number;
+  /** Where visitors reach a host, and people the panel. */
+  urlOf(slug: string, environment: string): string;
+  publicUrl: string;
+  panelDomain: string;
+  /** Told after commit; the supervisor brings containers and routes in line. */
+  onChange: {
+    /** Limits of a running environment changed; resolves when the engine holds them. */
+    limits(environmentId: string): Promise<void>;
+    /** Started, stopped, or its route changed. */
+    environment(environmentId: string): Promise<void>;
+    /** A site was deleted; what it left is removed in the background. */
+    deleted(siteId: string): void;
+    /** A volume's row is gone; its data goes too. */
+    volumeRemoved(volume: VolumeRecord): Promise<void>;
+  };
+}
+
+export const envVarPlace = (environmentId: string, key: string): string => `env:${environmentId}:${key}`;

@@ -1,0 +1,75 @@
+import type { Actor } from "../domain/actor.ts";
+import { auditEntry } from "../domain/audit.ts";
+import { type AppliedLimits, type Limits, type LimitsPatch, limitsSchema } from "../domain/limits.ts";
+import type { EnvironmentRecord } from "../domain/records.ts";
+import type { AppliedLimitsView } from "../domain/views.ts";
+import { AppError } from "../errors.ts";
+import { reachSite } from "./access.ts";
+import type { SiteDeps } from "./deps.ts";
+
+type LimitColumns = Pick<EnvironmentRecord, keyof Limits & keyof EnvironmentRecord>;
+
+/** Limits are stored in columns of the same names. */
+export const limitColumns = (limits: Limits): LimitColumns => ({ ...limits });
+
+export const limitsOf = (environment: EnvironmentRecord): Limits =>
+  limitsSchema.parse(
+    Object.fromEntries(
+      Object.keys(limitsSchema.shape).map((name) => [name, environment[name as keyof EnvironmentRecord]]),
+    ),
+  );
+
+export const appliedLimitsView = (environment: EnvironmentRecord): AppliedLimitsView | null => {
+  if (environment.appliedLimits === null) return null;
+  const { readAtMs, ...applied } = JSON.parse(environment.appliedLimits) as AppliedLimits;
+  return { ...applied, readAt: new Date(readAtMs).toISOString() };
+};
+
+export interface LimitsView {
+  asked: Limits;
+  applied: AppliedLimitsView | null;
+}
+
+export const showLimits = async (
+  deps: SiteDeps,
+  actor: Actor,
+  slug: string,
+  environmentName?: string,
+): Promise<LimitsView> => {
+  const { environment } = await reachSite(deps, actor, slug, "read", environmentName);
+  return { asked: limitsOf(environment), applied: appliedLimitsView(environment) };
+};
+
+/**
+ * Changes limits of a running environment without a restart, and answers what the kernel then holds.
+ * @throws AppError `invalid_input`; `engine_unavailable` when they are stored but cannot be applied yet
+ */
+export const setLimits = async (
+  deps: SiteDeps,
+  actor: Actor,
+  slug: string,
+  patch: LimitsPatch,
+  environmentName?: string,
+): Promise<LimitsView> => {
+  const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
+  const before = limitsOf(environment);
+  const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
+  const after: Limits = { ...before, ...given };
+  const nowMs = deps.clock.nowMs();
+  await deps.store.transaction(async (queries) => {
+    await queries.updateEnvironment(environment.id, limitColumns(after));
+    await queries.insertAudit(
+      auditEntry(actor, "site.limits", { type: "site", id: site.id }, { before, after }, nowMs),
+    );
+  });
+  try {
+    await deps.onChange.limits(environment.id);
+  } catch (cause) {
+    throw new AppError(
+      "engine_unavailable",
+      "the limits are stored, but the engine could not apply them yet; Croft tries again within a minute",
+      { cause },
+    );
+  }
+  return showLimits(deps, actor, slug, environmentName);
+};
