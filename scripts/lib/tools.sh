@@ -61,10 +61,11 @@ ensure_packages() {
 
 # ensure_tools COMMAND[:PACKAGE]…: installs the package of each command that is not on the PATH.
 ensure_tools() {
-  local tool
+  local tool wanted=()
   for tool in "$@"; do
-    command -v "${tool%%:*}" >/dev/null || ensure_packages "${tool##*:}"
+    command -v "${tool%%:*}" >/dev/null || wanted+=("${tool##*:}")
   done
+  [ ${#wanted[@]} = 0 ] || ensure_packages "${wanted[@]}"
 }
 
 # The one version of Bun that this checkout is written for.
