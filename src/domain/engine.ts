@@ -181,4 +181,6 @@ export interface EngineInfo {
   memoryBytes: number;
   /** Builder in use, for people: which bounds it holds. */
   builder: string;
+  /** Whether host firewall rules keep containers from the host and from one another; `detail` is for people. */
+  firewall: { holds: boolean; detail: string };
 }

@@ -1,0 +1,85 @@
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../domain/log.ts";
+import { parseMounts } from "./cgroup-paths.ts";
+
+/** Under this group lies one group per running build. */
+const parentGroup = "croft-build";
+const removeAttempts = 20;
+
+export interface BuildCgroup {
+  /** Docker's `cgroupparent`; null when there is no group of our own. */
+  parent: string | null;
+  /** Best effort: a group that is still in use is left for the next build of the machine to share. */
+  close(): Promise<void>;
+}
+
+export interface BuildCgroups {
+  open(limits: { pids: number }): Promise<BuildCgroup>;
+  /** Whether builds' processes are bounded; what `info` tells people. */
+  available(cgroupDriver: string): Promise<boolean>;
+}
+
+/**
+ * The builder has no parameter for processes, but takes a parent cgroup: one of our own per build, with
+ * `pids.max`. Only with Docker's cgroupfs driver; with systemd's, groups are units and not ours to make (there
+ * systemd's own TasksMax of a scope bounds them).
+ */
+export const createBuildCgroups = (log: Log, driver: () => Promise<string>): BuildCgroups => {
+  const none: BuildCgroup = { parent: null, close: async () => {} };
+
+  /** The folder of the hierarchy that counts processes. */
+  const hierarchy = async (): Promise<{ folder: string; unified: boolean } | null> => {
+    const mounts = parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
+    const pids = mounts.find((mount) => mount.type === "cgroup" && mount.controllers.includes("pids"));
+    if (pids) return { folder: pids.folder, unified: false };
+    const unified = mounts.find((mount) => mount.type === "cgroup2");
+    return unified ? { folder: unified.folder, unified: true } : null;
+  };
+
+  const make = async (pids: number): Promise<BuildCgroup> => {
+    const where = await hierarchy();
+    if (!where) return none;
+    const name = crypto.randomUUID();
+    const folder = join(where.folder, parentGroup, name);
+    await mkdir(folder, { recursive: true });
+    if (where.unified)
+      for (const level of [where.folder, join(where.folder, parentGroup)])
+        await writeFile(join(level, "cgroup.subtree_control"), "+pids +memory +cpu");
+    await writeFile(join(folder, "pids.max"), String(pids));
+    return {
+      parent: `/${parentGroup}/${name}`,
+      async close() {
+        // runc made the same path in the other v1 hierarchies
+        const others = parseMounts(await readFile("/proc/self/mountinfo", "utf8")).map((mount) =>
+          join(mount.folder, parentGroup, name),
+        );
+        for (const each of new Set([folder, ...others])) await removeGroup(each);
+      },
+    };
+  };
+
+  const removeGroup = async (folder: string): Promise<void> => {
+    for (let attempt = 0; attempt < removeAttempts; attempt++) {
+      const code = await rmdir(folder).then(
+        () => null,
+        (error: NodeJS.ErrnoException) => error.code,
+      );
+      if (code !== "EBUSY" && code !== "ENOTEMPTY") return;
+      await Bun.sleep(50);
+    }
+    log.debug("a build's cgroup stays behind", { folder });
+  };
+
+  return {
+    available: async (cgroupDriver) => cgroupDriver === "cgroupfs" && (await hierarchy()) !== null,
+    async open({ pids }) {
+      try {
+        return (await driver()) === "cgroupfs" ? await make(pids) : none;
+      } catch (error) {
+        log.warn("a build runs without a bound on its processes", { error });
+        return none;
+      }
+    },
+  };
+};

@@ -1,0 +1,83 @@
+import { Readable } from "node:stream";
+import type { BuildRequest, BuiltImage, ImageFacts } from "../domain/engine.ts";
+import { formatBytes } from "../domain/size.ts";
+import { buildContext } from "./build-context.ts";
+import type { BuildCgroups } from "./build-cgroup.ts";
+import type { DockerClient } from "./client.ts";
+import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
+import { ownershipLabels, tagLabel } from "./labels.ts";
+import { createLineSplitter } from "./line-splitter.ts";
+import { type ProgressError, readProgress } from "./progress.ts";
+
+/** Sending a large context counts here: the engine answers when it has the whole of it. */
+const startDeadlineMs = 5 * 60_000;
+const cpuPeriodMicros = 100_000;
+
+interface Deps {
+  client: DockerClient;
+  cgroups: BuildCgroups;
+  inspectImage(reference: string): Promise<ImageFacts | null>;
+}
+
+/** Why a build failed, for people. Exit 137 is SIGKILL, which is all that the classic builder tells of an OOM kill. */
+const failure = (error: ProgressError, request: BuildRequest) =>
+  error.code === 137
+    ? deployFailed(
+        `the build was killed, most likely by its memory limit of ${formatBytes(request.limits.memoryBytes)}: ${error.message}`,
+      )
+    : deployFailed(error.message);
+
+/**
+ * Builds with Docker's classic builder: it holds memory and CPU limits per build, which BuildKit ignores, and
+ * its log is plain text. The context goes up as a stream; aborting ends the build and its container at once.
+ */
+export const createBuild =
+  ({ client, cgroups, inspectImage }: Deps) =>
+  async (request: BuildRequest): Promise<BuiltImage> => {
+    const { limits, signal, owner, tag } = request;
+    signal.throwIfAborted();
+    const cgroup = await cgroups.open(limits);
+    try {
+      const context = await buildContext(request.contextDir, request.dockerfile, signal);
+      const options = {
+        version: "1" as const,
+        dockerfile: context.dockerfile,
+        t: tag,
+        memory: limits.memoryBytes,
+        memswap: limits.memoryBytes,
+        cpuperiod: cpuPeriodMicros,
+        cpuquota: Math.round((limits.cpuMillicores / 1000) * cpuPeriodMicros),
+        networkmode: request.network.name,
+        labels: { ...ownershipLabels(owner), [tagLabel]: tag },
+        rm: true,
+        forcerm: true,
+        nocache: false,
+        pull: false,
+        ...(cgroup.parent === null ? {} : { cgroupparent: cgroup.parent }),
+      };
+      const tar = Readable.from(context.tar);
+      const stream = await client.open(
+        "build",
+        (docker) =>
+          docker.buildImage(tar, options).catch((error: unknown) => {
+            if (hasStatus(error, 400, 404, 500)) throw deployFailed(dockerMessage(error), error);
+            throw error;
+          }),
+        { signal, deadlineMs: startDeadlineMs },
+      );
+      const log = createLineSplitter(request.onLog);
+      const error = await readProgress(stream, (message) => {
+        if (message.stream) log.pushText(message.stream);
+        else if (message.status && !message.progress)
+          request.onLog(message.id ? `${message.id}: ${message.status}` : message.status);
+      });
+      log.end();
+      signal.throwIfAborted();
+      if (error) throw failure(error, request);
+    } finally {
+      await cgroup.close();
+    }
+    const image = await inspectImage(tag);
+    if (!image) throw deployFailed("the build ended without an image");
+    return { imageId: image.imageId, sizeBytes: image.sizeBytes, layers: image.layers };
+  };

@@ -1,0 +1,118 @@
+import Dockerode from "dockerode";
+import { AppError } from "../errors.ts";
+import { engineRefused, engineTooSlow, engineUnavailable, isConnectionError, isHttpError } from "./errors.ts";
+
+/** The newest API this code was written for; Docker 29 accepts nothing older than 1.44. */
+const newestApi = "1.44";
+const defaultDeadlineMs = 15_000;
+
+export interface CallOptions {
+  deadlineMs?: number;
+  /** Ends the call early; the signal's reason is thrown then. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Docker's API with a deadline on every call and errors as AppErrors: `engine_unavailable` when it does not
+ * answer. Error statuses that `work` catches itself stay its own.
+ */
+export interface DockerClient {
+  readonly dockerHost: string;
+  /** `act` names the call in errors. */
+  call<T>(act: string, work: (docker: Dockerode) => Promise<T>, options?: CallOptions): Promise<T>;
+  /** As `call`, but the deadline ends with the response's head: what comes back is a stream that may last. */
+  open(
+    act: string,
+    work: (docker: Dockerode) => Promise<NodeJS.ReadableStream>,
+    options?: CallOptions,
+  ): Promise<NodeJS.ReadableStream>;
+}
+
+/** `unix:///path` or `tcp://host:port` (TLS by Docker's own DOCKER_CERT_PATH) to dockerode's options. */
+const connection = (dockerHost: string): Dockerode.DockerOptions => {
+  if (dockerHost.startsWith("unix://"))
+    // `host: undefined` keeps docker-modem from preferring a DOCKER_HOST of the environment
+    return { socketPath: dockerHost.slice("unix://".length), host: undefined };
+  const url = new URL(dockerHost.includes("://") ? dockerHost : `tcp://${dockerHost}`);
+  const tls = url.port === "2376" || process.env.DOCKER_TLS_VERIFY === "1";
+  return { host: url.hostname, port: url.port || 2375, protocol: tls ? "https" : "http" };
+};
+
+const asNumber = (version: string): number => {
+  const [major = "0", minor = "0"] = version.split(".");
+  return Number(major) * 1000 + Number(minor);
+};
+
+/** The lower of the engine's newest and ours, but never below what the engine still accepts. */
+export const chooseApiVersion = (engine: { ApiVersion: string; MinAPIVersion?: string }): string => {
+  const lower = asNumber(engine.ApiVersion) < asNumber(newestApi) ? engine.ApiVersion : newestApi;
+  const min = engine.MinAPIVersion;
+  return min && asNumber(min) > asNumber(lower) ? min : lower;
+};
+
+type Modem = Dockerode["modem"];
+
+/** All requests of this dockerode end with the signal, also those whose methods take none. */
+const withSignal = (modem: Modem, abortSignal: AbortSignal): Dockerode => {
+  const bound: Modem = Object.create(modem);
+  const dial: Modem["dial"] = modem.dial.bind(modem);
+  bound.dial = (request, callback) => dial(Object.assign({}, request, { abortSignal }), callback);
+  return new Dockerode({ modem: bound } as Dockerode.DockerOptions);
+};
+
+export const createDockerClient = (dockerHost: string): DockerClient => {
+  const options = connection(dockerHost);
+  let negotiated: Promise<Modem> | null = null;
+
+  /** Shared by all calls that wait for it, so it ends by a deadline of its own. */
+  const negotiate = async (): Promise<Modem> => {
+    const signal = AbortSignal.timeout(defaultDeadlineMs);
+    // asking without a version in the path is what every engine answers
+    const facts = await withSignal(new Dockerode(options).modem, signal).version();
+    return new Dockerode({ ...options, version: `v${chooseApiVersion(facts)}` }).modem;
+  };
+
+  const run = async <T>(
+    act: string,
+    work: (docker: Dockerode) => Promise<T>,
+    { deadlineMs = defaultDeadlineMs, signal }: CallOptions,
+    keepOpen: boolean,
+  ): Promise<T> => {
+    signal?.throwIfAborted();
+    const controller = new AbortController();
+    const abort = () => controller.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const deadline = Promise.withResolvers<never>();
+    deadline.promise.catch(() => {});
+    // not only aborted but raced: a request that ignores its signal must not hang the caller
+    const timer = setTimeout(() => {
+      deadline.reject(engineTooSlow(act, deadlineMs, undefined));
+      controller.abort();
+    }, deadlineMs);
+    try {
+      const answer = (async () => work(withSignal(await (negotiated ??= negotiate()), controller.signal)))();
+      answer.catch(() => {});
+      return await Promise.race([answer, deadline.promise]);
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (isHttpError(error)) throw engineRefused(act, error);
+      if (error instanceof AppError && error.code !== "engine_unavailable") throw error;
+      negotiated = null; // it may come back as another version
+      throw isConnectionError(error) ? engineUnavailable(dockerHost, error) : error;
+    } finally {
+      clearTimeout(timer);
+      if (!keepOpen) signal?.removeEventListener("abort", abort);
+    }
+  };
+
+  return {
+    dockerHost,
+    call: (act, work, callOptions = {}) => run(act, work, callOptions, false),
+    async open(act, work, callOptions = {}) {
+      const stream = await run(act, work, callOptions, true);
+      // an aborted stream ends with an error event; readers watch `close`, nobody must crash of it
+      stream.on("error", () => {});
+      return stream;
+    },
+  };
+};

@@ -1,0 +1,80 @@
+import { posix } from "node:path";
+import type Dockerode from "dockerode";
+import type { ContainerLimits, ReplicaSpec } from "../domain/engine.ts";
+import { MB } from "../domain/size.ts";
+import { containerName, ownershipLabels, replicaLabel } from "./labels.ts";
+
+const logMaxSize = "10m";
+const logMaxFiles = "3";
+const tmpBytes = 64 * MB;
+/** Per process. Plenty for a small site, and below the hard limit that hosts commonly give Docker itself. */
+const openFiles = 16_384;
+
+/**
+ * What ordinary images need of the capabilities, all else is dropped: entry points that start as root chown
+ * their data (CHOWN, FOWNER, DAC_OVERRIDE), step down to a user (SETUID, SETGID) and signal their workers
+ * (KILL); binaries with the file capability NET_BIND_SERVICE cannot even be executed without it. Left out of
+ * Docker's defaults: NET_RAW (spoofing on the bridge), MKNOD, SETFCAP, SETPCAP, SYS_CHROOT, AUDIT_WRITE, FSETID.
+ */
+const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+
+/** Docker's resource fields, the same at create and at update. No swap: MemorySwap counts memory and swap together. */
+export const resourcesOf = (limits: ContainerLimits) => ({
+  Memory: limits.memoryBytes,
+  MemorySwap: limits.memoryBytes,
+  NanoCpus: limits.cpuMillicores * 1_000_000,
+  PidsLimit: limits.pids,
+});
+
+const normalize = (path: string): string => posix.normalize(path).replace(/(?<=.)\/$/, "");
+
+/** The body of `POST /containers/create`; `imageVolumes` are the paths that the image declares as VOLUME. */
+export const containerConfig = (
+  spec: ReplicaSpec,
+  imageVolumes: string[],
+): Dockerode.ContainerCreateOptions => {
+  const taken = new Set(["/tmp", ...spec.volumes.map(({ mountPath }) => normalize(mountPath))]);
+  const labels = { ...ownershipLabels(spec.owner), [replicaLabel]: spec.replicaId };
+  return {
+    name: containerName(spec.replicaId),
+    Image: spec.imageId,
+    Labels: labels,
+    Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+    ...(spec.startCommand === null ? {} : { Entrypoint: ["/bin/sh", "-c"], Cmd: [spec.startCommand] }),
+    StopTimeout: spec.stopGraceSeconds,
+    // Croft probes from outside; an image's own check would spend the site's CPU on an exec every few seconds
+    Healthcheck: { Test: ["NONE"] } as Dockerode.HealthConfig,
+    HostConfig: {
+      ...resourcesOf(spec.limits),
+      NetworkMode: spec.network.name,
+      CapDrop: ["ALL"],
+      CapAdd: capabilities,
+      SecurityOpt: ["no-new-privileges:true"],
+      RestartPolicy: { Name: "no" },
+      LogConfig: { Type: "json-file", Config: { "max-size": logMaxSize, "max-file": logMaxFiles } },
+      // counted in the memory limit as it fills; exec, since runtimes unpack native modules there
+      Tmpfs: { "/tmp": `rw,exec,nosuid,nodev,size=${tmpBytes},mode=1777` },
+      ShmSize: tmpBytes,
+      Ulimits: [{ Name: "nofile", Soft: openFiles, Hard: openFiles }],
+      Mounts: [
+        ...spec.volumes.map(({ name, mountPath }) => ({
+          Type: "volume" as const,
+          Source: name,
+          Target: mountPath,
+        })),
+        // Docker would make these anyway, but without our labels
+        ...imageVolumes
+          .filter((path) => !taken.has(normalize(path)))
+          .map((path) => ({
+            Type: "volume" as const,
+            Source: "",
+            Target: path,
+            VolumeOptions: { NoCopy: false, Labels: labels, DriverConfig: { Name: "local", Options: {} } },
+          })),
+      ],
+      Init: true,
+      IpcMode: "private",
+      OomScoreAdj: 500,
+    },
+  };
+};

@@ -1,0 +1,190 @@
+import type Dockerode from "dockerode";
+import type { ReplicaSpec, ReplicaState } from "../domain/engine.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
+import { AppError, notFound } from "../errors.ts";
+import type { DockerClient } from "./client.ts";
+import { containerConfig } from "./container-config.ts";
+import { deployFailed, dockerMessage, engineUnavailable, hasStatus, runtimeReason } from "./errors.ts";
+import { containerName, labelFilter, replicaIdOf } from "./labels.ts";
+import { replicaState } from "./replica-state.ts";
+
+const startDeadlineMs = 60_000;
+const removeDeadlineMs = 30_000;
+const inspectionsAtOnce = 8;
+
+interface Deps {
+  client: DockerClient;
+  log: Log;
+  clock: Clock;
+}
+
+/** A replica's container as Docker describes it, null when there is none of ours. */
+export const inspectContainer = async (
+  client: DockerClient,
+  replicaId: string,
+): Promise<Dockerode.ContainerInspectInfo | null> => {
+  const info = await client.call("inspect container", (docker) =>
+    docker
+      .getContainer(containerName(replicaId))
+      .inspect()
+      .catch((error) => {
+        if (hasStatus(error, 404)) return null;
+        throw error;
+      }),
+  );
+  return info && replicaIdOf([info.Name], info.Config.Labels) === replicaId ? info : null;
+};
+
+/** Start, stop, remove and list of the containers that are replicas; see `Engine` for each. */
+export const createContainers = ({ client, log, clock }: Deps) => {
+  const stateOf = async (replicaId: string): Promise<ReplicaState | null> => {
+    const info = await inspectContainer(client, replicaId);
+    return info && replicaState(info);
+  };
+
+  const idOf = async (replicaId: string): Promise<string | null> =>
+    (await inspectContainer(client, replicaId))?.Id ?? null;
+
+  const start = (containerId: string) =>
+    client.call(
+      "start container",
+      (docker) =>
+        docker
+          .getContainer(containerId)
+          .start()
+          .catch((error) => {
+            if (hasStatus(error, 304)) return; // runs already
+            if (hasStatus(error, 404) && /no such container/i.test(dockerMessage(error)))
+              throw notFound("the replica's container");
+            if (hasStatus(error, 400, 403, 404, 409, 500))
+              throw deployFailed(
+                `the container did not start: ${runtimeReason(dockerMessage(error))}`,
+                error,
+              );
+            throw error;
+          }),
+      { deadlineMs: startDeadlineMs },
+    );
+
+  const remove = async (containerId: string): Promise<void> => {
+    const deadlineMs = clock.monotonicMs() + removeDeadlineMs;
+    for (;;) {
+      const done = await client.call(
+        "remove container",
+        (docker) =>
+          docker
+            .getContainer(containerId)
+            .remove({ force: true, v: true })
+            .then(
+              () => true,
+              (error) => {
+                if (hasStatus(error, 404)) return true;
+                if (hasStatus(error, 409)) return false; // another removal is under way: wait for it
+                throw error;
+              },
+            ),
+        { deadlineMs: removeDeadlineMs },
+      );
+      if (done) return;
+      if (clock.monotonicMs() > deadlineMs)
+        throw engineUnavailable(
+          client.dockerHost,
+          new Error(`container ${containerId} is not removed in time`),
+        );
+      await Bun.sleep(200);
+    }
+  };
+
+  /** The paths that an image declares as VOLUME; `deploy_failed` when the image is gone. */
+  const volumesOf = (imageId: string): Promise<string[]> =>
+    client.call("inspect image", async (docker) => {
+      try {
+        const image = await docker.getImage(imageId).inspect();
+        return Object.keys(image.Config?.Volumes ?? {});
+      } catch (error) {
+        if (hasStatus(error, 404))
+          throw deployFailed(`the image ${imageId} is no longer on this server; deploy again`, error);
+        throw error;
+      }
+    });
+
+  const create = async (spec: ReplicaSpec): Promise<string> => {
+    const config = containerConfig(spec, await volumesOf(spec.imageId));
+    return client.call(
+      "create container",
+      async (docker) => {
+        try {
+          return (await docker.createContainer(config)).id;
+        } catch (error) {
+          if (hasStatus(error, 400, 404, 406, 500))
+            throw deployFailed(`the container could not be made: ${dockerMessage(error)}`, error);
+          throw error;
+        }
+      },
+      { deadlineMs: startDeadlineMs },
+    );
+  };
+
+  return {
+    inspectReplica: stateOf,
+
+    async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {
+      const containerId = await create(spec);
+      try {
+        await start(containerId);
+        const state = await stateOf(spec.replicaId);
+        if (!state) throw new AppError("deploy_failed", "the container vanished while it started");
+        return state;
+      } catch (error) {
+        // best effort: what remains is found by its label at the next reconcile
+        await remove(containerId).catch((cause) =>
+          log.warn("a container that did not start could not be removed", { containerId, cause }),
+        );
+        throw error;
+      }
+    },
+
+    async restartReplica(replicaId: string): Promise<ReplicaState> {
+      const containerId = await idOf(replicaId);
+      if (containerId) await start(containerId);
+      const state = await stateOf(replicaId);
+      if (!state) throw notFound("the replica's container");
+      return state;
+    },
+
+    async stopReplica(replicaId: string, graceSeconds: number): Promise<void> {
+      const containerId = await idOf(replicaId);
+      if (!containerId) return;
+      await client.call(
+        "stop container",
+        (docker) =>
+          docker
+            .getContainer(containerId)
+            .stop({ t: graceSeconds })
+            .catch((error) => {
+              if (!hasStatus(error, 304, 404)) throw error; // 304: stopped already
+            }),
+        { deadlineMs: graceSeconds * 1000 + removeDeadlineMs },
+      );
+    },
+
+    async removeReplica(replicaId: string): Promise<void> {
+      const containerId = await idOf(replicaId);
+      if (containerId) await remove(containerId);
+    },
+
+    /** @param labels further `key=value` labels that must match */
+    async listReplicas(...labels: string[]): Promise<ReplicaState[]> {
+      const found = await client.call("list containers", (docker) =>
+        docker.listContainers({ all: true, filters: labelFilter(...labels) }),
+      );
+      const replicaIds = found.flatMap((info) => replicaIdOf(info.Names, info.Labels) ?? []);
+      const states: ReplicaState[] = [];
+      for (let i = 0; i < replicaIds.length; i += inspectionsAtOnce)
+        for (const state of await Promise.all(replicaIds.slice(i, i + inspectionsAtOnce).map(stateOf)))
+          if (state) states.push(state);
+      return states;
+    },
+  };
+};

@@ -1,0 +1,95 @@
+import type { Clock } from "../domain/clock.ts";
+import type { Engine, ReplicaState } from "../domain/engine.ts";
+import type { Log } from "../domain/log.ts";
+import { createBuildCgroups } from "./build-cgroup.ts";
+import { createBuild } from "./build.ts";
+import { createDockerClient } from "./client.ts";
+import { createContainers } from "./containers.ts";
+import { createDiskUsage } from "./disk-usage.ts";
+import { dockerInfo, engineInfo } from "./engine-info.ts";
+import { createWatch } from "./events.ts";
+import { createFirewall } from "./firewall.ts";
+import { createImages } from "./images.ts";
+import { listeningPortsOf } from "./listening-ports.ts";
+import { createLogs } from "./logs.ts";
+import { createNetworks } from "./networks.ts";
+import { createReadings } from "./readings.ts";
+import { createRemoveSite } from "./remove-site.ts";
+import { createUpdateLimits } from "./update-limits.ts";
+import { createVolumes } from "./volumes.ts";
+
+export interface DockerEngineDeps {
+  /** `unix:///var/run/docker.sock` or `tcp://host:port`. */
+  dockerHost: string;
+  log: Log;
+  clock: Clock;
+  /** Whether to keep rules in this host's iptables; off where the engine is on another machine. */
+  hostFirewall: boolean;
+}
+
+/** Docker Engine (20.10 and later, classic builder) as Croft's `Engine`. Makes no request by itself. */
+export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
+  const { log, clock } = deps;
+  const client = createDockerClient(deps.dockerHost);
+  const containers = createContainers({ client, log, clock });
+  const { inspectReplica, listReplicas, removeReplica } = containers;
+  const networks = createNetworks(client);
+  const images = createImages(client);
+  const volumes = createVolumes(client);
+  const firewall = createFirewall(log, deps.hostFirewall);
+  const readings = createReadings({ listReplicas, inspectReplica, log, clock });
+  const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
+
+  const started = (state: ReplicaState): ReplicaState => {
+    readings.notice(state);
+    return state;
+  };
+
+  return {
+    info: () => engineInfo(client, cgroups, firewall.status()),
+    watch: createWatch(client, log),
+
+    async ensureNetwork(network, owner) {
+      await networks.ensureNetwork(network, owner);
+      await firewall.ensure();
+    },
+    removeNetwork: networks.removeNetwork,
+    // the rules name all of Croft's bridges at once, so it does not matter which are asked for
+    ensureFirewall: async () => void (await firewall.ensure()),
+    ...volumes,
+
+    async startReplica(spec) {
+      if (deps.hostFirewall && !firewall.status().holds)
+        log.warn("a replica starts without firewall rules of the host", {
+          replicaId: spec.replicaId,
+          reason: firewall.status().detail,
+        });
+      return started(await containers.startReplica(spec));
+    },
+    restartReplica: async (replicaId) => started(await containers.restartReplica(replicaId)),
+    stopReplica: containers.stopReplica,
+    removeReplica,
+    listReplicas: () => listReplicas(),
+    inspectReplica,
+    updateLimits: createUpdateLimits({ client, inspectReplica }),
+    appliedLimits: readings.appliedLimits,
+    readings: readings.readings,
+    diskUsage: createDiskUsage(client),
+    ...createLogs(client),
+    async listeningPorts(replicaId) {
+      const pid = (await inspectReplica(replicaId))?.pid;
+      return pid ? listeningPortsOf(pid) : [];
+    },
+
+    build: createBuild({ client, cgroups, inspectImage: images.inspectImage }),
+    ...images,
+    removeSite: createRemoveSite({
+      client,
+      listReplicas,
+      removeReplica,
+      removeNetwork: networks.removeNetwork,
+      removeImage: images.removeImage,
+      removeVolume: volumes.removeVolume,
+    }),
+  };
+};

@@ -1,0 +1,83 @@
+import type Dockerode from "dockerode";
+import type { ImageFacts } from "../domain/engine.ts";
+import type { DockerClient } from "./client.ts";
+import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
+import { readProgress } from "./progress.ts";
+
+const pullStartDeadlineMs = 60_000;
+
+/** `name:tag` to Docker's two fields; a colon before a slash belongs to a registry's port. */
+export const splitTag = (reference: string): { repo: string; tag: string } => {
+  const colon = reference.lastIndexOf(":");
+  return colon > reference.lastIndexOf("/")
+    ? { repo: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+    : { repo: reference, tag: "latest" };
+};
+
+const imageFacts = (info: Dockerode.ImageInspectInfo): ImageFacts => ({
+  imageId: info.Id,
+  sizeBytes: info.Size,
+  layers: info.RootFS?.Layers?.length ?? 0,
+  repoTags: info.RepoTags ?? [],
+  repoDigests: info.RepoDigests ?? [],
+  labels: info.Config?.Labels ?? {},
+  exposedPorts: Object.keys(info.Config?.ExposedPorts ?? {})
+    .filter((port) => !port.endsWith("/udp") && !port.endsWith("/sctp"))
+    .map((port) => Number.parseInt(port, 10))
+    .sort((a, b) => a - b),
+  onBuild: (info.Config?.OnBuild as string[] | null | undefined) ?? [],
+});
+
+/** Images by reference or id; see `Engine`. */
+export const createImages = (client: DockerClient) => ({
+  inspectImage(reference: string): Promise<ImageFacts | null> {
+    return client.call("inspect image", (docker) =>
+      docker
+        .getImage(reference)
+        .inspect()
+        .then(imageFacts, (error: unknown) => {
+          if (hasStatus(error, 404)) return null;
+          throw error;
+        }),
+    );
+  },
+
+  async pullImage(reference: string, onLog: (line: string) => void, signal: AbortSignal): Promise<void> {
+    const named = reference.includes("@") ? reference : Object.values(splitTag(reference)).join(":");
+    const stream = await client.open(
+      "pull image",
+      (docker) =>
+        docker.createImage({ fromImage: named }).catch((error: unknown) => {
+          if (hasStatus(error, 400, 403, 404, 500))
+            throw deployFailed(`${reference} could not be pulled: ${dockerMessage(error)}`, error);
+          throw error;
+        }),
+      { signal, deadlineMs: pullStartDeadlineMs },
+    );
+    const error = await readProgress(stream, (message) => {
+      // progress bars repeat by the second; a log wants each layer's states
+      if (message.status && !message.progress)
+        onLog(message.id ? `${message.id}: ${message.status}` : message.status);
+    });
+    signal.throwIfAborted();
+    if (error) throw deployFailed(`${reference} could not be pulled: ${error.message}`);
+  },
+
+  async tagImage(imageId: string, tag: string): Promise<void> {
+    await client.call("tag image", (docker) => docker.getImage(imageId).tag(splitTag(tag)));
+  },
+
+  async removeImage(reference: string): Promise<void> {
+    await client.call(
+      "remove image",
+      (docker) =>
+        docker
+          .getImage(reference)
+          .remove({ force: false })
+          .catch((error: unknown) => {
+            if (!hasStatus(error, 404)) throw error;
+          }),
+      { deadlineMs: 60_000 },
+    );
+  },
+});

@@ -1,0 +1,67 @@
+import type { ReplicaReading, ReplicaState } from "../domain/engine.ts";
+import type { AppliedLimits } from "../domain/limits.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
+import { type CgroupFolders, cgroupOfProcess } from "./cgroup-paths.ts";
+import { readCgroup, readCgroupLimits } from "./cgroup-readings.ts";
+
+/** Replicas that another process started are found this late at most. */
+const listEveryMs = 60_000;
+
+interface Deps {
+  listReplicas(): Promise<ReplicaState[]>;
+  inspectReplica(replicaId: string): Promise<ReplicaState | null>;
+  log: Log;
+  clock: Clock;
+  fsRoot?: string;
+}
+
+/**
+ * Readings of all replicas without asking Docker about each: a container's cgroup keeps its path as long as it
+ * runs, so it is looked up once, when the replica starts or is first listed, and goes when its files are gone.
+ */
+export const createReadings = ({ listReplicas, inspectReplica, log, clock, fsRoot }: Deps) => {
+  const known = new Map<string, CgroupFolders>();
+  let listedAtMs: number | null = null;
+
+  const notice = (state: ReplicaState): CgroupFolders | null => {
+    const cgroup = state.pid === null ? null : cgroupOfProcess(state.pid, fsRoot);
+    if (cgroup) known.set(state.replicaId, cgroup);
+    else known.delete(state.replicaId);
+    return cgroup;
+  };
+
+  const list = async (): Promise<void> => {
+    try {
+      for (const state of await listReplicas()) notice(state);
+      listedAtMs = clock.monotonicMs();
+    } catch (error) {
+      if (listedAtMs === null) throw error;
+      // containers run on while their engine is away, and so do their counters
+      log.warn("replicas could not be listed; reading those known before", { error });
+    }
+  };
+
+  return {
+    /** To be told of every start, so that its readings begin at once. */
+    notice,
+
+    async readings(): Promise<ReplicaReading[]> {
+      if (listedAtMs === null || clock.monotonicMs() - listedAtMs > listEveryMs) await list();
+      const readings: ReplicaReading[] = [];
+      for (const [replicaId, cgroup] of known) {
+        const reading = readCgroup(cgroup);
+        if (reading) readings.push({ replicaId, ...reading });
+        else known.delete(replicaId);
+      }
+      return readings;
+    },
+
+    async appliedLimits(replicaId: string): Promise<AppliedLimits | null> {
+      const state = await inspectReplica(replicaId);
+      const cgroup = state && notice(state);
+      const limits = cgroup && readCgroupLimits(cgroup);
+      return limits && { ...limits, readAtMs: clock.nowMs() };
+    },
+  };
+};

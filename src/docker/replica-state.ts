@@ -1,0 +1,30 @@
+import type Dockerode from "dockerode";
+import type { ReplicaState } from "../domain/engine.ts";
+import { replicaIdOf } from "./labels.ts";
+
+/** Docker writes the year 1 for "never". */
+const timeOf = (text: string): number | null => {
+  const ms = Date.parse(text);
+  return Number.isFinite(ms) && ms > 0 ? ms : null;
+};
+
+/** A replica as the domain sees it, or null when the container is not one of ours. */
+export const replicaState = (info: Dockerode.ContainerInspectInfo): ReplicaState | null => {
+  const replicaId = replicaIdOf([info.Name], info.Config.Labels);
+  if (replicaId === null) return null;
+  const { State: state } = info;
+  const address = Object.values(info.NetworkSettings.Networks)[0]?.IPAddress;
+  const startedAtMs = timeOf(state.StartedAt);
+  return {
+    containerId: info.Id,
+    replicaId,
+    environmentId: info.Config.Labels["croft.environment"] ?? "",
+    running: state.Running,
+    address: state.Running && address ? address : null,
+    pid: state.Running && state.Pid > 0 ? state.Pid : null,
+    exitCode: state.Running || startedAtMs === null ? null : state.ExitCode,
+    oomKilled: state.OOMKilled,
+    startedAtMs,
+    finishedAtMs: state.Running ? null : timeOf(state.FinishedAt),
+  };
+};
