@@ -147,7 +147,7 @@ start_dockerd() {
   else
     die "Docker is not running and only root can start it: sudo dockerd, or sudo systemctl start docker"
   fi
-  wait_until 60 docker_answers && return
+  wait_until 60 eval "docker_answers || ! kill -0 $docker_started_pid" && docker_answers && return
   say "dockerd did not come up; the end of its log:"
   tail -n 20 "$log" >&2
   stop_started_docker
