@@ -68,6 +68,22 @@ ensure_tools() {
   [ ${#wanted[@]} = 0 ] || ensure_packages "${wanted[@]}"
 }
 
+# ensure_idle_tools COMMAND[:PACKAGE]…: the same, but a package's service is not started (a proxy would take port 80).
+ensure_idle_tools() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then
+    ensure_tools "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod +x "$policy"
+  # In a subshell, so that the file goes also when an install fails.
+  local status=0
+  (ensure_tools "$@") || status=$?
+  as_root rm -f "$policy"
+  [ "$status" = 0 ] || exit "$status"
+}
+
 # The one version of Bun that this checkout is written for.
 bun_version() {
   sed -nE 's/.*"packageManager": *"bun@([^"]+)".*/\1/p' "$croft_root/package.json"
