@@ -54,3 +54,21 @@ export const publicMessageOf = (error: unknown): string =>
   error instanceof AppError
     ? error.publicMessage
     : "something went wrong inside Croft; the log has the details";
+
+/** `invalid_input` from zod's issues: one entry per refused field, in words for people. */
+export const invalidFields = (
+  issues: readonly { path: readonly PropertyKey[]; message: string; code?: string; keys?: string[] }[],
+): AppError => {
+  const fields = issues.flatMap((issue): FieldError[] => {
+    const path = issue.path.map(String).join(".");
+    if (issue.code === "unrecognized_keys")
+      return (issue.keys ?? []).map((key) => ({
+        path: path === "" ? key : `${path}.${key}`,
+        message: "is not a known field",
+      }));
+    const missing = issue.message.endsWith("received undefined");
+    return [{ path, message: missing ? "is required" : issue.message }];
+  });
+  const text = fields.map((field) => (field.path === "" ? field.message : `${field.path}: ${field.message}`));
+  return new AppError("invalid_input", text.join("; "), { fields });
+};

@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { deploymentQueries } from "./queries/deployments.ts";
+import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
 import { siteQueries } from "./queries/sites.ts";
@@ -10,6 +11,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...deploymentQueries(db),
   ...releaseQueries(db),
   ...settingQueries(db),
+  ...identityQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

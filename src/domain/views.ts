@@ -169,3 +169,22 @@ export interface UsagePoint {
   throttledSeconds: number;
   oomKills: number;
 }
+
+export interface UserView {
+  id: string;
+  username: string;
+  email: string;
+  displayName: string;
+  isAdmin: boolean;
+}
+
+export interface ApiKeyView {
+  id: string;
+  name: string;
+  /** The part of the key that is no secret, to recognise it by. */
+  prefix: string;
+  scopes: string[];
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
