@@ -51,6 +51,8 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
   updateReplica: async (id: string, patch: Partial<ReplicaRecord>): Promise<void> => {
     await db.updateTable("replicas").set(patch).where("id", "=", id).execute();
   },
+  replicaById: (id: string): Promise<ReplicaRecord | undefined> =>
+    db.selectFrom("replicas").selectAll().where("id", "=", id).executeTakeFirst(),
   /** All that are not removed, by the partial index replicas_by_environment. */
   liveReplicas: (): Promise<ReplicaRecord[]> =>
     db.selectFrom("replicas").selectAll().where("state", "<>", "removed").orderBy("id").execute(),

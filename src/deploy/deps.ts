@@ -1,0 +1,161 @@
+import type { Clock } from "../domain/clock.ts";
+import type { DeploymentStatus, StepName } from "../domain/deployment.ts";
+import type { Engine, NetworkRef } from "../domain/engine.ts";
+import type { HealthCheck } from "../domain/site.ts";
+import type { Log } from "../domain/log.ts";
+import type {
+  AuditEntryRecord,
+  BuildRecord,
+  DeploymentLogRecord,
+  DeploymentRecord,
+  DeploymentStepRecord,
+  EnvironmentRecord,
+  EnvVarRecord,
+  ReleaseRecord,
+  ReplicaRecord,
+  SiteRecord,
+} from "../domain/records.ts";
+import type { Notifier } from "./notifier.ts";
+
+export interface DeployQueries {
+  insertDeployment(deployment: DeploymentRecord): Promise<void>;
+  supersedePending(environmentId: string, newerId: string, atMs: number): Promise<string[]>;
+  claimNext(atMs: number): Promise<DeploymentRecord | undefined>;
+  advance(
+    id: string,
+    from: DeploymentStatus,
+    to: DeploymentStatus,
+    patch?: Partial<DeploymentRecord>,
+  ): Promise<boolean>;
+  patchDeployment(id: string, patch: Partial<Omit<DeploymentRecord, "id" | "status">>): Promise<void>;
+  deploymentById(id: string): Promise<DeploymentRecord | undefined>;
+  deploymentsOf(environmentId: string, limit: number, beforeId: string | null): Promise<DeploymentRecord[]>;
+  openDeployments(): Promise<DeploymentRecord[]>;
+  insertStep(step: DeploymentStepRecord): Promise<void>;
+  endStep(
+    deploymentId: string,
+    attempt: number,
+    name: StepName,
+    endedAtMs: number,
+    error: string | null,
+  ): Promise<void>;
+  stepsOf(deploymentId: string, attempt: number): Promise<DeploymentStepRecord[]>;
+  insertLogLines(lines: DeploymentLogRecord[]): Promise<void>;
+  logAfter(deploymentId: string, afterSeq: number, limit: number): Promise<DeploymentLogRecord[]>;
+  lastLogSeq(deploymentId: string): Promise<number>;
+  saveBuild(build: BuildRecord): Promise<void>;
+  buildOf(deploymentId: string): Promise<BuildRecord | undefined>;
+  insertRelease(release: ReleaseRecord): Promise<void>;
+  nextReleaseNumber(environmentId: string): Promise<number>;
+  releaseById(id: string): Promise<ReleaseRecord | undefined>;
+  releaseByNumber(environmentId: string, number: number): Promise<ReleaseRecord | undefined>;
+  releasesOf(environmentId: string): Promise<ReleaseRecord[]>;
+  retireRelease(id: string, atMs: number): Promise<void>;
+  imageTagInUse(tag: string): Promise<boolean>;
+  updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
+  liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
+  environmentById(id: string): Promise<EnvironmentRecord | undefined>;
+  updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
+  siteById(id: string): Promise<SiteRecord | undefined>;
+  envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
+  insertAudit(entry: AuditEntryRecord): Promise<void>;
+}
+
+export interface DeployStore extends DeployQueries {
+  transaction<T>(run: (queries: DeployQueries) => Promise<T>): Promise<T>;
+}
+
+export interface CommitFacts {
+  hash: string;
+  message: string;
+  author: string;
+}
+
+/** Where source code comes from; the git adapter. Errors are AppErrors fit for the log. */
+export interface SourceControl {
+  /** Brings the head of `branch`, or exactly `commit`, into the bare repository. @returns its hash */
+  fetchRepository(input: {
+    repoPath: string;
+    url: string;
+    branch: string;
+    commit: string | null;
+    signal: AbortSignal;
+  }): Promise<string>;
+  /** Head of a branch in the bare repository, null when there is none. */
+  branchHead(repoPath: string, branch: string): Promise<string | null>;
+  checkoutCommit(input: {
+    repoPath: string;
+    commit: string;
+    targetDir: string;
+    signal: AbortSignal;
+  }): Promise<CommitFacts>;
+}
+
+export interface ProbeResult {
+  ok: boolean;
+  /** What was tried and what came, for people: `GET / on port 3000 -> 503 in 4 ms`. */
+  summary: string;
+  /** First characters of an answer that was not good enough. */
+  bodyExcerpt: string | null;
+}
+
+/** What the supervisor does for a rollout. */
+export interface ReplicaControl {
+  /**
+   * Writes the row, then starts a container of the release within the environment's present limits.
+   * @throws AppError `deploy_failed`, `engine_unavailable`
+   */
+  launch(environmentId: string, releaseId: string): Promise<ReplicaRecord>;
+  /** Stops (with grace) and removes containers; their rows stay as `removed`. Idempotent. */
+  remove(replicaIds: string[], graceSeconds: number): Promise<void>;
+  probe(replica: ReplicaRecord, check: HealthCheck, host: string, signal: AbortSignal): Promise<ProbeResult>;
+}
+
+/** Places below the data directory. */
+export interface DeployPaths {
+  repository(siteId: string): string;
+  /** Scratch of one deployment, removed when it ends. */
+  work(deploymentId: string): string;
+  staticRelease(releaseId: string): string;
+}
+
+export interface DeploySettings {
+  /** Deployments that run at once, and how many of them may build. */
+  parallelDeployments: number;
+  buildSlots: number;
+  buildLimits: { memoryBytes: number; cpuMillicores: number; pids: number };
+  buildDeadlineMs: number;
+  drainDeadlineMs: number;
+  stopGraceSeconds: number;
+  releasesKept: number;
+}
+
+export const defaultDeploySettings: DeploySettings = {
+  parallelDeployments: 8,
+  buildSlots: 1,
+  buildLimits: { memoryBytes: 2 * 1024 ** 3, cpuMillicores: 1000, pids: 1024 },
+  buildDeadlineMs: 15 * 60_000,
+  drainDeadlineMs: 30_000,
+  stopGraceSeconds: 10,
+  releasesKept: 5,
+};
+
+export interface DeployDeps {
+  store: DeployStore;
+  engine: Engine;
+  source: SourceControl;
+  openSecret(ciphertext: string, place: string): Promise<string>;
+  paths: DeployPaths;
+  clock: Clock;
+  log: Log;
+  notifier: Notifier;
+  settings: DeploySettings;
+  replicas: ReplicaControl;
+  buildNetwork: NetworkRef;
+  urlOf(slug: string, environment: string): string;
+  hostOf(slug: string, environment: string): string;
+  /** Sends the edge the table that the rows describe; resolves when new requests follow it. */
+  publishRoutes(signal: AbortSignal): Promise<void>;
+  /** Waits until nothing is in flight on these replicas, or cuts what is left at the deadline. @returns what was cut */
+  drain(replicaIds: string[], deadlineMs: number): Promise<number>;
+}

@@ -1,0 +1,105 @@
+import { chmod, cp, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { newId } from "../../domain/id.ts";
+import type { ReleaseRecord } from "../../domain/records.ts";
+import type { ReleaseConfig } from "../../domain/release.ts";
+import { healthCheckSchema } from "../../domain/site.ts";
+import type { DeployDeps } from "../deps.ts";
+import type { Job } from "../job.ts";
+import { assertFits } from "./fetch.ts";
+import type { SourceImage } from "./build.ts";
+
+export type Built =
+  { kind: "static"; folder: string } | { kind: "image"; image: SourceImage; plannedPort: number | null };
+
+const defaultPort = 3000;
+
+/** Freezes image, configuration and encrypted env vars into a release that never changes again. */
+export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Promise<ReleaseRecord> => {
+  const { deployment, site, environment } = job;
+  const nowMs = deps.clock.nowMs();
+  const id = newId("rel", nowMs);
+  const isStatic = built.kind === "static";
+  const sizeBytes = isStatic
+    ? await layOutStatic(built.folder, deps.paths.staticRelease(id), environment.diskBytes)
+    : built.image.sizeBytes;
+  const config: ReleaseConfig = {
+    kind: isStatic ? "static" : "container",
+    imageId: isStatic ? null : built.image.imageId,
+    port: isStatic ? null : (site.port ?? built.plannedPort ?? built.image.exposedPort ?? defaultPort),
+    startCommand: isStatic ? null : site.startCommand,
+    replicas: environment.replicas,
+    healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
+  };
+  const env = (await deps.store.envVarsOf(environment.id)).map(({ key, ciphertext, isSecret }) => ({
+    key,
+    ciphertext,
+    isSecret,
+  }));
+  return deps.store.transaction(async (queries) => {
+    const release: ReleaseRecord = {
+      id,
+      environmentId: environment.id,
+      number: await queries.nextReleaseNumber(environment.id),
+      deploymentId: deployment.id,
+      imageId: config.imageId,
+      imageTag: isStatic ? null : built.image.tag,
+      config: JSON.stringify(config),
+      env: JSON.stringify(env),
+      sizeBytes,
+      createdAt: nowMs,
+      retiredAt: null,
+    };
+    await queries.insertRelease(release);
+    await queries.patchDeployment(deployment.id, { releaseId: id });
+    return release;
+  });
+};
+
+/**
+ * Copies a static site to its release folder. Links are left out: one that points outside would show files of the
+ * host, and the edge follows none anyway. @returns bytes
+ */
+const layOutStatic = async (from: string, to: string, limitBytes: number): Promise<number> => {
+  assertFits(await folderBytes(from), limitBytes);
+  await mkdir(to, { recursive: true });
+  await cp(from, to, {
+    recursive: true,
+    filter: async (source) => !source.endsWith("/.git") && !(await lstat(source)).isSymbolicLink(),
+  });
+  return openForEdge(to);
+};
+
+const folderBytes = async (folder: string): Promise<number> => {
+  let bytes = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += entry.name === ".git" ? 0 : await folderBytes(path);
+    else if (entry.isFile()) bytes += (await lstat(path)).size;
+  }
+  return bytes;
+};
+
+/** The edge runs as another user: folders and files are made readable to it. @returns bytes */
+const openForEdge = async (folder: string): Promise<number> => {
+  await chmod(folder, 0o755);
+  let bytes = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) bytes += await openForEdge(path);
+    else {
+      await chmod(path, 0o644);
+      bytes += (await lstat(path)).size;
+    }
+  }
+  return bytes;
+};
+
+/** Takes back a release that never served. */
+export const discardRelease = async (deps: DeployDeps, release: ReleaseRecord): Promise<void> => {
+  await deps.store.retireRelease(release.id, deps.clock.nowMs());
+  if (release.imageTag && !(await deps.store.imageTagInUse(release.imageTag)))
+    await deps.engine.removeImage(release.imageTag);
+  if (release.imageId === null)
+    await rm(deps.paths.staticRelease(release.id), { recursive: true, force: true });
+};

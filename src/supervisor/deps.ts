@@ -1,0 +1,69 @@
+import type { Clock } from "../domain/clock.ts";
+import type { EdgeHealth, RouteTable, RouteTarget } from "../domain/edge.ts";
+import type { Engine, NetworkRef } from "../domain/engine.ts";
+import type { Log } from "../domain/log.ts";
+import type {
+  AuditEntryRecord,
+  DeploymentRecord,
+  EnvironmentRecord,
+  ReleaseRecord,
+  ReplicaRecord,
+  SiteRecord,
+  VolumeRecord,
+} from "../domain/records.ts";
+
+export type LiveEnvironment = EnvironmentRecord & { slug: string };
+
+export interface SupervisorStore {
+  liveEnvironments(): Promise<LiveEnvironment[]>;
+  environmentById(id: string): Promise<EnvironmentRecord | undefined>;
+  environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
+  updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
+  siteById(id: string): Promise<SiteRecord | undefined>;
+  sitesToClean(): Promise<SiteRecord[]>;
+  markSiteCleaned(id: string, atMs: number): Promise<void>;
+  volumesOf(environmentId: string): Promise<VolumeRecord[]>;
+  deleteVolume(id: string): Promise<boolean>;
+  openDeployments(): Promise<DeploymentRecord[]>;
+  releaseById(id: string): Promise<ReleaseRecord | undefined>;
+  releasesOf(environmentId: string): Promise<ReleaseRecord[]>;
+  retireRelease(id: string, atMs: number): Promise<void>;
+  insertReplica(replica: ReplicaRecord): Promise<void>;
+  updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
+  replicaById(id: string): Promise<ReplicaRecord | undefined>;
+  liveReplicas(): Promise<ReplicaRecord[]>;
+  liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
+  insertAudit(entry: AuditEntryRecord): Promise<void>;
+}
+
+export interface EdgeControl {
+  health(): Promise<EdgeHealth>;
+  putTable(table: RouteTable): Promise<unknown>;
+}
+
+export interface SupervisorPaths {
+  repository(siteId: string): string;
+  staticRelease(releaseId: string): string;
+  volume(volumeId: string): string;
+}
+
+export interface SupervisorDeps {
+  store: SupervisorStore;
+  engine: Engine;
+  edge: EdgeControl;
+  clock: Clock;
+  log: Log;
+  paths: SupervisorPaths;
+  networkPool: string;
+  stopGraceSeconds: number;
+  openSecret(ciphertext: string, place: string): Promise<string>;
+  hostOf(slug: string, environment: string): string;
+  /** The panel's own route; null when the edge is off. */
+  panel: { hosts: string[]; target: RouteTarget };
+  /** Bytes that a folder takes on disk. */
+  folderBytes(path: string): Promise<number>;
+  /** Ends deployments of a site that was deleted. */
+  cancelDeployment(id: string): Promise<boolean>;
+}
+
+export type { NetworkRef };

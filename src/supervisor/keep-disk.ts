@@ -1,0 +1,49 @@
+import { systemActor } from "../domain/actor.ts";
+import { auditEntry } from "../domain/audit.ts";
+import { formatBytes } from "../domain/size.ts";
+import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+
+/**
+ * Measures each environment's disk use: writable layers, logs and volumes, or the release folder of a static site.
+ * One that is over its limit is stopped; raising the limit or freeing space lets it start again.
+ * @returns true when something was stopped
+ */
+export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
+  let stopped = false;
+  for (const environment of await deps.store.liveEnvironments()) {
+    const usedBytes = await measure(deps, environment);
+    if (usedBytes === null) continue;
+    const nowMs = deps.clock.nowMs();
+    await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
+    if (usedBytes <= environment.diskBytes || environment.stoppedReason !== null) continue;
+    stopped = true;
+    const used = formatBytes(usedBytes);
+    deps.log.warn("site stopped: over its disk limit", { site: environment.slug, used });
+    await deps.store.updateEnvironment(environment.id, { stoppedReason: "disk_full" });
+    await deps.store.insertAudit(
+      auditEntry(
+        systemActor("disk guard"),
+        "site.stop",
+        { type: "site", id: environment.siteId },
+        { after: { reason: "disk_full", usedBytes, limitBytes: environment.diskBytes } },
+        nowMs,
+      ),
+    );
+  }
+  return stopped;
+};
+
+const measure = async (deps: SupervisorDeps, environment: LiveEnvironment): Promise<number | null> => {
+  const release = environment.currentReleaseId
+    ? await deps.store.releaseById(environment.currentReleaseId)
+    : undefined;
+  let bytes = 0;
+  for (const volume of await deps.store.volumesOf(environment.id))
+    bytes += await deps.folderBytes(deps.paths.volume(volume.id));
+  if (release && release.imageId === null) return bytes + (release.sizeBytes ?? 0);
+  for (const replica of await deps.store.liveReplicasOf(environment.id)) {
+    const usage = await deps.engine.diskUsage(replica.id);
+    if (usage) bytes += usage.writableBytes + usage.logBytes;
+  }
+  return bytes;
+};

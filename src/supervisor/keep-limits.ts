@@ -1,0 +1,62 @@
+import type { ContainerLimits } from "../domain/engine.ts";
+import type { AppliedLimits } from "../domain/limits.ts";
+import type { EnvironmentRecord } from "../domain/records.ts";
+import type { SupervisorDeps } from "./deps.ts";
+
+const askedOf = (environment: EnvironmentRecord): ContainerLimits => ({
+  memoryBytes: environment.memoryBytes,
+  cpuMillicores: environment.cpuMillicores,
+  pids: environment.pids,
+});
+
+const agrees = (applied: AppliedLimits, asked: ContainerLimits): boolean =>
+  // The kernel rounds memory to pages.
+  applied.memoryBytes !== null &&
+  Math.abs(applied.memoryBytes - asked.memoryBytes) < 4096 &&
+  applied.memorySwapBytes === applied.memoryBytes &&
+  applied.cpuMillicores === asked.cpuMillicores &&
+  applied.pids === asked.pids;
+
+/** Stores what the kernel holds this replica to. */
+export const readBackLimits = async (
+  deps: SupervisorDeps,
+  environment: EnvironmentRecord,
+  replicaId: string,
+): Promise<AppliedLimits | null> => {
+  const applied = await deps.engine.appliedLimits(replicaId);
+  if (applied) await deps.store.updateEnvironment(environment.id, { appliedLimits: JSON.stringify(applied) });
+  return applied;
+};
+
+/** Brings what the kernel holds in line with what is asked, for one environment, without a restart. */
+export const applyLimits = async (deps: SupervisorDeps, environmentId: string): Promise<void> => {
+  const environment = await deps.store.environmentById(environmentId);
+  if (!environment) return;
+  const asked = askedOf(environment);
+  for (const replica of await deps.store.liveReplicasOf(environmentId)) {
+    if (replica.state !== "running" && replica.state !== "starting") continue;
+    const applied = await deps.engine.appliedLimits(replica.id);
+    if (applied === null) continue;
+    if (!agrees(applied, asked)) await deps.engine.updateLimits(replica.id, asked);
+    await readBackLimits(deps, environment, replica.id);
+  }
+};
+
+/** Compares all running replicas with what is asked; repairs and tells of drift. */
+export const keepLimits = async (deps: SupervisorDeps): Promise<void> => {
+  for (const environment of await deps.store.liveEnvironments()) {
+    for (const replica of await deps.store.liveReplicasOf(environment.id)) {
+      if (replica.state !== "running") continue;
+      const applied = await readBackLimits(deps, environment, replica.id);
+      if (applied === null || agrees(applied, askedOf(environment))) continue;
+      deps.log.warn("limits had drifted and are put right", {
+        site: environment.slug,
+        replica: replica.id,
+        asked: askedOf(environment),
+        applied,
+      });
+      await deps.engine.updateLimits(replica.id, askedOf(environment));
+      await readBackLimits(deps, environment, replica.id);
+    }
+  }
+};

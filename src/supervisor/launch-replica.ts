@@ -1,0 +1,139 @@
+import { mkdir } from "node:fs/promises";
+import { newId } from "../domain/id.ts";
+import { limitsSchema } from "../domain/limits.ts";
+import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
+import type { ReleaseConfig } from "../domain/release.ts";
+import { notFound, publicMessageOf } from "../errors.ts";
+import type { SupervisorDeps } from "./deps.ts";
+import { networkOf } from "./networks.ts";
+import { readBackLimits } from "./keep-limits.ts";
+
+/**
+ * Starts one more replica of a release within the environment's present limits. The row is written before the
+ * container exists, so that whatever a crash leaves behind is known to be ours.
+ * @throws AppError `deploy_failed`, `engine_unavailable`; the row is then `removed`
+ */
+export const launchReplica = async (
+  deps: SupervisorDeps,
+  environmentId: string,
+  releaseId: string,
+): Promise<ReplicaRecord> => {
+  const environment = await deps.store.environmentById(environmentId);
+  const site = environment && (await deps.store.siteById(environment.siteId));
+  const release = await deps.store.releaseById(releaseId);
+  if (!environment || !site || !release) throw notFound("the release's site");
+  const config = JSON.parse(release.config) as ReleaseConfig;
+  const nowMs = deps.clock.nowMs();
+  const replica: ReplicaRecord = {
+    id: newId("rep", nowMs),
+    releaseId,
+    environmentId,
+    containerId: null,
+    state: "starting",
+    address: null,
+    port: config.port,
+    exitCode: null,
+    oomKills: 0,
+    restarts: 0,
+    reason: null,
+    createdAt: nowMs,
+    startedAt: null,
+    endedAt: null,
+    nextRestartAt: null,
+  };
+  await deps.store.insertReplica(replica);
+  try {
+    const state = await start(deps, site, environment, release, config, replica.id);
+    const started = { containerId: state.containerId, address: state.address };
+    await deps.store.updateReplica(replica.id, started);
+    await readBackLimits(deps, environment, replica.id);
+    return { ...replica, ...started };
+  } catch (cause) {
+    await deps.store.updateReplica(replica.id, {
+      state: "removed",
+      reason: publicMessageOf(cause),
+      endedAt: deps.clock.nowMs(),
+    });
+    throw cause;
+  }
+};
+
+const start = async (
+  deps: SupervisorDeps,
+  site: SiteRecord,
+  environment: EnvironmentRecord,
+  release: ReleaseRecord,
+  config: ReleaseConfig,
+  replicaId: string,
+) => {
+  const owner = {
+    site: site.slug,
+    environment: environment.name,
+    release: String(release.number),
+    role: "site",
+  } as const;
+  const network = networkOf(deps.networkPool, environment);
+  await deps.engine.ensureNetwork(network, owner);
+  const volumes = await deps.store.volumesOf(environment.id);
+  for (const volume of volumes) {
+    const folder = deps.paths.volume(volume.id);
+    await mkdir(folder, { recursive: true });
+    await deps.engine.ensureVolume({ name: `croft-${volume.id}`, folder }, owner);
+  }
+  const limits = limitsSchema.pick({ memoryBytes: true, cpuMillicores: true, pids: true }).parse({
+    memoryBytes: environment.memoryBytes,
+    cpuMillicores: environment.cpuMillicores,
+    pids: environment.pids,
+  });
+  return deps.engine.startReplica({
+    name: `croft-${replicaId}`,
+    imageId: config.imageId ?? "",
+    owner,
+    replicaId,
+    network,
+    env: await envOf(deps, site, environment, release, config),
+    volumes: volumes.map((volume) => ({ name: `croft-${volume.id}`, mountPath: volume.mountPath })),
+    startCommand: config.startCommand,
+    limits,
+    stopGraceSeconds: deps.stopGraceSeconds,
+  });
+};
+
+/** The release's frozen variables, and what Croft itself tells an app. */
+const envOf = async (
+  deps: SupervisorDeps,
+  site: SiteRecord,
+  environment: EnvironmentRecord,
+  release: ReleaseRecord,
+  config: ReleaseConfig,
+): Promise<Record<string, string>> => {
+  const env: Record<string, string> = {
+    CROFT_SITE: site.slug,
+    CROFT_ENVIRONMENT: environment.name,
+    CROFT_RELEASE: String(release.number),
+  };
+  const frozen = JSON.parse(release.env) as { key: string; ciphertext: string }[];
+  for (const { key, ciphertext } of frozen)
+    env[key] = await deps.openSecret(ciphertext, `env:${environment.id}:${key}`);
+  env.PORT = String(config.port);
+  return env;
+};
+
+/** Stops and removes containers; their rows stay as `removed`. Idempotent. */
+export const removeReplicas = async (
+  deps: Pick<SupervisorDeps, "store" | "engine" | "clock">,
+  replicaIds: string[],
+  graceSeconds: number,
+): Promise<void> => {
+  await Promise.all(
+    replicaIds.map(async (id) => {
+      if (graceSeconds > 0) await deps.engine.stopReplica(id, graceSeconds);
+      await deps.engine.removeReplica(id);
+      await deps.store.updateReplica(id, {
+        state: "removed",
+        endedAt: deps.clock.nowMs(),
+        nextRestartAt: null,
+      });
+    }),
+  );
+};

@@ -1,0 +1,55 @@
+import { AppError } from "../errors.ts";
+import type { SupervisorDeps } from "./deps.ts";
+import { buildRoutes } from "./route-table.ts";
+
+const retryPauseMs = 200;
+
+export interface RoutePublisher {
+  /**
+   * Sends the edge the table that the rows describe at the time of the call or later; resolves when it follows it.
+   * @throws AppError `unavailable` when the edge did not take it before the signal aborted
+   */
+  publish(signal: AbortSignal): Promise<void>;
+}
+
+/** One publication at a time, each with a version above the one the edge has. */
+export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
+  let tail: Promise<void> = Promise.resolve();
+  let accepted: { routes: string; version: number; edgeStartedAtMs: number } | null = null;
+
+  const send = async (): Promise<void> => {
+    const routes = await buildRoutes(deps);
+    const text = JSON.stringify(routes);
+    const health = await deps.edge.health();
+    // An edge that was started anew may hold an older table from its disk.
+    if (
+      accepted?.routes === text &&
+      accepted.version === health.tableVersion &&
+      accepted.edgeStartedAtMs === health.startedAtMs
+    )
+      return;
+    const version = health.tableVersion + 1;
+    await deps.edge.putTable({ version, routes });
+    accepted = { routes: text, version, edgeStartedAtMs: health.startedAtMs };
+  };
+
+  const sendUntil = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      try {
+        return await send();
+      } catch (cause) {
+        if (signal.aborted)
+          throw new AppError("unavailable", "the edge does not take the new route table", { cause });
+        await Bun.sleep(retryPauseMs);
+      }
+    }
+  };
+
+  return {
+    publish: (signal) => {
+      const mine = tail.then(() => sendUntil(signal));
+      tail = mine.catch(() => {});
+      return mine;
+    },
+  };
+};

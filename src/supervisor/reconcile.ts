@@ -1,0 +1,224 @@
+import type { ReplicaState } from "../domain/engine.ts";
+import type { ReplicaRecord } from "../domain/records.ts";
+import type { ReleaseConfig } from "../domain/release.ts";
+import { formatBytes } from "../domain/size.ts";
+import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
+import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { launchReplica, removeReplicas } from "./launch-replica.ts";
+import { buildNetworkOf, networkOf } from "./networks.ts";
+
+export interface ReconcileState {
+  /** Replicas in which the kernel killed something for memory since they started. */
+  oomSeen: Set<string>;
+  /** Replicas that a warm-up is waiting for. */
+  warming: Set<string>;
+  /** Earliest next try to launch a missing replica, by environment: an image that cannot start must not spin. */
+  launchAfterMs: Map<string, number>;
+  /** Waits until a (re)started replica answers, then lets visitors in. Returns at once. */
+  warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
+}
+
+/**
+ * One pass of desired (rows) against actual (the engine). Only replicas that have a row here are touched, whatever
+ * labels a container may carry. @returns when the next pass is due at the latest, for restarts that wait
+ */
+export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Promise<number | null> => {
+  const environments = await deps.store.liveEnvironments();
+  const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
+  const rows = await deps.store.liveReplicas();
+  await removeStrays(deps, actual, rows);
+  await ensureNetworks(deps, environments, rows);
+  const deploying = new Map(
+    (await deps.store.openDeployments())
+      .filter((deployment) => deployment.status !== "pending")
+      .map((deployment) => [deployment.environmentId, deployment.releaseId]),
+  );
+  const byEnvironment = Map.groupBy(rows, (row) => row.environmentId);
+  let nextMs: number | null = null;
+  for (const environment of environments) {
+    const dueMs = await reconcileEnvironment(
+      deps,
+      state,
+      environment,
+      byEnvironment.get(environment.id) ?? [],
+      actual,
+      deploying,
+    );
+    if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
+  }
+  return nextMs;
+};
+
+/** Containers whose row says that they are gone: left over from a crash between two steps. */
+const removeStrays = async (
+  deps: SupervisorDeps,
+  actual: Map<string, ReplicaState>,
+  rows: ReplicaRecord[],
+): Promise<void> => {
+  const live = new Set(rows.map((row) => row.id));
+  for (const replicaId of actual.keys()) {
+    if (live.has(replicaId)) continue;
+    const row = await deps.store.replicaById(replicaId);
+    if (row?.state !== "removed") continue;
+    deps.log.info("removing a left-over container", { replica: replicaId });
+    await deps.engine.removeReplica(replicaId);
+  }
+};
+
+const ensureNetworks = async (
+  deps: SupervisorDeps,
+  environments: LiveEnvironment[],
+  rows: ReplicaRecord[],
+): Promise<void> => {
+  const used = new Set(rows.map((row) => row.environmentId));
+  const networks = environments
+    .filter((environment) => used.has(environment.id))
+    .map((environment) => networkOf(deps.networkPool, environment));
+  await deps.engine.ensureFirewall([buildNetworkOf(deps.networkPool), ...networks]);
+};
+
+const reconcileEnvironment = async (
+  deps: SupervisorDeps,
+  state: ReconcileState,
+  environment: LiveEnvironment,
+  rows: ReplicaRecord[],
+  actual: Map<string, ReplicaState>,
+  deploying: Map<string, string | null>,
+): Promise<number | null> => {
+  const busy = deploying.has(environment.id);
+  const rolloutRelease = deploying.get(environment.id) ?? null;
+  const remove = (replicas: ReplicaRecord[]) =>
+    removeReplicas(
+      deps,
+      replicas.map((replica) => replica.id),
+      deps.stopGraceSeconds,
+    );
+  if (environment.stoppedReason !== null) {
+    await remove(rows.filter((row) => !busy || row.releaseId !== rolloutRelease));
+    return null;
+  }
+  if (!busy)
+    await remove(
+      rows.filter((row) => row.state === "draining" || row.releaseId !== environment.currentReleaseId),
+    );
+  if (environment.currentReleaseId === null) return null;
+  const serving = rows.filter(
+    (row) => row.releaseId === environment.currentReleaseId && row.state !== "draining",
+  );
+  let nextMs: number | null = null;
+  let present = 0;
+  for (const row of serving) {
+    const container = actual.get(row.id);
+    if (row.state === "starting" && busy && row.releaseId === rolloutRelease) {
+      present++;
+      continue;
+    }
+    if (!container) {
+      if (deps.clock.nowMs() - row.createdAt < 5000) present++;
+      else await deps.store.updateReplica(row.id, { state: "removed", endedAt: deps.clock.nowMs() });
+      continue;
+    }
+    present++;
+    const dueMs = await followReplica(deps, state, environment, row, container);
+    if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
+  }
+  const launchDueMs = busy ? null : await launchMissing(deps, state, environment, present);
+  return launchDueMs === null ? nextMs : Math.min(nextMs ?? launchDueMs, launchDueMs);
+};
+
+/** Brings one row in line with its container. @returns when its restart is due */
+const followReplica = async (
+  deps: SupervisorDeps,
+  state: ReconcileState,
+  environment: LiveEnvironment,
+  row: ReplicaRecord,
+  container: ReplicaState,
+): Promise<number | null> => {
+  const nowMs = deps.clock.nowMs();
+  if (container.running) {
+    if (container.address !== row.address)
+      await deps.store.updateReplica(row.id, { address: container.address });
+    if (row.state === "starting" || row.state === "exited") {
+      await deps.store.updateReplica(row.id, { state: "starting", nextRestartAt: null });
+      state.warmUp(environment, { ...row, state: "starting", address: container.address });
+    } else if (row.restarts > 0 && row.startedAt !== null && nowMs - row.startedAt > forgivenAfterMs)
+      await deps.store.updateReplica(row.id, { restarts: 0, reason: null });
+    return null;
+  }
+  if (row.state !== "exited") return noteExit(deps, state, environment, row, container);
+  if (row.nextRestartAt !== null && row.nextRestartAt > nowMs) return row.nextRestartAt;
+  state.oomSeen.delete(row.id);
+  const restarted = await deps.engine.restartReplica(row.id);
+  const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
+  await deps.store.updateReplica(row.id, started);
+  state.warmUp(environment, { ...row, ...started });
+  return null;
+};
+
+const noteExit = async (
+  deps: SupervisorDeps,
+  state: ReconcileState,
+  environment: LiveEnvironment,
+  row: ReplicaRecord,
+  container: ReplicaState,
+): Promise<number> => {
+  const restarts = row.restarts + 1;
+  const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
+  const oom = container.oomKilled || state.oomSeen.has(row.id);
+  const lastLines = (await deps.engine.logTail(row.id, 5).catch(() => [])).join("\n").slice(-1000);
+  const cause = oom
+    ? `killed: it used more than its memory limit of ${formatBytes(environment.memoryBytes)} (out of memory)`
+    : exitSentence(container.exitCode);
+  const reason = `${cause}; restart ${restarts}${lastLines ? `; it last printed: ${lastLines}` : ""}`;
+  deps.log.warn("replica ended", {
+    site: environment.slug,
+    replica: row.id,
+    exitCode: container.exitCode,
+    oom,
+  });
+  await deps.store.updateReplica(row.id, {
+    state: "exited",
+    exitCode: container.exitCode,
+    oomKills: row.oomKills + (oom ? 1 : 0),
+    restarts,
+    reason,
+    endedAt: container.finishedAtMs ?? deps.clock.nowMs(),
+    nextRestartAt,
+  });
+  return nextRestartAt;
+};
+
+const exitSentence = (exitCode: number | null): string =>
+  exitCode === null
+    ? "the app ended"
+    : exitCode > 128 && exitCode < 160
+      ? `the app was ended by signal ${exitCode - 128}`
+      : `the app ended by itself with exit code ${exitCode}`;
+
+const launchMissing = async (
+  deps: SupervisorDeps,
+  state: ReconcileState,
+  environment: LiveEnvironment,
+  present: number,
+): Promise<number | null> => {
+  const release = await deps.store.releaseById(environment.currentReleaseId ?? "");
+  if (!release || release.imageId === null) return null;
+  const { replicas: wanted } = JSON.parse(release.config) as ReleaseConfig;
+  if (present >= wanted) return null;
+  const nowMs = deps.clock.nowMs();
+  const notBeforeMs = state.launchAfterMs.get(environment.id) ?? 0;
+  if (notBeforeMs > nowMs) return notBeforeMs;
+  for (let i = present; i < wanted; i++) {
+    try {
+      const replica = await launchReplica(deps, environment.id, release.id);
+      state.launchAfterMs.delete(environment.id);
+      deps.log.info("started a missing replica", { site: environment.slug, replica: replica.id });
+      state.warmUp(environment, replica);
+    } catch (error) {
+      deps.log.warn("a missing replica could not be started", { site: environment.slug, error });
+      state.launchAfterMs.set(environment.id, nowMs + 30_000);
+      return nowMs + 30_000;
+    }
+  }
+  return null;
+};

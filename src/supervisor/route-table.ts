@@ -1,0 +1,66 @@
+import type { Route, RouteTarget } from "../domain/edge.ts";
+import type { ReplicaRecord } from "../domain/records.ts";
+import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+
+/** The routes that the rows describe, in a stable order. */
+export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
+  const replicas = Map.groupBy(await deps.store.liveReplicas(), (replica) => replica.environmentId);
+  const routes: Route[] = [
+    {
+      id: "panel",
+      hosts: deps.panel.hosts,
+      target: deps.panel.target,
+      // Pushes of large repositories pass here; the git remote has its own bound.
+      limits: { maxBodyBytes: 2 * 1024 ** 3, requestsPerMinute: null, concurrentRequests: null },
+    },
+  ];
+  for (const environment of await deps.store.liveEnvironments())
+    routes.push({
+      id: environment.id,
+      hosts: [deps.hostOf(environment.slug, environment.name)],
+      target: await targetOf(deps, environment, replicas.get(environment.id) ?? []),
+      limits: {
+        maxBodyBytes: environment.maxBodyBytes,
+        requestsPerMinute: environment.requestsPerMinute,
+        concurrentRequests: environment.concurrentRequests,
+      },
+    });
+  return routes;
+};
+
+const page = (title: string, message: string): RouteTarget => ({
+  kind: "message",
+  status: 503,
+  title,
+  message,
+});
+
+const targetOf = async (
+  deps: SupervisorDeps,
+  environment: LiveEnvironment,
+  replicas: ReplicaRecord[],
+): Promise<RouteTarget> => {
+  if (environment.stoppedReason !== null)
+    return page(
+      "This site is stopped",
+      environment.stoppedReason === "disk_full"
+        ? "It used more disk space than it may. Its owner can start it again."
+        : "Its owner has stopped it.",
+    );
+  const release = environment.currentReleaseId
+    ? await deps.store.releaseById(environment.currentReleaseId)
+    : undefined;
+  if (!release) return page("Nothing here yet", "This site has not been deployed yet.");
+  if (release.imageId === null) return { kind: "static", folder: deps.paths.staticRelease(release.id) };
+  const serving = replicas.filter(
+    (replica) => replica.releaseId === release.id && replica.state === "running",
+  );
+  if (serving.length === 0)
+    return page("This site is not running", "It stopped unexpectedly and is being started again.");
+  return {
+    kind: "replicas",
+    replicas: serving.flatMap(({ id, address, port }) =>
+      address !== null && port !== null ? [{ replicaId: id, address: { host: address, port } }] : [],
+    ),
+  };
+};

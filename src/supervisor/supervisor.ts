@@ -1,0 +1,164 @@
+import type { ReplicaRecord } from "../domain/records.ts";
+import { healthCheckSchema } from "../domain/site.ts";
+import type { EngineInfo } from "../domain/engine.ts";
+import { publicMessageOf } from "../errors.ts";
+import { cleanUpDeletedSites } from "./clean-up.ts";
+import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { applyLimits, keepLimits } from "./keep-limits.ts";
+import { keepDisk } from "./keep-disk.ts";
+import { launchReplica, removeReplicas } from "./launch-replica.ts";
+import { probe } from "./probe.ts";
+import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
+import { reconcile, type ReconcileState } from "./reconcile.ts";
+
+export interface EngineStatus {
+  up: boolean;
+  /** For people, null while it answers. */
+  message: string | null;
+  info: EngineInfo | null;
+}
+
+export interface Supervisor {
+  start(signal: AbortSignal): void;
+  /** Asks for a pass soon; passes never overlap. */
+  kick(): void;
+  /** Runs a pass now, or joins the one that begins next; resolves when it is through. */
+  pass(): Promise<void>;
+  engineStatus(): EngineStatus;
+  /** Called by jobs. */
+  keepLimits(): Promise<void>;
+  keepDisk(): Promise<void>;
+  applyLimits(environmentId: string): Promise<void>;
+  launch(environmentId: string, releaseId: string): Promise<ReplicaRecord>;
+  remove(replicaIds: string[], graceSeconds: number): Promise<void>;
+  routes: RoutePublisher;
+}
+
+const fullPassMs = 10_000;
+
+export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
+  const routes = createRoutePublisher(deps);
+  let status: EngineStatus = { up: false, message: "Docker has not answered yet", info: null };
+  let wake: () => void = () => {};
+  let kicked = false;
+  let lifetime: AbortSignal = AbortSignal.abort();
+  let waiting: (() => void)[] = [];
+
+  const state: ReconcileState = {
+    oomSeen: new Set(),
+    warming: new Set(),
+    launchAfterMs: new Map(),
+    warmUp: (environment, replica) => void warmUp(environment, replica),
+  };
+
+  /** Lets visitors in once a (re)started replica answers; one that dies meanwhile is seen by the next pass. */
+  const warmUp = async (environment: LiveEnvironment, replica: ReplicaRecord): Promise<void> => {
+    if (state.warming.has(replica.id)) return;
+    state.warming.add(replica.id);
+    try {
+      const check = healthCheckSchema.parse(JSON.parse(environment.healthCheck));
+      const host = deps.hostOf(environment.slug, environment.name);
+      const deadlineMs = deps.clock.monotonicMs() + check.deadlineSeconds * 1000;
+      for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.6, check.intervalSeconds * 1000)) {
+        const { ok } = await probe(replica, check, host, lifetime);
+        const row = await deps.store.replicaById(replica.id);
+        if (lifetime.aborted || row?.state !== "starting") return;
+        // Past the deadline it serves all the same: it did pass its check when it was released.
+        if (ok || deps.clock.monotonicMs() > deadlineMs) break;
+        await Bun.sleep(pauseMs);
+      }
+      await deps.store.updateReplica(replica.id, { state: "running", startedAt: deps.clock.nowMs() });
+      await routes.publish(AbortSignal.timeout(10_000));
+    } catch (error) {
+      deps.log.warn("a restarted replica is not in service yet", { replica: replica.id, error });
+    } finally {
+      state.warming.delete(replica.id);
+    }
+  };
+
+  const onePass = async (): Promise<number | null> => {
+    try {
+      const info = await deps.engine.info();
+      if (!status.up) deps.log.info("engine answers", { version: info.version });
+      status = { up: true, message: null, info };
+    } catch (error) {
+      const message = publicMessageOf(error);
+      if (status.up || status.message !== message) deps.log.warn("engine does not answer", { message });
+      status = { up: false, message, info: status.info };
+      await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
+      return null;
+    }
+    const dueMs = await reconcile(deps, state);
+    await routes.publish(AbortSignal.timeout(10_000));
+    await cleanUpDeletedSites(deps);
+    return dueMs;
+  };
+
+  const loop = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      kicked = false;
+      const joined = waiting;
+      waiting = [];
+      let pauseMs = fullPassMs;
+      try {
+        const dueMs = await onePass();
+        if (dueMs !== null) pauseMs = Math.max(50, Math.min(pauseMs, dueMs - deps.clock.nowMs()));
+        if (!status.up) pauseMs = 2000;
+      } catch (error) {
+        deps.log.error("supervisor pass failed; the next one tries again", { error });
+        pauseMs = 2000;
+      }
+      for (const done of joined) done();
+      if (!kicked) await sleepUntilWoken(pauseMs, signal);
+    }
+    for (const done of waiting) done();
+  };
+
+  const sleepUntilWoken = (ms: number, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end, { once: true });
+      wake = end;
+    });
+
+  const kick = (): void => {
+    kicked = true;
+    wake();
+  };
+
+  return {
+    start: (signal) => {
+      lifetime = signal;
+      deps.engine.watch((event) => {
+        if (event.kind === "oom") state.oomSeen.add(event.replicaId);
+        kick();
+      }, signal);
+      void loop(signal);
+    },
+    kick,
+    pass: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        kick();
+      }),
+    engineStatus: () => status,
+    keepLimits: async () => {
+      if (status.up) await keepLimits(deps);
+    },
+    keepDisk: async () => {
+      if (status.up && (await keepDisk(deps))) kick();
+    },
+    applyLimits: async (environmentId) => {
+      await applyLimits(deps, environmentId);
+      await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
+    },
+    launch: (environmentId, releaseId) => launchReplica(deps, environmentId, releaseId),
+    remove: (replicaIds, graceSeconds) => removeReplicas(deps, replicaIds, graceSeconds),
+    routes,
+  };
+};
