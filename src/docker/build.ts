@@ -5,7 +5,7 @@ import { buildContext } from "./build-context.ts";
 import type { BuildCgroups } from "./build-cgroup.ts";
 import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
-import { ownershipLabels, tagLabel } from "./labels.ts";
+import { ownershipLabels } from "./labels.ts";
 import { createLineSplitter } from "./line-splitter.ts";
 import { type ProgressError, readProgress } from "./progress.ts";
 
@@ -19,13 +19,33 @@ interface Deps {
   inspectImage(reference: string): Promise<ImageFacts | null>;
 }
 
-/** Why a build failed, for people. Exit 137 is SIGKILL, which is all that the classic builder tells of an OOM kill. */
-const failure = (error: ProgressError, request: BuildRequest) =>
-  error.code === 137
-    ? deployFailed(
-        `the build was killed, most likely by its memory limit of ${formatBytes(request.limits.memoryBytes)}: ${error.message}`,
-      )
-    : deployFailed(error.message);
+/** The builder colours what commands print to stderr, write by write; the colours are its own, not theirs. */
+const withoutColour = (text: string): string =>
+  text.startsWith("\x1b[91m") && text.endsWith("\x1b[0m") ? text.slice(5, -4) : text;
+
+/** The image that a step needs: `Step 1/3 : FROM node:22 AS build`, `Step 2/3 : COPY --from=golang …`. */
+const imageOfStep = (step: string): string | null =>
+  /^Step \d+\/\d+ : (?:FROM (?:--\S+ )*(\S+)|(?:COPY|ADD) .*--from=(\S+))/i
+    .exec(step)
+    ?.slice(1)
+    .find(Boolean) ?? null;
+
+/**
+ * Why a build failed, for people. Exit 137 is SIGKILL, which is all that the classic builder tells of an OOM
+ * kill; and where an image cannot be pulled it may only say which host was not found.
+ */
+const failure = (error: ProgressError, step: string, { limits }: BuildRequest) => {
+  if (error.code === 137)
+    return deployFailed(
+      `the build was killed, most likely by its memory limit of ${formatBytes(limits.memoryBytes)}: ${error.message}`,
+    );
+  const image = imageOfStep(step);
+  return deployFailed(
+    image && error.code === null && !error.message.includes(image)
+      ? `the image ${image} is not on this server and could not be pulled: ${error.message}`
+      : error.message,
+  );
+};
 
 /**
  * Builds with Docker's classic builder: it holds memory and CPU limits per build, which BuildKit ignores, and
@@ -48,7 +68,7 @@ export const createBuild =
         cpuperiod: cpuPeriodMicros,
         cpuquota: Math.round((limits.cpuMillicores / 1000) * cpuPeriodMicros),
         networkmode: request.network.name,
-        labels: { ...ownershipLabels(owner), [tagLabel]: tag },
+        labels: ownershipLabels(owner),
         rm: true,
         forcerm: true,
         nocache: false,
@@ -65,15 +85,18 @@ export const createBuild =
           }),
         { signal, deadlineMs: startDeadlineMs },
       );
+      let step = "";
       const log = createLineSplitter(request.onLog);
       const error = await readProgress(stream, (message) => {
-        if (message.stream) log.pushText(message.stream);
-        else if (message.status && !message.progress)
+        if (message.stream) {
+          if (message.stream.startsWith("Step ")) step = message.stream;
+          log.pushText(withoutColour(message.stream));
+        } else if (message.status && !message.progress)
           request.onLog(message.id ? `${message.id}: ${message.status}` : message.status);
       });
       log.end();
       signal.throwIfAborted();
-      if (error) throw failure(error, request);
+      if (error) throw failure(error, step, request);
     } finally {
       await cgroup.close();
     }

@@ -80,19 +80,22 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
   ): Promise<T> => {
     signal?.throwIfAborted();
     const controller = new AbortController();
-    const abort = () => controller.abort(signal?.reason);
+    // not only aborted but raced: work that ignores its signal must not hang the caller
+    const early = Promise.withResolvers<never>();
+    early.promise.catch(() => {});
+    const abort = () => {
+      early.reject(signal?.reason);
+      controller.abort();
+    };
     signal?.addEventListener("abort", abort);
-    const deadline = Promise.withResolvers<never>();
-    deadline.promise.catch(() => {});
-    // not only aborted but raced: a request that ignores its signal must not hang the caller
     const timer = setTimeout(() => {
-      deadline.reject(engineTooSlow(act, deadlineMs, undefined));
+      early.reject(engineTooSlow(act, deadlineMs, undefined));
       controller.abort();
     }, deadlineMs);
     try {
       const answer = (async () => work(withSignal(await (negotiated ??= negotiate()), controller.signal)))();
       answer.catch(() => {});
-      return await Promise.race([answer, deadline.promise]);
+      return await Promise.race([answer, early.promise]);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (isHttpError(error)) throw engineRefused(act, error);
@@ -108,11 +111,22 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
   return {
     dockerHost,
     call: (act, work, callOptions = {}) => run(act, work, callOptions, false),
-    async open(act, work, callOptions = {}) {
-      const stream = await run(act, work, callOptions, true);
-      // an aborted stream ends with an error event; readers watch `close`, nobody must crash of it
-      stream.on("error", () => {});
-      return stream;
+    async open(act, work, { deadlineMs, signal } = {}) {
+      signal?.throwIfAborted();
+      const life = new AbortController();
+      const end = () => life.abort(signal?.reason);
+      const release = () => signal?.removeEventListener("abort", end);
+      signal?.addEventListener("abort", end);
+      try {
+        const stream = await run(act, work, { deadlineMs, signal: life.signal }, true);
+        // an aborted stream ends with an error event; readers watch `close`, nobody must crash of it
+        stream.on("error", () => {});
+        stream.on("close", release);
+        return stream;
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
   };
 };

@@ -2,9 +2,6 @@ import type { Ownership } from "../domain/engine.ts";
 
 /** Says which replica a container is. Set by Croft at create, so it wins over an image's own LABEL. */
 export const replicaLabel = "croft.replica";
-/** On built images: the tag they were built as. An image built FROM one of ours inherits it without having that tag. */
-export const tagLabel = "croft.tag";
-
 /** The labels on everything that Croft makes. Every key is set each time: a label from an image never remains. */
 export const ownershipLabels = (owner: Ownership): Record<string, string> => ({
   "croft.managed": "true",
@@ -29,6 +26,9 @@ export const replicaIdOf = (
   if (!replicaId || labels?.["croft.managed"] !== "true") return null;
   return names.some((name) => name.replace(/^\//, "") === containerName(replicaId)) ? replicaId : null;
 };
+
+/** Images of a site are tagged `croft/<site>:<anything>`; only Croft gives such names. */
+export const imageRepository = (site: string): string => `croft/${site}`;
 
 export const isManaged = (labels: Record<string, string> | null | undefined): boolean =>
   labels?.["croft.managed"] === "true";

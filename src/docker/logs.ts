@@ -1,4 +1,4 @@
-import { notFound } from "../errors.ts";
+import { AppError, notFound } from "../errors.ts";
 import type { DockerClient } from "./client.ts";
 import { inspectContainer } from "./containers.ts";
 import { createDemultiplexer } from "./demultiplex.ts";
@@ -8,16 +8,27 @@ import { createLineSplitter } from "./line-splitter.ts";
 const tailDeadlineMs = 20_000;
 const maxTailLines = 10_000;
 
+interface LogOptions {
+  follow: boolean;
+  tail?: number;
+  since?: string;
+}
+
 /** What replicas print, read from Docker's json-file logs. */
 export const createLogs = (client: DockerClient) => {
-  const read = async (
-    replicaId: string,
-    options: { follow: boolean; tail?: number; since?: string },
-    onLine: (line: string) => void,
-    signal: AbortSignal,
-  ): Promise<void> => {
+  const containerIdOf = async (replicaId: string): Promise<string> => {
     const info = await inspectContainer(client, replicaId);
     if (!info) throw notFound("the replica's container");
+    return info.Id;
+  };
+
+  /** Passes on what is printed, `which` 1 for stdout and 2 for stderr, until the stream ends. */
+  const read = async (
+    containerId: string,
+    options: LogOptions,
+    onBytes: (which: number, bytes: Uint8Array) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const stream = await client.open(
       "read logs",
       (docker) =>
@@ -25,7 +36,7 @@ export const createLogs = (client: DockerClient) => {
           // dockerode buffers the whole answer unless it follows; `dial` gives the stream in both cases
           docker.modem.dial(
             {
-              path: `/containers/${info.Id}/logs?`,
+              path: `/containers/${containerId}/logs?`,
               method: "GET",
               isStream: true,
               options: { stdout: true, stderr: true, ...options },
@@ -40,28 +51,36 @@ export const createLogs = (client: DockerClient) => {
         }),
       { signal },
     );
+    await new Promise<void>((resolve) => {
+      stream.on("data", createDemultiplexer(onBytes));
+      for (const name of ["end", "close", "error"]) stream.on(name, () => resolve());
+    });
+  };
+
+  /** Lines of both outputs, each with a splitter of its own, since their pieces come mixed. */
+  const collector = (onLine: (line: string) => void) => {
     const stdout = createLineSplitter(onLine);
     const stderr = createLineSplitter(onLine);
-    const demultiplex = createDemultiplexer((which, bytes) => (which === 2 ? stderr : stdout).push(bytes));
-    await new Promise<void>((resolve) => {
-      stream.on("data", demultiplex);
-      stream.on("close", resolve);
-      stream.on("end", resolve);
-      stream.on("error", () => resolve());
-    });
-    stdout.end();
-    stderr.end();
+    return {
+      push: (which: number, bytes: Uint8Array) => (which === 2 ? stderr : stdout).push(bytes),
+      end() {
+        stdout.end();
+        stderr.end();
+      },
+    };
   };
 
   return {
     async logTail(replicaId: string, lines: number): Promise<string[]> {
       const found: string[] = [];
       const tail = Math.min(Math.max(1, Math.trunc(lines)), maxTailLines);
-      const keep = (line: string) => {
+      const collect = collector((line) => {
         found.push(line);
         if (found.length > tail) found.shift();
-      };
-      await read(replicaId, { follow: false, tail }, keep, AbortSignal.timeout(tailDeadlineMs));
+      });
+      const signal = AbortSignal.timeout(tailDeadlineMs);
+      await read(await containerIdOf(replicaId), { follow: false, tail }, collect.push, signal);
+      collect.end();
       return found;
     },
 
@@ -72,10 +91,35 @@ export const createLogs = (client: DockerClient) => {
       signal: AbortSignal,
     ): Promise<void> {
       const since = (sinceMs / 1000).toFixed(3);
+      if (signal.aborted) return;
+      const containerId = await containerIdOf(replicaId);
+      const collect = collector(onLine);
       try {
-        await read(replicaId, { follow: true, since }, onLine, signal);
+        let seen = 0;
+        await read(
+          containerId,
+          { follow: true, since },
+          (which, bytes) => {
+            seen += bytes.length;
+            collect.push(which, bytes);
+          },
+          signal,
+        );
+        // When a container ends, Docker 20.10 may close a followed log before its last lines: those matter most.
+        await read(
+          containerId,
+          { follow: false, since },
+          (which, bytes) => {
+            const skip = Math.min(seen, bytes.length);
+            seen -= skip;
+            collect.push(which, bytes.subarray(skip));
+          },
+          signal,
+        );
+        collect.end();
       } catch (error) {
-        if (!signal.aborted) throw error;
+        const removed = error instanceof AppError && error.code === "not_found";
+        if (!signal.aborted && !removed) throw error;
       }
     },
   };

@@ -1,6 +1,6 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { DockerClient } from "./client.ts";
-import { isManaged, labelFilter, tagLabel } from "./labels.ts";
+import { imageRepository, isManaged, labelFilter } from "./labels.ts";
 
 interface Deps {
   client: DockerClient;
@@ -24,19 +24,14 @@ export const createRemoveSite =
     const networks = await client.call("list networks", (docker) => docker.listNetworks({ filters }));
     for (const network of networks) await deps.removeNetwork(network.Name);
 
-    // Labels of images are inherited by what others build FROM them, so a tag must say that it is ours as well.
-    // Only tags are removed: an image goes when nothing else names or uses it.
-    const images = await client.call("list images", (docker) => docker.listImages({ filters }));
-    for (const image of images) {
-      const tag = image.Labels?.[tagLabel];
-      if (tag && image.RepoTags?.includes(tag)) await deps.removeImage(tag);
-    }
-    // Releases of ready images carry no labels of ours, but the tags that Croft gave them
-    const tagged = await client.call("list images", (docker) =>
-      docker.listImages({ filters: { reference: [`croft/${site}:*`] } }),
+    // By name, not by label: what others build FROM an image of ours inherits its labels, and the releases of
+    // ready images have none of ours. Only tags go; an image goes with the last of its names, unless it is used.
+    const repository = imageRepository(site);
+    const images = await client.call("list images", (docker) =>
+      docker.listImages({ filters: { reference: [`${repository}:*`] } }),
     );
-    for (const tag of tagged.flatMap((image) => image.RepoTags ?? []))
-      if (tag.startsWith(`croft/${site}:`)) await deps.removeImage(tag);
+    for (const tag of images.flatMap((image) => image.RepoTags ?? []))
+      if (tag.startsWith(`${repository}:`)) await deps.removeImage(tag);
 
     if (!volumes) return;
     const found = await client.call("list volumes", (docker) => docker.listVolumes({ filters }));

@@ -78,6 +78,7 @@ export interface BuildRequest {
   contextDir: string;
   /** Dockerfile path relative to the context, or its text when generated. */
   dockerfile: { path: string } | { text: string };
+  /** `croft/<site>:<anything>`: removeSite finds a site's images by this name. */
   tag: string;
   owner: Ownership;
   limits: { memoryBytes: number; cpuMillicores: number; pids: number };
