@@ -1,0 +1,57 @@
+import { readdir, rm, stat } from "node:fs/promises";
+import { AppError } from "../errors.ts";
+import { plainLine } from "./plain-line.ts";
+import { runGit } from "./run-git.ts";
+
+const leftoverAgeMs = 24 * 60 * 60 * 1000;
+
+/** What a process that was killed half-way through a transfer leaves behind; nothing younger than a day is touched. */
+const sweepLeftovers = async (repoPath: string, nowMs: number): Promise<void> => {
+  const folders: [string, RegExp][] = [
+    [`${repoPath}/objects`, /^(tmp_objdir-|incoming-)/],
+    [`${repoPath}/objects/pack`, /^(tmp_pack_|tmp_idx_|tmp_rev_|\.tmp-)/],
+  ];
+  for (const [folder, pattern] of folders)
+    for (const name of (await readdir(folder)).filter((one) => pattern.test(one))) {
+      const found = await stat(`${folder}/${name}`).catch(() => null);
+      if (found && nowMs - found.mtimeMs > leftoverAgeMs)
+        await rm(`${folder}/${name}`, { recursive: true, force: true });
+    }
+};
+
+/**
+ * Makes the bare repository when it is not there and points its HEAD at `branch`. Idempotent; two at once end
+ * in the same state.
+ * @throws AppError `unavailable` when git cannot make it
+ */
+export const ensureRepository = async (options: {
+  repoPath: string;
+  branch: string;
+  signal?: AbortSignal;
+  nowMs?: number;
+}): Promise<void> => {
+  const { repoPath, branch, signal } = options;
+  const fail = (stderr: string) =>
+    new AppError("unavailable", "the site's repository could not be prepared", { cause: plainLine(stderr) });
+  const head = await Bun.file(`${repoPath}/HEAD`)
+    .text()
+    .catch(() => null);
+  const wanted = `ref: refs/heads/${branch}`;
+  if (head === null) {
+    const made = await runGit({
+      args: ["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "--", repoPath],
+      deadlineMs: 15_000,
+      signal,
+    });
+    if (made.exitCode !== 0) throw fail(made.stderr);
+  } else if (head.trim() !== wanted) {
+    const moved = await runGit({
+      args: ["symbolic-ref", "HEAD", `refs/heads/${branch}`],
+      gitDir: repoPath,
+      deadlineMs: 15_000,
+      signal,
+    });
+    if (moved.exitCode !== 0) throw fail(moved.stderr);
+  }
+  await sweepLeftovers(repoPath, options.nowMs ?? Date.now());
+};
