@@ -6,8 +6,8 @@
  *                        A table whose version is not above the present one is refused with 409.
  * - `GET  /meters`       -> MeterReading, cumulative since the counters began; they survive restarts of the edge.
  * - `GET  /active`       -> `{ [replicaId]: number }` requests and upgraded connections in flight per replica.
- * - `POST /drain`        `{replicaIds, deadlineMs}` -> `{remaining}`; answers when none is in flight on them any more
- *                        or at the deadline, at which what is left is cut (WebSockets with close 1001).
+ * - `POST /drain`        `{replicaIds, deadlineMs}` (from now) -> `{remaining}`; answers when none is in flight on them any
+ *                        more or at the deadline, at which what is left is cut (WebSockets with close 1001).
  * - `POST /stop`         stop listening, finish what runs (10 s at most), exit.
  */
 export interface RouteTable {

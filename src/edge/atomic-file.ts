@@ -1,0 +1,48 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * A file that is either the old or the new version, whatever happens: written beside it, then renamed. The
+ * first line is the SHA-256 of the rest, so that a version torn by a power cut is recognised.
+ */
+
+const sha256 = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
+/** @param durable also survives a power cut, for the price of waiting for the disk */
+export const writeAtomically = (path: string, text: string, durable: boolean): void => {
+  const beside = `${path}.new`;
+  const file = openSync(beside, "w", 0o600);
+  try {
+    writeSync(file, `${sha256(text)}\n${text}`);
+    if (durable) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+  if (durable) syncFolder(dirname(path));
+};
+
+const syncFolder = (folder: string): void => {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+};
+
+export type Read = { found: "no" } | { found: "torn" } | { found: "yes"; text: string };
+
+/** Reads what `writeAtomically` wrote. */
+export const readChecked = (path: string): Read => {
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return { found: "no" };
+    throw error;
+  }
+  const end = content.indexOf("\n");
+  const text = content.slice(end + 1);
+  return end === 64 && content.slice(0, end) === sha256(text) ? { found: "yes", text } : { found: "torn" };
+};

@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { AppError } from "../errors.ts";
+import type { EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
+
+/**
+ * Speaks to a running edge. Every call has a deadline; all throw AppError `unavailable` when there is no answer,
+ * `conflict` for a table that is not newer, `invalid_input` for one that is not understood.
+ */
+export interface EdgeClient {
+  health(): Promise<EdgeHealth>;
+  /** Returns once every new request follows the table, and the table is on the edge's disk. */
+  putTable(table: RouteTable): Promise<{ version: number }>;
+  meters(): Promise<MeterReading>;
+  /** Requests and upgraded connections in flight by replica id. */
+  active(): Promise<Record<string, number>>;
+  /**
+   * Waits until nothing is in flight on the replicas, at most `deadlineMs` from now; then what is left is cut.
+   * @returns how many were cut
+   */
+  drain(replicaIds: readonly string[], deadlineMs: number): Promise<{ remaining: number }>;
+  /** Returns when the edge no longer listens; it then finishes what is in flight (10 s at most) and exits. */
+  stop(): Promise<void>;
+}
+
+const answerMs = 5_000;
+
+const health = z.object({
+  pid: z.number(),
+  version: z.string(),
+  tableVersion: z.number(),
+  startedAtMs: z.number(),
+  listening: z.array(z.string()),
+});
+const count = z.number();
+const meterReading = z.object({
+  epoch: z.string(),
+  atMs: z.number(),
+  meters: z.record(
+    z.string(),
+    z.object({
+      requests: count,
+      status2xx: count,
+      status3xx: count,
+      status4xx: count,
+      status5xx: count,
+      bytesIn: count,
+      bytesOut: count,
+      active: count,
+      latencySumMs: count,
+      latency: z.array(count),
+    }),
+  ),
+});
+
+/** @param dir the edge's folder, which holds `edge.sock` */
+export const createEdgeClient = (dir: string): EdgeClient => {
+  const unix = join(dir, "edge.sock");
+  const call = async <T>(
+    method: string,
+    path: string,
+    shape: z.ZodType<T>,
+    body?: unknown,
+    deadlineMs = answerMs,
+  ): Promise<T> => {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(`http://edge${path}`, {
+        unix,
+        method,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(deadlineMs),
+        // A kept connection may belong to an edge that was replaced meanwhile.
+        keepalive: false,
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new AppError("unavailable", `the edge does not answer on ${unix}`, { cause });
+    }
+    const answered = parseJson(text);
+    if (!response.ok) throw refusal(response.status, answered);
+    const parsed = shape.safeParse(answered);
+    if (!parsed.success)
+      throw new AppError("unavailable", `the edge's answer to ${path} was not understood`, {
+        cause: parsed.error,
+      });
+    return parsed.data;
+  };
+  return {
+    health: () => call("GET", "/health", health),
+    putTable: (table) => call("PUT", "/table", z.object({ version: z.number() }), table, 15_000),
+    meters: () => call("GET", "/meters", meterReading),
+    active: () => call("GET", "/active", z.record(z.string(), z.number())),
+    drain: (replicaIds, deadlineMs) =>
+      call(
+        "POST",
+        "/drain",
+        z.object({ remaining: z.number() }),
+        { replicaIds, deadlineMs },
+        deadlineMs + answerMs,
+      ),
+    stop: async () => {
+      await call("POST", "/stop", z.object({}));
+    },
+  };
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const refusal = (status: number, answered: unknown): AppError => {
+  const said = z.object({ error: z.string() }).safeParse(answered);
+  const words = said.success ? said.data.error : `status ${status}`;
+  if (status === 409) return new AppError("conflict", words);
+  if (status === 400) return new AppError("invalid_input", `route table: ${words}`);
+  return new AppError("unavailable", `the edge refused: ${words}`);
+};

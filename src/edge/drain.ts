@@ -1,0 +1,54 @@
+import { sendCopied } from "./byte-socket.ts";
+import { abandonExchange } from "./exchange-end.ts";
+import type { Edge, Exchange } from "./state.ts";
+import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
+import { atBoundary, closeFrameToUpstream, closeFrameToVisitor } from "./websocket-frames.ts";
+
+const pollMs = 20;
+
+/**
+ * Waits until nothing is in flight on these replicas any more; at the deadline what is left is cut, WebSockets
+ * with close 1001.
+ * @param deadlineMs from now
+ * @returns how many had to be cut
+ */
+export const drainReplicas = async (
+  edge: Edge,
+  replicaIds: readonly string[],
+  deadlineMs: number,
+): Promise<number> => {
+  const ids = new Set(replicaIds);
+  const endsAtMs = edge.now() + deadlineMs;
+  while (inFlight(edge, ids) > 0 && edge.now() < endsAtMs)
+    await Bun.sleep(Math.min(pollMs, Math.max(1, endsAtMs - edge.now())));
+  const left: Exchange[] = [];
+  for (const { exchange } of edge.visitors)
+    if (exchange?.replica && ids.has(exchange.replica.upstream.replicaId)) left.push(exchange);
+  for (const exchange of left) cutExchange(edge, exchange);
+  return left.length;
+};
+
+const inFlight = (edge: Edge, ids: Set<string>): number => {
+  let count = 0;
+  for (const replica of edge.router.replicas.values())
+    if (ids.has(replica.upstream.replicaId)) count += replica.active;
+  return count;
+};
+
+/** Ends what is in flight: a WebSocket by close frames where they fit between two frames, the rest by a reset. */
+export const cutExchange = (edge: Edge, exchange: Exchange): void => {
+  const { visitor, upstream, tunnel } = exchange;
+  const polite = tunnel !== null && atBoundary(tunnel.toVisitor) && visitor.out.pendingBytes === 0;
+  if (polite) {
+    const frame = closeFrameToVisitor();
+    sendCopied(visitor.out, frame, 0, frame.length, edge.clock);
+    if (upstream !== null && atBoundary(tunnel.toUpstream) && upstream.out.pendingBytes === 0) {
+      const farewell = closeFrameToUpstream();
+      sendCopied(upstream.out, farewell, 0, farewell.length, edge.clock);
+    }
+  }
+  abandonExchange(exchange);
+  // After the close frame the visitor answers with its own; only then, or soon, the connection goes.
+  if (polite) lingerVisitor(visitor);
+  else closeVisitor(visitor, true);
+};

@@ -1,0 +1,106 @@
+import type { Socket, TCPSocketListener } from "bun";
+import { AppError } from "../errors.ts";
+import type { Log } from "../domain/log.ts";
+import { upstreamData, upstreamEnded } from "./answer.ts";
+import { createBodyFrame } from "./body-frame.ts";
+import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
+import { abandonExchange } from "./exchange-end.ts";
+import { createHeadWriter } from "./head-writer.ts";
+import type { Meter } from "./meter.ts";
+import { upstreamDrained, upstreamFailed, upstreamOpened } from "./request.ts";
+import { createRequestHead } from "./request-head.ts";
+import { createResponseHead } from "./response-head.ts";
+import { createRouter } from "./router.ts";
+import type { Edge, Visitor } from "./state.ts";
+import { sweep } from "./sweep.ts";
+import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
+import { closeVisitor } from "./visitor-end.ts";
+
+/** Above this many visitors at once new ones are turned away, before the process runs out of descriptors. */
+const maxVisitors = 20_000;
+
+export const createEdge = (deps: {
+  log: Log;
+  meters?: Map<string, Meter>;
+  deadlines?: Partial<Deadlines>;
+}): Edge => ({
+  log: deps.log,
+  clock: { nowMs: performance.now() },
+  deadlines: { ...defaultDeadlines, ...deps.deadlines },
+  now: () => performance.now(),
+  visitors: new Set(),
+  connecting: new Set(),
+  router: createRouter(deps.meters ?? new Map()),
+  upstreamEvents: {
+    opened: upstreamOpened,
+    failed: upstreamFailed,
+    data: upstreamData,
+    drained: upstreamDrained,
+    ended: upstreamEnded,
+  },
+  stopping: false,
+  requestHead: createRequestHead(),
+  requestOut: createHeadWriter(),
+  responseHead: createResponseHead(),
+  responseOut: createHeadWriter(),
+  frame: createBodyFrame(),
+});
+
+/** Starts the coarse clock and the sweep. @returns what stops them */
+export const startSweep = (edge: Edge): (() => void) => {
+  const timer = setInterval(() => {
+    edge.clock.nowMs = edge.now();
+    sweep(edge);
+  }, edge.deadlines.sweepMs);
+  return () => clearInterval(timer);
+};
+
+/**
+ * Accepts visitors on an address.
+ * @throws AppError `unavailable` when the address cannot be bound
+ */
+export const listen = (edge: Edge, address: { host: string; port: number }): TCPSocketListener<Visitor> => {
+  try {
+    return Bun.listen<Visitor>({
+      hostname: address.host,
+      port: address.port,
+      allowHalfOpen: true,
+      socket: visitorHandlers(edge),
+    });
+  } catch (cause) {
+    const taken = (cause as { code?: string }).code === "EADDRINUSE";
+    const why = taken
+      ? "is taken by another program"
+      : (cause as { code?: string }).code === "EACCES"
+        ? "may not be bound by this user"
+        : "cannot be bound";
+    throw new AppError("unavailable", `the edge's address ${address.host}:${address.port} ${why}`, { cause });
+  }
+};
+
+const visitorHandlers = (edge: Edge) => ({
+  open(socket: Socket<Visitor>) {
+    if (edge.visitors.size >= maxVisitors || edge.stopping) socket.terminate();
+    else socket.data = visitorOpened(edge, socket as never, false);
+  },
+  data(socket: Socket<Visitor>, bytes: Uint8Array) {
+    visitorData(socket.data, bytes);
+  },
+  drain(socket: Socket<Visitor>) {
+    if (socket.data !== undefined) visitorDrained(socket.data);
+  },
+  end(socket: Socket<Visitor>) {
+    if (socket.data === undefined || socket.data.phase === "closed") socket.end();
+    else visitorEnded(socket.data, true);
+  },
+  close(socket: Socket<Visitor>, error?: Error) {
+    if (socket.data !== undefined) visitorEnded(socket.data, error === undefined);
+  },
+  error(socket: Socket<Visitor>, error: Error) {
+    edge.log.error("handling a visitor's bytes failed", { error });
+    const visitor = socket.data;
+    if (visitor === undefined || visitor.phase === "closed") return;
+    if (visitor.exchange !== null) abandonExchange(visitor.exchange);
+    closeVisitor(visitor, true);
+  },
+});

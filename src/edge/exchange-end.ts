@@ -1,0 +1,86 @@
+import { countAnswer, countLatency } from "./meter.ts";
+import { type OwnAnswer, pageAnswer, writeAnswer } from "./own-answer.ts";
+import type { Exchange } from "./state.ts";
+import { cancelUpstream } from "./upstream-connection.ts";
+import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
+
+/** Takes the exchange out of the counts; idempotent by `visitor.exchange`. */
+const leave = (exchange: Exchange): void => {
+  const { visitor, target, replica, upstream, source } = exchange;
+  visitor.exchange = null;
+  target.meter.active--;
+  if (replica !== null) replica.active--;
+  exchange.replica = null;
+  exchange.upstream = null;
+  exchange.source = null;
+  if (upstream !== null) cancelUpstream(upstream);
+  if (source !== null) source.cancel();
+};
+
+/** The answer is with the visitor's system. Goes on with the connection, or ends it. */
+export const finishExchange = (exchange: Exchange): void => {
+  const { visitor, target } = exchange;
+  const { edge } = visitor;
+  const unread = exchange.body !== "none";
+  leave(exchange);
+  countLatency(target.meter, edge.now() - exchange.startedAtMs);
+  if (visitor.phase === "closed") return;
+  if (!exchange.keepAlive || unread || edge.stopping) {
+    if (unread || visitor.held !== null) lingerVisitor(visitor);
+    else closeVisitor(visitor);
+    return;
+  }
+  visitor.phase = "head";
+  visitor.headBegun = false;
+  visitor.deadlineMs = edge.clock.nowMs + edge.deadlines.keepAliveMs;
+  if (!visitor.advancing && (visitor.held !== null || visitor.paused)) visitor.advance(visitor);
+};
+
+/** Called when the whole answer is in the visitor's outlet: finishes now, or when the outlet is empty. */
+export const completeExchange = (exchange: Exchange): void => {
+  exchange.complete = true;
+  if (exchange.visitor.out.pendingBytes === 0) finishExchange(exchange);
+};
+
+/** Answers from the edge itself, in place of an upstream's answer. */
+export const answerExchange = (exchange: Exchange, answer: OwnAnswer): void => {
+  const { visitor, target } = exchange;
+  const { edge } = visitor;
+  if (exchange.upstream !== null) {
+    cancelUpstream(exchange.upstream);
+    exchange.upstream = null;
+  }
+  exchange.answered = true;
+  visitor.phase = "answer";
+  if (exchange.body !== "none" || edge.stopping) exchange.keepAlive = false;
+  countAnswer(target.meter, answer.status);
+  target.meter.bytesOut += writeAnswer(edge, visitor, answer, exchange);
+  completeExchange(exchange);
+};
+
+const failures: Record<number, [string, string]> = {
+  400: ["Bad request", "The request could not be understood."],
+  408: ["Request timed out", "The request did not arrive in time."],
+  413: ["Request too large", "The request is larger than this site accepts."],
+  502: ["Bad gateway", "The site did not give a valid answer."],
+  503: ["Unavailable", "The site is not available right now. Try again in a moment."],
+  504: ["Gateway timeout", "The site did not answer in time."],
+};
+
+/** Something went wrong: an error page when nothing was answered yet, otherwise the answer visibly breaks off. */
+export const failExchange = (exchange: Exchange, status: number): void => {
+  if (exchange.answered) {
+    abandonExchange(exchange);
+    closeVisitor(exchange.visitor, true);
+    return;
+  }
+  const [title, message] = failures[status] ?? failures[502]!;
+  answerExchange(exchange, pageAnswer(status, title, message, status === 503 ? 1 : undefined));
+};
+
+/** The visitor is gone, or the answer broke off: the upstream is cancelled. Unanswered counts as 4xx. */
+export const abandonExchange = (exchange: Exchange): void => {
+  const { target } = exchange;
+  if (!exchange.answered) countAnswer(target.meter, 499);
+  leave(exchange);
+};

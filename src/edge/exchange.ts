@@ -1,0 +1,144 @@
+import { routeName } from "./authority.ts";
+import { createChunkedBody } from "./chunked-body.ts";
+import { answerExchange, failExchange } from "./exchange-end.ts";
+import { takeToken } from "./limiter.ts";
+import { pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
+import { dispatch } from "./request.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
+import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
+
+/**
+ * Begins the exchange for the head just read (still in `edge.requestHead` and `edge.requestOut`).
+ * @returns the position up to which `input` is used: after the head, and after body bytes sent along with it
+ */
+export const beginExchange = (
+  visitor: Visitor,
+  input: Uint8Array,
+  start: number,
+  after: number,
+  end: number,
+): number => {
+  const { edge } = visitor;
+  const head = edge.requestHead;
+  const { fields } = head;
+  const target = edge.router.byHost.get(routeName(input, fields.hostStart, head.hostEnd));
+  if (target === undefined) {
+    refuseUnrouted(visitor, head);
+    return after;
+  }
+  const exchange = createExchange(visitor, target, head, input, start);
+  visitor.exchange = exchange;
+  visitor.headBegun = false;
+  visitor.deadlineMs = Number.POSITIVE_INFINITY;
+  target.meter.active++;
+  target.meter.bytesIn += after - start;
+  if (!admit(exchange, head)) return after;
+
+  const goal = target.route.target;
+  switch (goal.kind) {
+    case "replicas":
+      return dispatch(exchange, input, after, end);
+    case "static":
+      failExchange(exchange, 503);
+      return after;
+    case "message":
+      answerExchange(
+        exchange,
+        pageAnswer(goal.status, goal.title, goal.message, goal.status === 503 ? 5 : undefined),
+      );
+      return after;
+  }
+};
+
+const createExchange = (
+  visitor: Visitor,
+  target: ActiveRoute,
+  head: RequestHead,
+  input: Uint8Array,
+  start: number,
+): Exchange => {
+  const { fields, method } = head;
+  const body = fields.chunked ? "chunked" : fields.contentLength > 0 ? "length" : "none";
+  return {
+    visitor,
+    target,
+    startedAtMs: visitor.edge.now(),
+    isHead: method === "HEAD",
+    minor: head.minor,
+    webSocket: head.webSocket,
+    repeatable: body === "none" && method !== "POST" && method !== "OTHER" && !head.webSocket,
+    keepAlive: head.keepAlive,
+    body,
+    bodyRemaining: body === "length" ? fields.contentLength : 0,
+    bodyBytes: 0,
+    chunks: body === "chunked" ? createChunkedBody() : null,
+    expectContinue: fields.expectContinue && head.minor === 1 && body !== "none",
+    headInput: input,
+    headAt: start,
+    replica: null,
+    upstream: null,
+    connectFailures: 0,
+    deadlineMs: Number.POSITIVE_INFINITY,
+    answered: false,
+    chunkedOut: false,
+    complete: false,
+    source: null,
+    tunnel: null,
+  };
+};
+
+/** A host that no route has: the same words whether or not it once had one. */
+const refuseUnrouted = (visitor: Visitor, head: RequestHead): void => {
+  const { fields } = head;
+  const hasBody = fields.chunked || fields.contentLength > 0;
+  const keepAlive = head.keepAlive && !hasBody && !visitor.edge.stopping;
+  writeAnswer(visitor.edge, visitor, plainAnswer(404), {
+    isHead: head.method === "HEAD",
+    keepAlive,
+    minor: head.minor,
+  });
+  if (keepAlive) {
+    visitor.headBegun = false;
+    visitor.deadlineMs = visitor.edge.clock.nowMs + visitor.edge.deadlines.keepAliveMs;
+  } else if (hasBody) lingerVisitor(visitor);
+  else closeVisitor(visitor);
+};
+
+/** Applies the route's limits; a refused exchange is answered. Requests refused for concurrency take no token. */
+const admit = (exchange: Exchange, head: RequestHead): boolean => {
+  const { target } = exchange;
+  const { limits } = target.route;
+  if (limits.concurrentRequests !== null && target.meter.active > limits.concurrentRequests) {
+    answerExchange(
+      exchange,
+      pageAnswer(
+        503,
+        "Too busy",
+        "This site is handling as many requests as it may. Try again in a moment.",
+        1,
+      ),
+    );
+    return false;
+  }
+  if (target.bucket !== null) {
+    const waitSeconds = takeToken(target.bucket, exchange.startedAtMs);
+    if (waitSeconds > 0) {
+      answerExchange(
+        exchange,
+        pageAnswer(
+          429,
+          "Too many requests",
+          "This site receives more requests than it may. Try again later.",
+          waitSeconds,
+        ),
+      );
+      return false;
+    }
+  }
+  if (head.fields.contentLength > limits.maxBodyBytes) {
+    failExchange(exchange, 413);
+    return false;
+  }
+  return true;
+};

@@ -1,0 +1,118 @@
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { AppError, invalid } from "../errors.ts";
+import { stderrLog } from "../domain/log.ts";
+import { createEdgeClient } from "./client.ts";
+import { serveControl } from "./control-server.ts";
+import { createEdge, listen, startSweep } from "./edge.ts";
+import { openMeterStore } from "./meter-store.ts";
+import { swapTable } from "./router.ts";
+import { stopVisitors } from "./stop.ts";
+import { createTableStore } from "./table-store.ts";
+
+export interface EdgeSettings {
+  /** Holds the control socket, the last table and the meters; the edge's alone. */
+  dir: string;
+  listen: { host: string; port: number }[];
+  version: string;
+}
+
+/**
+ * Reads `--dir DIR --listen HOST:PORT [--listen …]`; an IPv6 address stands in brackets.
+ * @throws AppError `invalid_input`
+ */
+export const edgeArguments = (args: readonly string[]): Pick<EdgeSettings, "dir" | "listen"> => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { dir: { type: "string" }, listen: { type: "string", multiple: true } },
+  });
+  if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
+  if (values.listen === undefined) throw invalid("--listen", "at least one host:port is required");
+  return { dir: resolve(values.dir), listen: values.listen.map(addressOf) };
+};
+
+const addressOf = (text: string): { host: string; port: number } => {
+  const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(parts?.[3]);
+  if (parts === null || port > 65_535) throw invalid("--listen", `${text} is not host:port (0-65535)`);
+  return { host: (parts[1] ?? parts[2])!, port };
+};
+
+const meterSaveMs = 1_000;
+
+/**
+ * The edge process: serves until it is told to stop (`POST /stop`, SIGTERM, SIGINT), then ends the process.
+ * @throws AppError `conflict` when another edge runs on the folder, `unavailable` when an address is taken
+ */
+export const runEdge = async (settings: EdgeSettings): Promise<void> => {
+  const { dir } = settings;
+  const log = stderrLog;
+  const socketPath = join(dir, "edge.sock");
+  mkdirSync(dir, { recursive: true });
+  await refuseSecond(dir);
+
+  const startedAtMs = Date.now();
+  const meters = openMeterStore(dir, log, startedAtMs);
+  const store = createTableStore(dir, log);
+  const edge = createEdge({ log, meters: meters.meters });
+  const table = store.load();
+  if (table !== null) swapTable(edge.router, table, edge.now(), startedAtMs);
+  meters.save();
+
+  const listeners = settings.listen.map((address) => listen(edge, address));
+  const listening = listeners.map((listener) => `${listener.hostname}:${listener.port}`);
+  const stopSweep = startSweep(edge);
+  const meterTimer = setInterval(() => {
+    try {
+      meters.save();
+    } catch (error) {
+      log.error("the meters could not be stored", { error });
+    }
+  }, meterSaveMs);
+
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const stop = (): void => {
+    if (edge.stopping) return;
+    edge.stopping = true;
+    log.info("the edge stops", { active: edge.visitors.size });
+    for (const listener of listeners) listener.stop();
+    meters.save();
+    rmSync(socketPath, { force: true });
+    void stopVisitors(edge).then(end);
+  };
+  const control = serveControl(socketPath, {
+    edge,
+    store,
+    epoch: meters.epoch,
+    health: () => ({
+      pid: process.pid,
+      version: settings.version,
+      tableVersion: edge.router.version,
+      startedAtMs,
+      listening,
+    }),
+    stop,
+  });
+  chmodSync(socketPath, 0o660);
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  log.info("the edge serves", { listening, tableVersion: edge.router.version, version: settings.version });
+
+  await ended;
+  clearInterval(meterTimer);
+  stopSweep();
+  // Another edge may have taken over meanwhile; then the counters are its own.
+  if (!existsSync(socketPath)) meters.save();
+  await control.stop(true);
+  process.exit(0);
+};
+
+/** A socket that answers belongs to a running edge; one that does not was left behind and is replaced. */
+const refuseSecond = async (dir: string): Promise<void> => {
+  const running = await createEdgeClient(dir)
+    .health()
+    .catch(() => null);
+  if (running !== null)
+    throw new AppError("conflict", `an edge (process ${running.pid}) already runs on ${dir}; stop it first`);
+};

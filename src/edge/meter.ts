@@ -1,0 +1,62 @@
+import { latencyBoundsMs, type RouteMeter } from "../domain/edge.ts";
+
+/** A route's live counters; `latency` has one overflow bucket more than there are bounds. */
+export interface Meter extends RouteMeter {
+  /** Wall time when the route was last in the table; a meter long without a route is forgotten. */
+  seenAtMs: number;
+}
+
+const buckets = latencyBoundsMs.length + 1;
+
+export const createMeter = (seenAtMs: number): Meter => ({
+  requests: 0,
+  status2xx: 0,
+  status3xx: 0,
+  status4xx: 0,
+  status5xx: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  active: 0,
+  latencySumMs: 0,
+  latency: new Array<number>(buckets).fill(0),
+  seenAtMs,
+});
+
+const first = latencyBoundsMs[0]!;
+const perStep = 1 / Math.log(latencyBoundsMs[1]! / first);
+
+/** The bucket whose upper bound is the smallest one not below `ms`. */
+export const bucketOf = (ms: number): number => {
+  if (ms <= first) return 0;
+  const at = Math.ceil(Math.log(ms / first) * perStep - 1e-9);
+  return at < buckets ? at : buckets - 1;
+};
+
+/** Counts an answer by its class at the moment its head is known. */
+export const countAnswer = (meter: Meter, status: number): void => {
+  meter.requests++;
+  if (status < 200) return;
+  if (status < 300) meter.status2xx++;
+  else if (status < 400) meter.status3xx++;
+  else if (status < 500) meter.status4xx++;
+  else meter.status5xx++;
+};
+
+export const countLatency = (meter: Meter, ms: number): void => {
+  meter.latencySumMs += ms;
+  meter.latency[bucketOf(ms)]!++;
+};
+
+/** The part of a meter that others read. */
+export const readingOf = (meter: Meter): RouteMeter => ({
+  requests: meter.requests,
+  status2xx: meter.status2xx,
+  status3xx: meter.status3xx,
+  status4xx: meter.status4xx,
+  status5xx: meter.status5xx,
+  bytesIn: meter.bytesIn,
+  bytesOut: meter.bytesOut,
+  active: meter.active,
+  latencySumMs: meter.latencySumMs,
+  latency: meter.latency.slice(),
+});

@@ -1,0 +1,73 @@
+import type { RouteTable } from "../domain/edge.ts";
+import { changeBucket } from "./limiter.ts";
+import { createMeter, type Meter } from "./meter.ts";
+import { createReplica, replicaKey, retire } from "./replica-pool.ts";
+import type { ActiveRoute, Replica, Router } from "./state.ts";
+
+export const createRouter = (meters: Map<string, Meter>): Router => ({
+  version: 0,
+  byHost: new Map(),
+  byId: new Map(),
+  meters,
+  replicas: new Map(),
+});
+
+/**
+ * Puts a table in force: every request whose head is read from now on follows it. What is in flight stays where
+ * it is; meters, limiter fillings and the pools of replicas that remain go on. The table is trusted (validated).
+ */
+export const swapTable = (router: Router, table: RouteTable, nowMs: number, wallMs: number): void => {
+  const byHost = new Map<string, ActiveRoute>();
+  const byId = new Map<string, ActiveRoute>();
+  const present = new Set<Replica>();
+  for (const route of table.routes) {
+    const replicas: Replica[] = [];
+    if (route.target.kind === "replicas")
+      for (const upstream of route.target.replicas) {
+        const key = replicaKey(upstream);
+        let replica = router.replicas.get(key);
+        if (replica === undefined) router.replicas.set(key, (replica = createReplica(upstream)));
+        replica.retired = false;
+        present.add(replica);
+        replicas.push(replica);
+      }
+    let meter = router.meters.get(route.id);
+    if (meter === undefined) router.meters.set(route.id, (meter = createMeter(wallMs)));
+    const before = router.byId.get(route.id)?.bucket ?? null;
+    const active: ActiveRoute = {
+      route,
+      meter,
+      bucket: changeBucket(before, route.limits.requestsPerMinute, nowMs),
+      replicas,
+    };
+    byId.set(route.id, active);
+    for (const host of route.hosts) byHost.set(host, active);
+  }
+  for (const replica of router.replicas.values()) if (!present.has(replica)) retire(replica);
+  router.byHost = byHost;
+  router.byId = byId;
+  router.version = table.version;
+  forgetOld(router, wallMs);
+};
+
+const meterKeptMs = 7 * 24 * 3_600_000;
+
+/** Drops meters of routes gone for a week (a daemon that was away has read them) and replicas without use. */
+const forgetOld = (router: Router, wallMs: number): void => {
+  for (const id of router.byId.keys()) router.meters.get(id)!.seenAtMs = wallMs;
+  for (const [id, meter] of router.meters)
+    if (meter.active === 0 && wallMs - meter.seenAtMs > meterKeptMs) router.meters.delete(id);
+  for (const [key, replica] of router.replicas)
+    if (replica.retired && replica.active === 0) router.replicas.delete(key);
+};
+
+/** Requests and upgraded connections in flight by replica id, gone replicas included while there are any. */
+export const activeByReplica = (router: Router): Record<string, number> => {
+  const active: Record<string, number> = {};
+  for (const replica of router.replicas.values()) {
+    if (replica.retired && replica.active === 0) continue;
+    const { replicaId } = replica.upstream;
+    active[replicaId] = (active[replicaId] ?? 0) + replica.active;
+  }
+  return active;
+};

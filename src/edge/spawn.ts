@@ -1,0 +1,192 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { AppError } from "../errors.ts";
+import type { EdgeHealth } from "../domain/edge.ts";
+import type { Log } from "../domain/log.ts";
+import { createEdgeClient, type EdgeClient } from "./client.ts";
+import { blockingFolder, reachable } from "./reachable.ts";
+import { stageProgram } from "./staged-program.ts";
+
+export interface EdgeProcess {
+  /** The edge's folder; made when it is missing. */
+  dir: string;
+  listen: { host: string; port: number }[];
+  /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
+  command: string[];
+  /** The user to run as, with the right to bind low ports and no other; null: as the caller. Needs root. */
+  uid: number | null;
+  /** Gets the output of every edge, appended. */
+  logFile: string;
+  log: Log;
+  /** An edge of another version is replaced. */
+  version: string;
+}
+
+const startMs = 10_000;
+const pollMs = 20;
+
+/**
+ * A running edge of this version on these addresses: adopts the one that runs on the folder, replaces it when
+ * it is another, starts one when there is none. The edge outlives the caller. Cheap when one runs. Not for two
+ * callers at once.
+ * @throws AppError `unavailable`: an address is taken, the folder is out of the user's reach, or the edge ended
+ */
+export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
+  const client = createEdgeClient(wanted.dir);
+  const running = await client.health().catch(() => null);
+  if (running !== null) {
+    if (running.version === wanted.version && listensAsWanted(running, wanted)) return client;
+    wanted.log.info("another edge is replaced", { pid: running.pid, version: running.version });
+    await client.stop();
+  }
+  await start(wanted, client);
+  return client;
+};
+
+const listensAsWanted = (running: EdgeHealth, { listen }: EdgeProcess): boolean =>
+  running.listening.length === listen.length &&
+  listen.every(({ host, port }) =>
+    running.listening.some((it) => (port === 0 ? it.startsWith(`${host}:`) : it === `${host}:${port}`)),
+  );
+
+const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => {
+  const { dir, listen, uid, log, version } = wanted;
+  for (const address of listen) refuseTaken(address);
+  prepareFolder(dir, uid);
+  const options = ["edge", "--dir", resolve(dir)];
+  for (const { host, port } of listen)
+    options.push("--listen", `${host.includes(":") ? `[${host}]` : host}:${port}`);
+  const { program, staged } = await programFor(wanted);
+  const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
+
+  const output = openSync(wanted.logFile, "a", 0o640);
+  const logStart = statSync(wanted.logFile).size;
+  let child: Bun.Subprocess;
+  try {
+    child = Bun.spawn(uid === null ? argv : [...unprivileged(uid), ...argv], {
+      cwd: dir,
+      env: environment,
+      detached: true,
+      stdin: "ignore",
+      stdout: output,
+      stderr: output,
+    });
+  } finally {
+    closeSync(output);
+  }
+  child.unref();
+  const endsAtMs = performance.now() + startMs;
+  while (performance.now() < endsAtMs) {
+    const health = await client.health().catch(() => null);
+    if (health !== null) {
+      log.info("the edge was started", { pid: health.pid, listening: health.listening });
+      return;
+    }
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new AppError("unavailable", `the edge ended at once: ${lastLine(wanted.logFile, logStart)}`);
+    await Bun.sleep(pollMs);
+  }
+  child.kill("SIGKILL");
+  throw new AppError(
+    "unavailable",
+    `the edge did not answer within ${startMs / 1000} s; see ${wanted.logFile}`,
+  );
+};
+
+/** Nothing of the caller's own: its environment holds secrets. */
+const environment = {
+  PATH: "/usr/local/bin:/usr/bin:/bin",
+  LANG: "C.UTF-8",
+  // The user has no home to keep compiled files in.
+  BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
+};
+
+/** Another user, no groups, no capability but the one to bind ports below 1024, none to be had by exec. */
+const unprivileged = (uid: number): string[] => [
+  "setpriv",
+  `--reuid=${uid}`,
+  `--regid=${uid}`,
+  "--clear-groups",
+  "--inh-caps=-all,+net_bind_service",
+  "--ambient-caps=-all,+net_bind_service",
+  "--bounding-set=-all,+net_bind_service",
+  "--no-new-privs",
+];
+
+/** Asks before starting, since the answer is clearer here than in the log of a process that ended. */
+const refuseTaken = ({ host, port }: { host: string; port: number }): void => {
+  if (port === 0) return;
+  try {
+    Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true);
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    const why =
+      code === "EADDRINUSE"
+        ? "is taken by another program"
+        : code === "EACCES"
+          ? "may not be bound by this user"
+          : "cannot be bound";
+    throw new AppError("unavailable", `the edge's address ${host}:${port} ${why}`, { cause });
+  }
+};
+
+/**
+ * With a user of its own the folder stays root's, group-writable and sticky: the edge keeps its files there, but
+ * cannot put anything in the place of the staged program.
+ */
+const prepareFolder = (dir: string, uid: number | null): void => {
+  mkdirSync(dir, { recursive: true, mode: 0o750 });
+  if (uid === null) return;
+  const blocked = blockingFolder(join(resolve(dir), "edge.sock"), uid);
+  if (blocked !== null && blocked !== resolve(dir))
+    throw new AppError(
+      "unavailable",
+      `user ${uid}, as whom the edge runs, may not pass the folder ${blocked} on the way to ${dir}; allow it (chmod o+x) or choose another data directory`,
+    );
+  if (statSync(dir).gid !== uid) {
+    // First use by this user, so nobody else can have put links here.
+    for (const name of readdirSync(dir)) if (name !== "bin") lchownSync(join(dir, name), uid, uid);
+    chownSync(dir, process.getuid!(), uid);
+  }
+  chmodSync(dir, 0o1770);
+};
+
+/** The command as it is where the user can reach it, otherwise a copy. */
+const programFor = async ({
+  command,
+  uid,
+  dir,
+}: EdgeProcess): Promise<{ program: string[]; staged: boolean }> => {
+  const [executable, script] = command;
+  const found = isAbsolute(executable!) ? executable! : Bun.which(executable!);
+  if (found === null) throw new AppError("unavailable", `the program ${executable} was not found`);
+  // Without links: what counts is where the files are.
+  const original = realpathSync(found);
+  const program = script === undefined ? [original] : [original, realpathSync(script), ...command.slice(2)];
+  if (uid === null) return { program, staged: false };
+  const inReach =
+    reachable(original, uid, "run") && (script === undefined || reachable(program[1]!, uid, "read"));
+  if (inReach) return { program, staged: false };
+  return { program: await stageProgram(program.slice(0, 2), join(resolve(dir), "bin")), staged: true };
+};
+
+const lastLine = (path: string, from: number): string => {
+  const lines = readFileSync(path).subarray(from).toString().trim().split("\n");
+  const last = lines.at(-1) ?? "";
+  try {
+    return String((JSON.parse(last) as { message?: unknown }).message ?? last);
+  } catch {
+    return last === "" ? "it said nothing" : last;
+  }
+};

@@ -1,0 +1,169 @@
+import type { Route, Upstream } from "../domain/edge.ts";
+import type { Log } from "../domain/log.ts";
+import type { CoarseClock, Outlet } from "./byte-socket.ts";
+import type { ChunkedBody } from "./chunked-body.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { BodyFrame } from "./body-frame.ts";
+import type { HeadWriter } from "./head-writer.ts";
+import type { TokenBucket } from "./limiter.ts";
+import type { Meter } from "./meter.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { ResponseHead } from "./response-head.ts";
+import type { UpstreamEvents } from "./upstream-connection.ts";
+
+/** The records of the data path. One visitor has at most one exchange, an exchange at most one upstream connection. */
+export interface Edge {
+  readonly log: Log;
+  readonly clock: CoarseClock;
+  readonly deadlines: Deadlines;
+  /** Monotonic, in ms with fractions; for latencies. */
+  readonly now: () => number;
+  readonly visitors: Set<Visitor>;
+  readonly connecting: Set<UpstreamConnection>;
+  readonly router: Router;
+  readonly upstreamEvents: UpstreamEvents;
+  /** No new connections and requests: each connection ends after its answer. */
+  stopping: boolean;
+  /** Scratch space; each holds its content only within one event. */
+  readonly requestHead: RequestHead;
+  readonly requestOut: HeadWriter;
+  readonly responseHead: ResponseHead;
+  readonly responseOut: HeadWriter;
+  readonly frame: BodyFrame;
+}
+
+/** The present table, ready for lookups, and what outlives a table. */
+export interface Router {
+  version: number;
+  byHost: Map<string, ActiveRoute>;
+  byId: Map<string, ActiveRoute>;
+  /** Cumulative, also of routes that are gone. */
+  readonly meters: Map<string, Meter>;
+  /** By identity and address; gone ones stay as long as something is in flight on them. */
+  readonly replicas: Map<string, Replica>;
+}
+
+export interface ActiveRoute {
+  route: Route;
+  meter: Meter;
+  bucket: TokenBucket | null;
+  /** Empty unless the target is replicas. */
+  replicas: Replica[];
+}
+
+/** A replica at an address: the key of a pool. Another replica at the same address is another pool. */
+export interface Replica {
+  readonly key: string;
+  readonly upstream: Upstream;
+  /** Requests and upgraded connections in flight. */
+  active: number;
+  /** Unused connections, the last used at the end. */
+  idle: UpstreamConnection[];
+  /** No longer in the table: nothing is kept open for it. */
+  retired: boolean;
+  /** Not preferred until then (coarse clock): a connect failed. */
+  avoidUntilMs: number;
+}
+
+export interface UpstreamConnection {
+  readonly replica: Replica;
+  readonly edge: Edge;
+  out: Outlet;
+  phase: "connecting" | "idle" | "head" | "body" | "tunnel" | "closed";
+  exchange: Exchange | null;
+  /** Came from the pool for the present exchange. */
+  reused: boolean;
+  /** A byte of the present answer has come. */
+  heard: boolean;
+  /** Bytes of an incomplete head. */
+  held: Uint8Array | null;
+  paused: boolean;
+  /** May be used again after the present answer. */
+  keepAlive: boolean;
+  framing: "none" | "length" | "chunked" | "close";
+  /** Bytes left with framing `length`. */
+  remaining: number;
+  chunks: ChunkedBody | null;
+  idleSinceMs: number;
+  /** How long it may stay unused; shorter when the upstream said so. */
+  maxIdleMs: number;
+  /** While connecting. */
+  deadlineMs: number;
+}
+
+export interface Visitor {
+  readonly edge: Edge;
+  readonly out: Outlet;
+  /** As the socket has it; never from a field. */
+  readonly address: string;
+  readonly secure: boolean;
+  /** `X-Forwarded-For` and `-Proto` lines and the start of `X-Forwarded-Host`. */
+  readonly provenance: Uint8Array;
+  phase: "head" | "connecting" | "body" | "answer" | "tunnel" | "linger" | "closed";
+  /** Received and not read yet: an incomplete head, a pipelined request, a body that waits for its connection. */
+  held: Uint8Array | null;
+  paused: boolean;
+  /** `advance` is running: what ends an exchange inside it must not start it again. */
+  advancing: boolean;
+  exchange: Exchange | null;
+  /** Coarse time by which the visitor must have sent the next thing; Infinity when nothing is awaited. */
+  deadlineMs: number;
+  /** A head has begun: its deadline is absolute. */
+  headBegun: boolean;
+  /** Reads on after an exchange; set by the visitor's module, so that lower ones need not import it. */
+  readonly advance: (visitor: Visitor) => void;
+}
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly visitor: Visitor;
+  readonly target: ActiveRoute;
+  readonly startedAtMs: number;
+  readonly isHead: boolean;
+  readonly minor: 0 | 1;
+  readonly webSocket: boolean;
+  /** GET, HEAD, OPTIONS, PUT or DELETE without a body: may be sent again (RFC 9110 section 9.2.2). */
+  readonly repeatable: boolean;
+  /** The visitor's connection goes on after the answer. */
+  keepAlive: boolean;
+
+  body: "none" | "length" | "chunked";
+  bodyRemaining: number;
+  bodyBytes: number;
+  chunks: ChunkedBody | null;
+  expectContinue: boolean;
+
+  /** The head as received, kept while it may be needed again. */
+  headInput: Uint8Array | null;
+  headAt: number;
+
+  replica: Replica | null;
+  upstream: UpstreamConnection | null;
+  connectFailures: number;
+  /** Coarse time by which the upstream must have done its part. */
+  deadlineMs: number;
+
+  /** The final answer's head is on its way. */
+  answered: boolean;
+  /** The answer is framed in chunks for the visitor. */
+  chunkedOut: boolean;
+  /** All of the answer is given to the visitor's outlet. */
+  complete: boolean;
+  /** What else goes on for this exchange (a file being read), told when there is room again or nobody listens. */
+  source: { drained: () => void; cancel: () => void } | null;
+  /** Set with `tunnel`: where the bytes from the upstream stand in WebSocket framing. */
+  tunnel: TunnelState | null;
+}
+
+export interface TunnelState {
+  /** Bytes of the present frame still to come in each direction, with header bytes not seen yet. */
+  toVisitor: FramePosition;
+  toUpstream: FramePosition;
+}
+
+export interface FramePosition {
+  /** Payload bytes left in the present frame. */
+  payload: number;
+  /** Header bytes collected so far. */
+  header: number[];
+}

@@ -1,0 +1,17 @@
+import { cutExchange } from "./drain.ts";
+import type { Edge } from "./state.ts";
+import { closeVisitor } from "./visitor-end.ts";
+
+const graceMs = 10_000;
+const pollMs = 20;
+
+/** Closes idle connections, lets what is in flight finish for 10 s, then cuts it. Tunnels are cut at once. */
+export const stopVisitors = async (edge: Edge): Promise<void> => {
+  for (const visitor of [...edge.visitors])
+    if (visitor.exchange === null) {
+      if (visitor.phase === "head") closeVisitor(visitor);
+    } else if (visitor.phase === "tunnel") cutExchange(edge, visitor.exchange);
+  const endsAtMs = edge.now() + graceMs;
+  while (edge.visitors.size > 0 && edge.now() < endsAtMs) await Bun.sleep(pollMs);
+  for (const { exchange } of [...edge.visitors]) if (exchange !== null) cutExchange(edge, exchange);
+};

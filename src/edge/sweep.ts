@@ -1,0 +1,46 @@
+import { abandonExchange, failExchange } from "./exchange-end.ts";
+import { sweepIdle } from "./replica-pool.ts";
+import type { Edge, Visitor } from "./state.ts";
+import { abandonConnect } from "./upstream-connection.ts";
+import { visitorLate } from "./visitor.ts";
+import { closeVisitor } from "./visitor-end.ts";
+
+/**
+ * Looks after every deadline, a few times a second: one pass over all connections is far cheaper than a timer
+ * per request.
+ */
+export const sweep = (edge: Edge): void => {
+  const { nowMs } = edge.clock;
+  for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
+  for (const connection of edge.connecting)
+    if (connection.deadlineMs <= nowMs) abandonConnect(connection, edge.upstreamEvents);
+  for (const [key, replica] of edge.router.replicas) {
+    sweepIdle(replica, nowMs);
+    if (replica.retired && replica.active === 0) edge.router.replicas.delete(key);
+  }
+};
+
+const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
+  const { out, exchange, edge } = visitor;
+  const { stallMs } = edge.deadlines;
+  if (out.pendingBytes > 0) {
+    if (nowMs - out.movedAtMs < stallMs) return;
+    if (exchange !== null) abandonExchange(exchange);
+    closeVisitor(visitor, true);
+    return;
+  }
+  if (exchange !== null) {
+    const sending = exchange.upstream?.out;
+    if (sending != null && sending.pendingBytes > 0) {
+      if (nowMs - sending.movedAtMs >= stallMs) failExchange(exchange, 504);
+      return;
+    }
+    if (exchange.deadlineMs <= nowMs) {
+      failExchange(exchange, 504);
+      return;
+    }
+    if (visitor.phase === "body" && visitor.deadlineMs <= nowMs) failExchange(exchange, 408);
+    return;
+  }
+  if (visitor.deadlineMs <= nowMs) visitorLate(visitor);
+};

@@ -1,0 +1,108 @@
+import { isIP } from "node:net";
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
+import type { RouteTable } from "../domain/edge.ts";
+import type { Log } from "../domain/log.ts";
+import { readChecked, writeAtomically } from "./atomic-file.ts";
+
+const host = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$/, "a lower-case host name without port");
+
+const absolutePath = z
+  .string()
+  .refine((path) => isAbsolute(path) && !path.includes("\0"), "an absolute path");
+
+const address = z.union([
+  z.strictObject({
+    host: z.string().refine((text) => isIP(text) !== 0 || text === "localhost", "an IP address"),
+    port: z.int().min(1).max(65_535),
+  }),
+  z.strictObject({ unixPath: absolutePath }),
+]);
+
+const target = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("replicas"),
+    replicas: z.array(z.strictObject({ replicaId: z.string().min(1), address })),
+  }),
+  z.strictObject({ kind: z.literal("static"), folder: absolutePath }),
+  z.strictObject({
+    kind: z.literal("message"),
+    status: z.int().min(200).max(599),
+    title: z.string(),
+    message: z.string(),
+  }),
+]);
+
+const limit = z.int().min(0).nullable();
+
+const routeTable = z
+  .strictObject({
+    version: z.int().min(1),
+    routes: z.array(
+      z.strictObject({
+        id: z.string().min(1),
+        hosts: z.array(host),
+        target,
+        limits: z.strictObject({
+          maxBodyBytes: z.int().min(0),
+          requestsPerMinute: limit,
+          concurrentRequests: limit,
+        }),
+      }),
+    ),
+  })
+  .superRefine((table, context) => {
+    const ids = new Set<string>();
+    const owners = new Map<string, string>();
+    for (const route of table.routes) {
+      if (ids.has(route.id)) context.addIssue(`route ${route.id} is given twice`);
+      ids.add(route.id);
+      for (const name of route.hosts) {
+        const owner = owners.get(name);
+        if (owner !== undefined) context.addIssue(`host ${name} belongs to both ${owner} and ${route.id}`);
+        owners.set(name, route.id);
+      }
+    }
+  });
+
+/** @returns the table, or what is wrong with it in words */
+export const parseTable = (value: unknown): { table: RouteTable } | { problem: string } => {
+  const parsed = routeTable.safeParse(value);
+  return parsed.success ? { table: parsed.data } : { problem: z.prettifyError(parsed.error) };
+};
+
+/** The last table on disk, from which an edge starts by itself. */
+export interface TableStore {
+  /** Null when there is none, or none that is whole. */
+  load(): RouteTable | null;
+  /** Returns once the table is on the disk. */
+  save(table: RouteTable): void;
+}
+
+export const createTableStore = (dir: string, log: Log): TableStore => {
+  const path = join(dir, "table.json");
+  return {
+    load() {
+      const read = readChecked(path);
+      if (read.found === "no") return null;
+      if (read.found === "torn") {
+        log.error("the stored route table is damaged and is not used; the daemon will send a new one", {
+          path,
+        });
+        return null;
+      }
+      const parsed = parseTable(JSON.parse(read.text));
+      if ("table" in parsed) return parsed.table;
+      log.error("the stored route table is not understood and is not used", {
+        path,
+        problem: parsed.problem,
+      });
+      return null;
+    },
+    save: (table) => writeAtomically(path, JSON.stringify(table), true),
+  };
+};

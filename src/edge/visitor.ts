@@ -1,0 +1,168 @@
+import { ascii } from "./byte-classes.ts";
+import { type ByteSocket, createOutlet, flush } from "./byte-socket.ts";
+import { beginExchange } from "./exchange.ts";
+import { abandonExchange, finishExchange } from "./exchange-end.ts";
+import { maxHeadBytes } from "./fields.ts";
+import { plainAnswer, writeAnswer } from "./own-answer.ts";
+import { forwardBody, hold } from "./request.ts";
+import { parseRequestHead } from "./request-head.ts";
+import type { Edge, Visitor } from "./state.ts";
+import { endTunnel, tunnelToUpstream } from "./tunnel.ts";
+import { closeVisitor, lingerVisitor, pauseVisitor, resumeVisitor } from "./visitor-end.ts";
+
+/** A visitor's connection: a queue of bytes that is read request by request, one at a time. */
+
+export const visitorOpened = (edge: Edge, socket: ByteSocket, secure: boolean): Visitor => {
+  const address = plainAddress(socket.remoteAddress);
+  const visitor: Visitor = {
+    edge,
+    out: createOutlet(socket),
+    address,
+    secure,
+    provenance: ascii(
+      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${secure ? "https" : "http"}\r\nX-Forwarded-Host: `,
+    ),
+    phase: "head",
+    held: null,
+    paused: false,
+    advancing: false,
+    exchange: null,
+    deadlineMs: edge.clock.nowMs + edge.deadlines.headMs,
+    headBegun: true,
+    advance,
+  };
+  edge.visitors.add(visitor);
+  return visitor;
+};
+
+/** An IPv4 address on a socket that speaks both is written as IPv4. */
+const plainAddress = (address: string): string =>
+  address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+
+export const visitorData = (visitor: Visitor, bytes: Uint8Array): void => {
+  const { held } = visitor;
+  if (held === null) {
+    read(visitor, bytes);
+    return;
+  }
+  if (visitor.phase === "head" && visitor.out.pendingBytes === 0) {
+    const joined = Buffer.concat([held, bytes]);
+    // A head that drips in is not read again for every byte: only a line's end can complete it.
+    if (joined.length <= maxHeadBytes && !bytes.includes(0x0a) && !bytes.includes(0)) visitor.held = joined;
+    else {
+      visitor.held = null;
+      read(visitor, joined);
+    }
+    return;
+  }
+  hold(visitor, bytes);
+};
+
+/** Goes on with what was held back. */
+const advance = (visitor: Visitor): void => {
+  const { held } = visitor;
+  visitor.held = null;
+  if (held !== null) read(visitor, held);
+  if (visitor.held === null && visitor.phase !== "connecting" && visitor.phase !== "closed") {
+    const { exchange } = visitor;
+    const full = exchange?.upstream != null && exchange.upstream.out?.pendingBytes > 0;
+    if (!full) resumeVisitor(visitor);
+  }
+};
+
+const read = (visitor: Visitor, input: Uint8Array): void => {
+  visitor.advancing = true;
+  const end = input.length;
+  let at = 0;
+  reading: while (at < end) {
+    switch (visitor.phase) {
+      case "head":
+        if (visitor.out.pendingBytes > 0) {
+          // The answers before are not read yet: no further request until they are.
+          hold(visitor, at === 0 ? input : input.subarray(at));
+          pauseVisitor(visitor);
+          break reading;
+        }
+        at = readHead(visitor, input, at, end);
+        break;
+      case "body":
+        at = forwardBody(visitor.exchange!, input, at, end);
+        break;
+      case "connecting":
+      case "answer":
+        hold(visitor, at === 0 ? input : input.subarray(at));
+        break reading;
+      case "tunnel":
+        tunnelToUpstream(visitor.exchange!, input, at, end);
+        break reading;
+      case "linger":
+      case "closed":
+        break reading;
+    }
+  }
+  visitor.advancing = false;
+};
+
+const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number): number => {
+  const { edge } = visitor;
+  const after = parseRequestHead(input, at, end, edge.requestOut, edge.requestHead);
+  if (after > 0) return beginExchange(visitor, input, at, after, end);
+  if (after === 0 && end - at <= maxHeadBytes) {
+    visitor.held = at === 0 ? input : input.subarray(at);
+    if (!visitor.headBegun) {
+      visitor.headBegun = true;
+      visitor.deadlineMs = edge.clock.nowMs + edge.deadlines.headMs;
+    }
+    return end;
+  }
+  refuse(visitor, after === 0 ? 431 : -after);
+  return end;
+};
+
+/** Answers what cannot be read as a request; nothing that follows on the connection is looked at. */
+const refuse = (visitor: Visitor, status: number): void => {
+  writeAnswer(visitor.edge, visitor, plainAnswer(status), { isHead: false, keepAlive: false, minor: 1 });
+  lingerVisitor(visitor);
+};
+
+/** The visitor's system takes bytes again. */
+export const visitorDrained = (visitor: Visitor): void => {
+  if (visitor.phase === "closed" || !flush(visitor.out, visitor.edge.clock)) return;
+  const { exchange } = visitor;
+  if (exchange === null) {
+    if (visitor.phase === "linger") visitor.out.socket.shutdown();
+    else if (visitor.held !== null || visitor.paused) advance(visitor);
+    return;
+  }
+  if (exchange.complete) {
+    if (visitor.phase === "tunnel") endTunnel(exchange, "upstream", true);
+    else finishExchange(exchange);
+    return;
+  }
+  const { upstream } = exchange;
+  if (upstream?.paused) {
+    upstream.paused = false;
+    upstream.out.socket.resume();
+  }
+  exchange.source?.drained();
+};
+
+/** The visitor sends nothing more: taken as leaving, since most who do have closed both ways. */
+export const visitorEnded = (visitor: Visitor, clean: boolean): void => {
+  if (visitor.phase === "closed") return;
+  const { exchange } = visitor;
+  if (exchange !== null) {
+    if (visitor.phase === "tunnel") {
+      endTunnel(exchange, "visitor", clean);
+      return;
+    }
+    abandonExchange(exchange);
+  }
+  closeVisitor(visitor);
+};
+
+/** A deadline of the visitor's own has passed. */
+export const visitorLate = (visitor: Visitor): void => {
+  if (visitor.phase === "head" && visitor.headBegun && visitor.held !== null) refuse(visitor, 408);
+  else visitorEnded(visitor, true);
+};
