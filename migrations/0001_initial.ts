@@ -268,16 +268,18 @@ const statements = [
     bytes_in INTEGER NOT NULL,
     bytes_out INTEGER NOT NULL,
     requests INTEGER NOT NULL,
+    client_errors INTEGER NOT NULL,
     errors INTEGER NOT NULL,
     active_max INTEGER NOT NULL,
     latency_sum_ms REAL NOT NULL,
-    -- Bucket counts of latencyBoundsMs, JSON; histograms add up, averages do not.
-    latency TEXT NOT NULL,
+    -- Bucket counts of latencyBoundsMs in the sparse form of encodeLatency; histograms add up, averages do not.
+    latency BLOB NOT NULL,
     up_ms INTEGER NOT NULL,
     throttled_nanos INTEGER NOT NULL,
     oom_kills INTEGER NOT NULL,
     PRIMARY KEY (environment_id, resolution, bucket)
   ) STRICT, WITHOUT ROWID`,
+  sql`CREATE INDEX usage_rollups_by_bucket ON usage_rollups (resolution, bucket)`,
   sql`CREATE TABLE usage_watermarks (
     resolution TEXT PRIMARY KEY,
     -- Everything before this time is rolled up.
@@ -313,7 +315,7 @@ const statements = [
   ) STRICT`,
   sql`CREATE TABLE backups (
     id TEXT PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('full', 'pre-migration')),
+    kind TEXT NOT NULL CHECK (kind IN ('manual', 'automatic', 'pre-migration')),
     path TEXT NOT NULL,
     bytes INTEGER NOT NULL,
     sha256 TEXT NOT NULL,

@@ -257,10 +257,11 @@ export interface UsageRollupRecord {
   bytesIn: number;
   bytesOut: number;
   requests: number;
+  clientErrors: number;
   errors: number;
   activeMax: number;
   latencySumMs: number;
-  latency: string;
+  latency: Uint8Array;
   upMs: number;
   throttledNanos: number;
   oomKills: number;
@@ -303,7 +304,7 @@ export interface SettingRecord {
 
 export interface BackupRecord {
   id: string;
-  kind: "full" | "pre-migration";
+  kind: "manual" | "automatic" | "pre-migration";
   path: string;
   bytes: number;
   sha256: string;
