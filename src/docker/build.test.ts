@@ -57,8 +57,7 @@ const buildContainers = async (): Promise<string[]> => {
 
 test("builds an image, streams the log by lines, and labels win over the Dockerfile's", async () => {
   const asked = request({
-    Dockerfile:
-      "FROM croft-test/busybox\nLABEL croft.site=other\nRUN echo one; echo two >&2\nCOPY . /app\nEXPOSE 9000 53/udp 8080/tcp\n",
+    Dockerfile: `FROM croft-test/busybox\nLABEL croft.site=other run=${crypto.randomUUID()}\nRUN echo one; echo two >&2\nCOPY . /app\nEXPOSE 9000 53/udp 8080/tcp\n`,
     "a.txt": "a",
   });
   const built = await fixture.engine.build(asked);
@@ -82,7 +81,11 @@ test("a generated Dockerfile: used, and neither it nor an own one of that name i
       "app/x": "x",
       ".croft.Dockerfile": "bad",
     },
-    { dockerfile: { text: "FROM croft-test/busybox\nCOPY . /app\nRUN cd /app && find . -type f | sort\n" } },
+    {
+      dockerfile: {
+        text: `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nRUN cd /app && find . -type f | sort\n`,
+      },
+    },
   );
   await fixture.engine.build(asked);
   expect(printed(asked.log).filter((line) => line.startsWith("./"))).toEqual(["./Dockerfile", "./app/x"]);
@@ -90,7 +93,7 @@ test("a generated Dockerfile: used, and neither it nor an own one of that name i
 
 test(".dockerignore: patterns, exceptions, and the Dockerfile even when ignored", async () => {
   const asked = request({
-    "docker/Dockerfile": "FROM croft-test/busybox\nCOPY . /app\nRUN cd /app && find . -type f | sort\n",
+    "docker/Dockerfile": `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nRUN cd /app && find . -type f | sort\n`,
     ".dockerignore": "# comment\nnode_modules\n**/*.log\ndocker\nvendor\n!vendor/keep\n",
     "node_modules/a/index.js": "",
     "src/debug.log": "",
@@ -108,8 +111,7 @@ test(".dockerignore: patterns, exceptions, and the Dockerfile even when ignored"
 
 test("names with newlines, dashes and spaces, and links, arrive as they are; nothing of the host comes with them", async () => {
   const asked = request({
-    Dockerfile:
-      "FROM croft-test/busybox\nCOPY . /app\nRUN cd /app && ls | wc -l && readlink link && cat -- --help && test ! -e link\n",
+    Dockerfile: `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nRUN cd /app && ls | wc -l && readlink link && cat -- --help && test ! -e link\n`,
     "--help": "dash\n",
     "-C ..": "x",
     "two\nlines": "x",
@@ -173,6 +175,7 @@ test("CPU, memory and processes of a build are bounded in the kernel", async () 
   const asked = request({
     Dockerfile: [
       "FROM croft-test/busybox",
+      `LABEL run=${crypto.randomUUID()}`, // cached steps print nothing
       `RUN echo memory $(${cat("memory/memory.limit_in_bytes")} 2>/dev/null || ${cat("memory.max")})`,
       `RUN echo quota $(${cat("cpu/cpu.cfs_quota_us")} 2>/dev/null || ${cat("cpu.max")})`,
       "RUN for i in $(seq 1 100); do sleep 60 & done; echo $(jobs | wc -l) started",
@@ -188,7 +191,7 @@ test("CPU, memory and processes of a build are bounded in the kernel", async () 
 test("cancelling ends the build and its container at once", async () => {
   const controller = new AbortController();
   const asked = request(
-    { Dockerfile: "FROM croft-test/busybox\nRUN echo working; sleep 300\n" },
+    { Dockerfile: `FROM croft-test/busybox\nRUN echo working ${crypto.randomUUID()}; sleep 300\n` },
     { signal: controller.signal },
   );
   const building = fixture.engine.build(asked);
