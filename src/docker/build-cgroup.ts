@@ -26,6 +26,9 @@ export interface BuildCgroups {
  * systemd's own TasksMax of a scope bounds them).
  */
 export const createBuildCgroups = (log: Log, driver: () => Promise<string>): BuildCgroups => {
+  let known: string | null = null;
+  /** Asked once: `docker info` takes 0.2 s, and another driver means another configuration of the host. */
+  const driverOnce = async (): Promise<string> => (known ??= await driver());
   const none: BuildCgroup = { parent: null, close: async () => {} };
 
   /** The folder of the hierarchy that counts processes. */
@@ -75,7 +78,7 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
     available: async (cgroupDriver) => cgroupDriver === "cgroupfs" && (await hierarchy()) !== null,
     async open({ pids }) {
       try {
-        return (await driver()) === "cgroupfs" ? await make(pids) : none;
+        return (await driverOnce()) === "cgroupfs" ? await make(pids) : none;
       } catch (error) {
         log.warn("a build runs without a bound on its processes", { error });
         return none;

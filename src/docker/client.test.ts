@@ -20,6 +20,15 @@ describe("API version", () => {
   ])("%s", (_, engine, expected) => expect(chooseApiVersion(engine)).toBe(expected));
 });
 
+test.each(["", "docker", "ssh://host", "http://host:2375", "tcp://"])(
+  "%p is no address of an engine",
+  (host) => {
+    expect(() => createDockerClient(host)).toThrow(
+      "DOCKER_HOST: must be unix:///path/of/docker.sock or tcp://host:port",
+    );
+  },
+);
+
 describe("an engine that is not there", () => {
   test("no socket: engine_unavailable, with what to do", async () => {
     const engine = createDockerEngine({

@@ -1,5 +1,5 @@
 import Dockerode from "dockerode";
-import { AppError } from "../errors.ts";
+import { AppError, invalid } from "../errors.ts";
 import { engineRefused, engineTooSlow, engineUnavailable, isConnectionError, isHttpError } from "./errors.ts";
 
 /** The newest API this code was written for; Docker 29 accepts nothing older than 1.44. */
@@ -33,7 +33,9 @@ const connection = (dockerHost: string): Dockerode.DockerOptions => {
   if (dockerHost.startsWith("unix://"))
     // `host: undefined` keeps docker-modem from preferring a DOCKER_HOST of the environment
     return { socketPath: dockerHost.slice("unix://".length), host: undefined };
-  const url = new URL(dockerHost.includes("://") ? dockerHost : `tcp://${dockerHost}`);
+  const url = URL.parse(dockerHost);
+  if (url?.protocol !== "tcp:" || url.hostname === "")
+    throw invalid("DOCKER_HOST", "must be unix:///path/of/docker.sock or tcp://host:port");
   const tls = url.port === "2376" || process.env.DOCKER_TLS_VERIFY === "1";
   return { host: url.hostname, port: url.port || 2375, protocol: tls ? "https" : "http" };
 };

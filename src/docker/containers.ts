@@ -126,6 +126,15 @@ export const createContainers = ({ client, log, clock }: Deps) => {
     );
   };
 
+  const list = (labels: string[]): Promise<{ replicaId: string; running: boolean }[]> =>
+    client.call("list containers", async (docker) => {
+      const found = await docker.listContainers({ all: true, filters: labelFilter(...labels) });
+      return found.flatMap((info) => {
+        const replicaId = replicaIdOf(info.Names, info.Labels);
+        return replicaId === null ? [] : { replicaId, running: ["running", "paused"].includes(info.State) };
+      });
+    });
+
   return {
     inspectReplica: stateOf,
 
@@ -176,15 +185,17 @@ export const createContainers = ({ client, log, clock }: Deps) => {
 
     /** @param labels further `key=value` labels that must match */
     async listReplicas(...labels: string[]): Promise<ReplicaState[]> {
-      const found = await client.call("list containers", (docker) =>
-        docker.listContainers({ all: true, filters: labelFilter(...labels) }),
-      );
-      const replicaIds = found.flatMap((info) => replicaIdOf(info.Names, info.Labels) ?? []);
+      const replicaIds = (await list(labels)).map((found) => found.replicaId);
       const states: ReplicaState[] = [];
       for (let i = 0; i < replicaIds.length; i += inspectionsAtOnce)
         for (const state of await Promise.all(replicaIds.slice(i, i + inspectionsAtOnce).map(stateOf)))
           if (state) states.push(state);
       return states;
+    },
+
+    /** Ids of those that run: one request, however many there are. */
+    async runningReplicaIds(): Promise<string[]> {
+      return (await list([])).filter((found) => found.running).map((found) => found.replicaId);
     },
   };
 };

@@ -3,9 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type Dockerode from "dockerode";
 import type { DockerClient } from "./client.ts";
 import { inspectContainer } from "./containers.ts";
-import { runCommand } from "./run-command.ts";
-
-const duDeadlineMs = 120_000;
+import { folderBytes } from "./folder-bytes.ts";
 
 /** Rotated logs lie beside the current one as `<name>.1` … */
 const logBytesOf = async (logPath: string): Promise<number> => {
@@ -40,26 +38,16 @@ const upperDirOf = async (info: Dockerode.ContainerInspectInfo): Promise<string 
 export const createDiskUsage = (client: DockerClient) => {
   let queue: Promise<unknown> = Promise.resolve();
 
-  const du = async (folder: string): Promise<number | null> => {
-    const argv = ["du", "-s", "-x", "--block-size=1", "--", folder];
-    const result =
-      (await runCommand(["ionice", "-c", "3", "nice", "-n", "19", ...argv], { deadlineMs: duDeadlineMs })) ??
-      (await runCommand(["nice", "-n", "19", ...argv], { deadlineMs: duDeadlineMs }));
-    // du complains about files that vanish meanwhile, yet prints the sum
-    const bytes = Number.parseInt(result?.stdout ?? "", 10);
-    return Number.isFinite(bytes) ? bytes : null;
-  };
-
   const measure = async (replicaId: string) => {
     const info = await inspectContainer(client, replicaId);
     const upperDir = info && (await upperDirOf(info));
     if (!upperDir) return null;
-    let writableBytes = await du(upperDir);
+    let writableBytes = await folderBytes(upperDir);
     if (writableBytes === null) return null;
     for (const mount of info.Mounts)
       // volumes of our own names are measured where they lie; these have names that Docker drew
       if (mount.Type === "volume" && mount.Name && /^[0-9a-f]{64}$/.test(mount.Name))
-        writableBytes += (await du(mount.Source)) ?? 0;
+        writableBytes += (await folderBytes(mount.Source)) ?? 0;
     return { writableBytes, logBytes: await logBytesOf(info.LogPath) };
   };
 

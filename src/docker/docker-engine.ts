@@ -37,7 +37,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const images = createImages(client);
   const volumes = createVolumes(client);
   const firewall = createFirewall(log, deps.hostFirewall);
-  const readings = createReadings({ listReplicas, inspectReplica, log, clock });
+  const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
 
   const started = (state: ReplicaState): ReplicaState => {

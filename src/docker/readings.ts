@@ -9,7 +9,7 @@ import { readCgroup, readCgroupLimits } from "./cgroup-readings.ts";
 const listEveryMs = 60_000;
 
 interface Deps {
-  listReplicas(): Promise<ReplicaState[]>;
+  runningReplicaIds(): Promise<string[]>;
   inspectReplica(replicaId: string): Promise<ReplicaState | null>;
   log: Log;
   clock: Clock;
@@ -20,7 +20,7 @@ interface Deps {
  * Readings of all replicas without asking Docker about each: a container's cgroup keeps its path as long as it
  * runs, so it is looked up once, when the replica starts or is first listed, and goes when its files are gone.
  */
-export const createReadings = ({ listReplicas, inspectReplica, log, clock, fsRoot }: Deps) => {
+export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, fsRoot }: Deps) => {
   const known = new Map<string, CgroupFolders>();
   let listedAtMs: number | null = null;
 
@@ -33,7 +33,10 @@ export const createReadings = ({ listReplicas, inspectReplica, log, clock, fsRoo
 
   const list = async (): Promise<void> => {
     try {
-      for (const state of await listReplicas()) notice(state);
+      for (const replicaId of await runningReplicaIds()) {
+        const state = known.has(replicaId) ? null : await inspectReplica(replicaId);
+        if (state) notice(state);
+      }
       listedAtMs = clock.monotonicMs();
     } catch (error) {
       if (listedAtMs === null) throw error;
