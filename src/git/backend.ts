@@ -18,8 +18,8 @@ export interface BackendCall {
   deadlineMs: number;
   log: Log;
   /**
-   * Whether the process must be let finish although its client is gone, and until when to wait at most. Its output
-   * is then read and dropped.
+   * Asked when the client is gone: what must still come to pass before the process may be ended (a minute at most;
+   * its output is read and dropped meanwhile), or null.
    */
   finishWithoutClient?(): Promise<void> | null;
   /** Once, when the process has ended. */
@@ -27,6 +27,8 @@ export interface BackendCall {
 }
 
 const maxHeadBytes = 16 * 1024;
+const finishDeadlineMs = 60_000;
+const giveUpMs = 1000;
 
 /** Splits a CGI answer (RFC 3875) into its head and the first bytes of its body. */
 const readHead = async (
@@ -105,7 +107,10 @@ export const gitBackend = async (request: Request, call: BackendCall): Promise<R
       const drained = (async () => {
         while (!(await reader.read()).done);
       })();
-      await Promise.race([finish, drained]).catch(() => {});
+      await Promise.race([finish, drained, Bun.sleep(finishDeadlineMs)]).catch(() => {});
+    } else {
+      // With its input at an end, git gives up by itself and removes what it wrote; killed by a signal it does not.
+      await Promise.race([child.exited, Bun.sleep(giveUpMs)]);
     }
     await endGroup(child);
   };

@@ -1,10 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { lstat, mkdir, readdir, readlink, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { checkoutCommit } from "./checkout.ts";
 import { resolveCommit } from "./commit.ts";
 import { ensureRepository } from "./repository.ts";
 import { commitFiles, git, temporaryFolder } from "./testing.ts";
+
+setDefaultTimeout(30_000);
 
 /** A bare repository as the daemon makes it, holding what `work` has committed. */
 const published = async (root: string, work: string): Promise<string> => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../domain/log.ts";
@@ -8,6 +8,8 @@ import { fetchRepository } from "./fetch.ts";
 import type { Lookup } from "./fetch-target.ts";
 import { listRemote } from "./list-remote.ts";
 import { commitFiles, git, makeCertificate, temporaryFolder } from "./testing.ts";
+
+setDefaultTimeout(30_000);
 
 // A git host of our own: real TLS by a certificate authority of the test, real git behind it. `git.test` exists in
 // no DNS, so whatever reaches it went through the pinned address.

@@ -41,20 +41,27 @@ export const limitedGit = (args: readonly string[], maxFileBytes = GB): string[]
   return [...limits, "git", ...args];
 };
 
-/** Ends a detached process and all it started: politely, so that git removes its temporary files, then for sure. */
+/** Signals a process group. @returns false when nothing of it is left */
+const signalGroup = (pid: number, signal: NodeJS.Signals | 0): boolean => {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const politeMs = 2000;
+
+/**
+ * Ends a detached process and all it started: politely, so that git removes its temporary files, then for sure.
+ * The leader may be gone long before its children are.
+ */
 export const endGroup = async (child: Bun.Subprocess): Promise<void> => {
-  const send = (signal: NodeJS.Signals) => {
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // the whole group is gone already
-    }
-  };
-  send("SIGTERM");
-  const soon = await Promise.race([child.exited.then(() => true), Bun.sleep(2000).then(() => false)]);
-  // A leader that is gone may leave children behind, hence the second signal in any case.
-  if (soon) await Bun.sleep(20);
-  send("SIGKILL");
+  signalGroup(child.pid, "SIGTERM");
+  for (let waitedMs = 0; waitedMs < politeMs && signalGroup(child.pid, 0); waitedMs += 10)
+    await Bun.sleep(10);
+  signalGroup(child.pid, "SIGKILL");
   await child.exited;
 };
 
