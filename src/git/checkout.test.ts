@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { checkoutCommit } from "./checkout.ts";
 import { resolveCommit } from "./commit.ts";
 import { ensureRepository } from "./repository.ts";
-import { commitFiles, git, temporaryFolder } from "./testing.ts";
+import { commitFiles, git, temporaryFolder } from "./testing/client.ts";
 
 setDefaultTimeout(30_000);
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-// Helpers of the tests in this folder: temporary folders, and git as a person at a terminal would run it.
+// For tests: temporary folders, and git as a person at a terminal would run it.
 
 export const temporaryFolder = async (): Promise<{ path: string } & AsyncDisposable> => {
   const path = await mkdtemp(join(tmpdir(), "croft-git-"));
@@ -63,39 +63,4 @@ export const commitFiles = async (
   await git(folder, ["add", "--all"]);
   await git(folder, ["commit", "--quiet", "--allow-empty", "-m", options.message ?? "change"]);
   return (await git(folder, ["rev-parse", "HEAD"])).text.trim();
-};
-
-/** A certificate authority of the test's own and a certificate for `names`, made by openssl. */
-export const makeCertificate = async (
-  folder: string,
-  names: string[],
-): Promise<{ caFile: string; key: string; cert: string }> => {
-  const openssl = async (...args: string[]) => {
-    const child = Bun.spawn(["openssl", ...args], { cwd: folder, stdout: "ignore", stderr: "pipe" });
-    if ((await child.exited) !== 0) throw new Error(await new Response(child.stderr).text());
-  };
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-    "-subj",
-    "/CN=Test CA",
-    "-days",
-    "2",
-  );
-  await openssl("req", ...key, "-keyout", "host.key", "-out", "host.csr", "-subj", "/CN=git host");
-  const altNames = names.map((name) => `${/^[\d.]+$/.test(name) ? "IP" : "DNS"}:${name}`).join(",");
-  await Bun.write(join(folder, "host.ext"), `subjectAltName=${altNames}\n`);
-  const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "host.ext"];
-  await openssl("x509", "-req", "-in", "host.csr", "-out", "host.pem", "-days", "2", ...signed);
-  return {
-    caFile: join(folder, "ca.pem"),
-    key: await Bun.file(join(folder, "host.key")).text(),
-    cert: await Bun.file(join(folder, "host.pem")).text(),
-  };
 };
