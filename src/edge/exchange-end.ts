@@ -62,6 +62,7 @@ const failures: Record<number, [string, string]> = {
   400: ["Bad request", "The request could not be understood."],
   408: ["Request timed out", "The request did not arrive in time."],
   413: ["Request too large", "The request is larger than this site accepts."],
+  500: ["Internal error", "Something went wrong while answering."],
   502: ["Bad gateway", "The site did not give a valid answer."],
   503: ["Unavailable", "The site is not available right now. Try again in a moment."],
   504: ["Gateway timeout", "The site did not answer in time."],

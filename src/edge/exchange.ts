@@ -6,6 +6,7 @@ import { pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
+import { answerFromFolder } from "./static/static-answer.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
 
 /**
@@ -40,7 +41,7 @@ export const beginExchange = (
     case "replicas":
       return dispatch(exchange, input, after, end);
     case "static":
-      failExchange(exchange, 503);
+      answerFromFolder(exchange, goal.folder, head, input);
       return after;
     case "message":
       answerExchange(

@@ -70,6 +70,7 @@ export const scanFields = (
   let runStart = start;
   for (let count = 0; ; count++) {
     if (at >= end) return 0;
+    if (at - start > maxHeadBytes) return -431;
     const lineStart = at;
     if (input[at] === CR) {
       if (at + 1 >= end) return 0;
@@ -77,7 +78,7 @@ export const scanFields = (
       copyRange(out, input, runStart, at);
       return at + 2;
     }
-    if (count >= maxFields || at - start > maxHeadBytes) return -431;
+    if (count >= maxFields) return -431;
     while (at < end && tokenBytes[input[at]!] === 1) at++;
     if (at >= end) return 0;
     const nameEnd = at;
@@ -221,3 +222,17 @@ const readKeepAlive = (input: Uint8Array, from: number, to: number, fields: Fiel
 
 export const textOf = (input: Uint8Array, from: number, to: number): string =>
   Buffer.from(input.buffer, input.byteOffset + from, to - from).toString("latin1");
+
+/** The wanted fields (lower-case names) among the finished lines of a head, by text; several are joined by comma. */
+export const fieldTexts = (head: HeadWriter, wanted: ReadonlySet<string>): Map<string, string> => {
+  const found = new Map<string, string>();
+  for (const line of textOf(head.bytes, 0, head.length).split("\r\n").slice(1)) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon).toLowerCase();
+    if (colon < 0 || !wanted.has(name)) continue;
+    const before = found.get(name);
+    const value = line.slice(colon + 1).trim();
+    found.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return found;
+};
