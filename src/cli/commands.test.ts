@@ -1,0 +1,292 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { defaultLimits } from "../domain/limits.ts";
+import { MB } from "../domain/size.ts";
+import type { DeploymentView } from "../domain/views.ts";
+import { timeFlag } from "./commands/usage.ts";
+import { type Answer, eventStream, type FakeCroft, fakeCroft, problem } from "./testing/fake-croft.ts";
+
+let croft: FakeCroft;
+let answers: Record<string, Answer>;
+beforeEach(async () => {
+  answers = {};
+  croft = await fakeCroft(answers);
+});
+afterEach(() => croft.close());
+
+const last = () => croft.seen.at(-1)!;
+
+const deployment = (change: Partial<DeploymentView>): Partial<DeploymentView> => ({
+  id: "dep_1",
+  site: "blog",
+  status: "pending",
+  release: null,
+  error: null,
+  ...change,
+});
+
+describe("limits", () => {
+  const applied = {
+    memoryBytes: 128 * MB,
+    memorySwapBytes: 128 * MB,
+    cpuMillicores: 500,
+    pids: 256,
+    readAt: "2026-01-01T00:00:00Z",
+  };
+  const asked = { ...defaultLimits, memoryBytes: 128 * MB, pids: 64 };
+
+  test("sizes and cores are sent in the API's units, and only what was given", async () => {
+    answers["PUT /sites/blog/limits"] = () => ({ asked, applied });
+    const argv =
+      "site limits blog --memory 128m --cpu 0.5 --pids 64 --disk 1.5g --bandwidth 10g --rpm 600 --concurrent 9 --max-body 1k";
+    expect((await croft.run(argv.split(" "))).exitCode).toBe(0);
+    expect(last().body).toEqual({
+      memoryBytes: 134_217_728,
+      cpuMillicores: 500,
+      pids: 64,
+      diskBytes: 1_610_612_736,
+      bandwidthBytesPerMonth: 10_737_418_240,
+      requestsPerMinute: 600,
+      concurrentRequests: 9,
+      maxBodyBytes: 1024,
+    });
+    await croft.run(["site", "limits", "blog", "--cpu", "2"]);
+    expect(last().body).toEqual({ cpuMillicores: 2000 });
+  });
+
+  test("asked and applied stand side by side, and what differs is marked", async () => {
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied });
+    const { out } = await croft.run(["site", "limits", "blog"]);
+    const line = (name: string) => out.split("\n").find((one) => one.startsWith(name))!;
+    expect(line("memory")).toMatch(/128 MB +128 MB$/);
+    expect(line("swap")).toMatch(/0 B +0 B$/);
+    expect(line("pids")).toMatch(/64 +256 +differs/);
+  });
+
+  test("nothing applied yet", async () => {
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied: null });
+    const { out } = await croft.run(["site", "limits", "blog"]);
+    expect(out).toContain("Nothing runs yet");
+    expect(out).not.toContain("differs");
+  });
+});
+
+describe("deploying", () => {
+  test("without --wait it says how to follow", async () => {
+    answers["POST /sites/blog/deployments"] = () => deployment({});
+    const { out, exitCode } = await croft.run(["deploy", "blog", "--commit", "abc123"]);
+    expect(exitCode).toBe(0);
+    expect(out).toContain("croft logs blog -f --deployment dep_1");
+    expect(last().body).toEqual({ commit: "abc123", trigger: "cli" });
+  });
+
+  const line = (seq: number, message: string) => ({
+    id: seq,
+    event: "log",
+    data: { seq, at: "", level: "info", source: "build", message },
+  });
+
+  test("--wait shows the log, takes it up again where it broke off, and names the address", async () => {
+    let connections = 0;
+    let looks = 0;
+    answers["POST /sites/blog/deployments"] = () => deployment({});
+    answers["GET /deployments/dep_1/logs"] = () =>
+      ++connections === 1
+        ? eventStream([line(1, "Step 1/2"), line(2, "Step 2/2")])
+        : eventStream([line(3, "probing"), { event: "end", data: { status: "success" } }]);
+    answers["GET /deployments/dep_1"] = () =>
+      deployment(++looks === 1 ? { status: "building" } : { status: "success", release: 7 });
+    answers["GET /sites/blog"] = () => ({ urls: ["http://blog.localhost"] });
+    const { out, err, exitCode } = await croft.run(["deploy", "blog", "--wait"]);
+    expect({ out, exitCode }).toEqual({ out: "Release 7 is live at http://blog.localhost\n", exitCode: 0 });
+    expect(err.match(/build +.*/g)).toEqual([
+      "build        Step 1/2",
+      "build        Step 2/2",
+      "build        probing",
+    ]);
+    const resumed = croft.seen.filter((one) => one.path.endsWith("/logs")).map((one) => one.lastEventId);
+    expect(resumed).toEqual([null, "2"]);
+  });
+
+  test("--wait outlives a daemon that is away for a moment", async () => {
+    let connections = 0;
+    answers["POST /sites/blog/rollback"] = () => deployment({});
+    answers["GET /deployments/dep_1/logs"] = () =>
+      ++connections < 3 ? problem(503, "unavailable", "starting") : eventStream([{ event: "end", data: {} }]);
+    answers["GET /deployments/dep_1"] = () => deployment({ status: "success", release: 2 });
+    answers["GET /sites/blog"] = () => ({ urls: [] });
+    const { out, exitCode } = await croft.run(["rollback", "blog", "--to", "2", "--wait=watch", "--json"]);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ id: "dep_1", status: "success" });
+    expect(croft.seen[0]!.body).toEqual({ to: 2 });
+  });
+
+  test.each(["failed", "cancelled", "superseded", "rolled_back"] as const)(
+    "%s ends with 1 and the reason",
+    async (status) => {
+      answers["POST /sites/blog/deployments"] = () => deployment({});
+      answers["GET /deployments/dep_1/logs"] = () => eventStream([{ event: "end", data: {} }]);
+      answers["GET /deployments/dep_1"] = () =>
+        deployment({
+          status,
+          error: { code: "probe_failed", message: "nothing listens on 3000; seen: 8080" },
+        });
+      const plain = await croft.run(["deploy", "blog", "--wait"]);
+      expect(plain).toMatchObject({ exitCode: 1, out: "" });
+      if (status !== "superseded") expect(plain.err).toContain("seen: 8080");
+      const json = await croft.run(["deploy", "blog", "--wait", "--json"]);
+      expect(json.exitCode).toBe(1);
+      expect(JSON.parse(json.out).status).toBe(status);
+    },
+  );
+
+  test("a deployment that vanished is not asked for again and again", async () => {
+    answers["POST /sites/blog/deployments"] = () => deployment({});
+    const { exitCode, err } = await croft.run(["deploy", "blog", "--wait"]);
+    expect(exitCode).toBe(1);
+    expect(err).toContain("was not found");
+    expect(croft.seen.length).toBe(2);
+  });
+});
+
+test("a site is created from flags; an empty value clears a field", async () => {
+  answers["POST /sites"] = () => ({
+    slug: "blog",
+    urls: ["http://blog.localhost"],
+    gitRemote: "http://x/git/blog.git",
+  });
+  const made = await croft.run(
+    "site create blog --type app --port 3000 --health-path /up --no-auto-deploy".split(" "),
+  );
+  expect(made.out).toContain("http://x/git/blog.git");
+  expect(last().body).toEqual({
+    slug: "blog",
+    type: "app",
+    port: 3000,
+    healthCheck: { path: "/up" },
+    autoDeploy: false,
+  });
+  answers["PATCH /sites/blog"] = () => ({ slug: "blog" });
+  await croft.run(["site", "change", "blog", "--repo", "", "--port", "", "--branch", "next"]);
+  expect(last().body).toEqual({ repositoryUrl: null, port: null, branch: "next" });
+});
+
+test("names and keys travel as data, whatever they hold", async () => {
+  await croft.run(["site", "show", "../users?x=$(id)"]);
+  expect(last().path).toBe("/sites/..%2Fusers%3Fx%3D%24(id)");
+  answers["PUT /sites/blog/env"] = () => ({ items: [] });
+  await croft.run(["env", "set", "blog", "A B=1", "URL=postgres://u:p@h/db?a=b"]);
+  expect(last().body).toEqual({ set: { "A B": "1", URL: "postgres://u:p@h/db?a=b" }, secret: false });
+  await croft.run(["env", "set", "blog", "KEY", "--stdin", "--secret"], { stdin: "line 1\nline 2" });
+  expect(last().body).toEqual({ set: { KEY: "line 1\nline 2" }, secret: true });
+});
+
+test("escape sequences from a site's log do not reach the terminal", async () => {
+  answers["GET /sites/blog/logs"] = () => ({
+    items: ["\x1b[2J\x1b]0;owned\x07red \x1b[31mtext\x1b[0m\r\x9b5A\tend"],
+  });
+  const { out } = await croft.run(["logs", "blog"]);
+  expect(out).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+  expect(out).toContain("red text");
+});
+
+test("a deployment's log is read to its end", async () => {
+  answers["GET /deployments/dep_1/logs"] = ({ path }) => {
+    const after = Number(new URL(path, "http://x").searchParams.get("after"));
+    return {
+      items:
+        after < 4
+          ? [1, 2].map((n) => ({ seq: after + n, source: "build", message: `line ${after + n}` }))
+          : [],
+    };
+  };
+  const { out } = await croft.run(["logs", "blog", "--deployment", "dep_1", "--json"]);
+  expect(JSON.parse(out).items.map((one: { seq: number }) => one.seq)).toEqual([1, 2, 3, 4]);
+});
+
+test("following a site's log ends with Ctrl-C", async () => {
+  const stop = new AbortController();
+  answers["GET /sites/blog/logs"] = () => eventStream([{ event: "log", data: { line: "hello" } }]);
+  const running = croft.run(["logs", "blog", "-f"], { signal: stop.signal });
+  while (croft.seen.length === 0) await Bun.sleep(5);
+  await Bun.sleep(50);
+  stop.abort(new DOMException("stopped", "AbortError"));
+  const { out, exitCode } = await running;
+  expect({ out, exitCode }).toEqual({ out: "hello\n", exitCode: 130 });
+});
+
+test("times are absolute or a span back from now", () => {
+  const nowMs = Date.parse("2026-01-31T12:00:00Z");
+  expect(timeFlag("from", "24h", nowMs)).toBe("2026-01-30T12:00:00.000Z");
+  expect(timeFlag("from", "90m", nowMs)).toBe("2026-01-31T10:30:00.000Z");
+  expect(timeFlag("from", "2026-01-01", nowMs)).toBe("2026-01-01T00:00:00.000Z");
+  expect(timeFlag("from", undefined, nowMs)).toBeUndefined();
+});
+
+test("usage is a table, and the API's document with --json", async () => {
+  const none = { avg: null, max: null };
+  const point = {
+    at: "2026-01-01T00:00:00Z",
+    memoryBytes: none,
+    cpuPercent: none,
+    cpuSeconds: null,
+    diskBytes: 2 * MB,
+    bytesIn: 10,
+    bytesOut: 2048,
+    requests: 3,
+    errors: 1,
+    responseMs: { avg: 1, p50: 1, p95: 2, p99: 2.34 },
+    activeRequests: 0,
+    uptimeSeconds: 1,
+    throttledSeconds: 0,
+    oomKills: 0,
+  };
+  answers["GET /sites/blog/usage"] = () => ({ resolution: "hour", items: [point], limits: {} });
+  const { out } = await croft.run(["usage", "blog", "--resolution", "hour"]);
+  expect(out.trim().split("\n")[1]).toMatch(/- +- +- +2 MB +10 B +2 KB +3 +1 +1\.0 +2\.3$/);
+  const json = await croft.run(["usage", "blog", "--json"]);
+  expect(JSON.parse(json.out).items).toEqual([point]);
+  expect(json.err).toBe("");
+});
+
+test("a key is revoked by its prefix or id", async () => {
+  answers["GET /keys"] = () => ({
+    items: [{ id: "key_1", prefix: "abcd1234", name: "ci", scopes: ["read"] }],
+  });
+  answers["DELETE /keys/key_1"] = () => ({});
+  expect((await croft.run(["key", "revoke", "abcd1234"])).exitCode).toBe(0);
+  expect(last().path).toBe("/keys/key_1");
+  const unknown = await croft.run(["key", "revoke", "zzzz"]);
+  expect(unknown).toMatchObject({ exitCode: 1 });
+  expect(unknown.err).toContain("croft key list");
+});
+
+test("plan needs no daemon", async () => {
+  await Bun.write(join(croft.home, "app/index.html"), "<h1>Hello</h1>");
+  const json = await croft.run(["plan", "--dir", "app", "--json"]);
+  expect(json.exitCode).toBe(0);
+  expect(JSON.parse(json.out)).toMatchObject({ kind: "static" });
+  const nothing = await croft.run(["plan", "--dir", "nowhere"]);
+  expect(nothing.exitCode).toBe(1);
+  expect(croft.seen).toEqual([]);
+});
+
+test("the bash completion completes", async () => {
+  const { out } = await croft.run(["completion", "bash"]);
+  const script = `${out}
+complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _croft; echo "\${COMPREPLY[*]}"; }
+complete_words croft dep
+complete_words croft site li
+complete_words croft site limits blog --me
+complete_words croft deploy blog --w`;
+  const bash = Bun.spawn(["bash", "--noprofile", "--norc", "-c", script], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  expect((await new Response(bash.stdout).text()).split("\n").slice(0, 4)).toEqual([
+    "deploy deployments",
+    "list limits",
+    "--memory",
+    "--wait",
+  ]);
+});

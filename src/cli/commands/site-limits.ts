@@ -1,0 +1,86 @@
+import type { AppliedLimits, Limits, LimitsPatch } from "../../domain/limits.ts";
+import { formatBytes } from "../../domain/size.ts";
+import type { AppliedLimitsView } from "../../domain/views.ts";
+import { defineCommand } from "../command.ts";
+import { coresFlag, sizeFlag, wholeFlag } from "../numbers.ts";
+import { sitePath } from "../site-path.ts";
+import { cores, localTime, table } from "../text.ts";
+
+interface LimitsAnswer {
+  asked: Limits;
+  applied: AppliedLimitsView | null;
+}
+
+type KernelLimit = Exclude<keyof AppliedLimits, "readAtMs" | "memorySwapBytes">;
+
+const count = (n: number): string => String(n);
+
+const kernelRow = (
+  { asked, applied }: LimitsAnswer,
+  label: string,
+  key: KernelLimit,
+  show: (n: number) => string,
+): string[] => {
+  if (applied === null) return [label, show(asked[key]), "-", ""];
+  const held = applied[key];
+  const mark = held === asked[key] ? "" : "differs: applied when the site next starts";
+  return [label, show(asked[key]), held === null ? "none" : show(held), mark];
+};
+
+const describe = (answer: LimitsAnswer): string => {
+  const { asked, applied } = answer;
+  const swap =
+    applied === null || applied.memoryBytes === null || applied.memorySwapBytes === null
+      ? "-"
+      : formatBytes(Math.max(0, applied.memorySwapBytes - applied.memoryBytes));
+  const rows = [
+    ["LIMIT", "ASKED", "APPLIED", ""],
+    kernelRow(answer, "memory", "memoryBytes", formatBytes),
+    ["swap", "0 B", swap, swap === "-" || swap === "0 B" ? "" : "differs: this kernel does not hold swap"],
+    kernelRow(answer, "cpu", "cpuMillicores", cores),
+    kernelRow(answer, "pids", "pids", count),
+    ["disk", formatBytes(asked.diskBytes), "measured", ""],
+    ["bandwidth a month", formatBytes(asked.bandwidthBytesPerMonth), "metered", ""],
+    ["requests a minute", count(asked.requestsPerMinute), "at the edge", ""],
+    ["concurrent requests", count(asked.concurrentRequests), "at the edge", ""],
+    ["request body", formatBytes(asked.maxBodyBytes), "at the edge", ""],
+  ];
+  const when =
+    applied === null
+      ? "Nothing runs yet that limits could be read from.\n"
+      : `Read from the kernel at ${localTime(applied.readAt)}.\n`;
+  return table(rows) + when;
+};
+
+export const siteLimits = defineCommand({
+  options: {
+    memory: { type: "string" },
+    cpu: { type: "string" },
+    pids: { type: "string" },
+    disk: { type: "string" },
+    bandwidth: { type: "string" },
+    rpm: { type: "string" },
+    concurrent: { type: "string" },
+    "max-body": { type: "string" },
+  },
+  words: [1, 1],
+  run: async (context, [slug], flags) => {
+    const asked: LimitsPatch = {
+      memoryBytes: sizeFlag("memory", flags.memory),
+      cpuMillicores: coresFlag("cpu", flags.cpu),
+      pids: wholeFlag("pids", flags.pids),
+      diskBytes: sizeFlag("disk", flags.disk),
+      bandwidthBytesPerMonth: sizeFlag("bandwidth", flags.bandwidth),
+      requestsPerMinute: wholeFlag("rpm", flags.rpm),
+      concurrentRequests: wholeFlag("concurrent", flags.concurrent),
+      maxBodyBytes: sizeFlag("max-body", flags["max-body"]),
+    };
+    const client = await context.client();
+    const path = sitePath(slug!, "/limits", { environment: flags.environment });
+    const changes = Object.values(asked).some((value) => value !== undefined);
+    const answer = changes
+      ? await client.send<LimitsAnswer>("PUT", path, asked)
+      : await client.get<LimitsAnswer>(path);
+    context.print(answer, () => describe(answer));
+  },
+});

@@ -1,0 +1,141 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { hostname, tmpdir, userInfo } from "node:os";
+import { basename, join, resolve } from "node:path";
+import type { DeploymentSummary, DeploymentView, SiteView } from "../domain/views.ts";
+import { AppError } from "../errors.ts";
+import type { Client } from "./client.ts";
+import type { Context } from "./command.ts";
+import { type GitConfig, type GitResult, runGit } from "./git.ts";
+import { sitePath } from "./site-path.ts";
+
+export interface FolderDeploy {
+  slug: string;
+  /** Relative to where the person stands. */
+  dir: string;
+  environment: string | undefined;
+}
+
+const failed = (message: string): AppError => new AppError("deploy_failed", message);
+
+const lastWords = ({ stderr }: GitResult): string =>
+  stderr
+    .trim()
+    .split("\n")
+    .filter((line) => !line.startsWith("remote: ") || line.length > 8)
+    .slice(-3)
+    .join("; ");
+
+/**
+ * Makes a commit of a folder, whatever version control it has itself, in a repository that is thrown away, and
+ * pushes it on top of what the site's branch holds: only what changed travels, and nobody's push is overwritten.
+ * `.gitignore` and `.croftignore` say what stays behind.
+ * @throws AppError `deploy_failed`, ApiError
+ */
+export const deployFolder = async (
+  context: Pick<Context, "io">,
+  client: Client,
+  { slug, dir, environment }: FolderDeploy,
+): Promise<DeploymentView> => {
+  const { io } = context;
+  const folder = resolve(io.cwd, dir);
+  const info = await stat(folder).catch(() => null);
+  if (!info?.isDirectory()) throw failed(`${folder} is not a folder`);
+  const site = await client.get<SiteView>(sitePath(slug, "", { environment }));
+  const remote = `${client.url}/git/${encodeURIComponent(slug)}.git`;
+  const ref = `refs/heads/${site.branch}`;
+
+  const scratch = await mkdtemp(join(tmpdir(), "croft-deploy-"));
+  try {
+    const git = async (args: string[], config: GitConfig = [], onProgress?: (text: string) => void) =>
+      runGit({
+        args,
+        cwd: folder,
+        config,
+        env: { GIT_DIR: scratch, GIT_WORK_TREE: folder },
+        signal: io.signal,
+        onProgress,
+      });
+    const must = async (what: string, result: Promise<GitResult>): Promise<GitResult> => {
+      const done = await result;
+      if (done.exitCode !== 0) throw failed(`${what}: ${lastWords(done)}`);
+      return done;
+    };
+    // Bound to this address, so that the key goes nowhere else, not even on a redirect.
+    const auth: GitConfig = [
+      ["credential.helper", ""],
+      ["http.followRedirects", "false"],
+      [`http.${client.url}/.extraHeader`, `Authorization: Basic ${btoa(`croft:${client.token ?? ""}`)}`],
+    ];
+
+    await must("the folder could not be prepared", git(["init", "--quiet", "--initial-branch=deploy"]));
+    const heads = await must(
+      "the site's repository did not answer",
+      git(["ls-remote", "--", remote, ref], auth),
+    );
+    const parent = heads.stdout.split("\t")[0] || null;
+    if (parent !== null)
+      await must(
+        "what is deployed now could not be fetched",
+        git(["fetch", "--quiet", "--depth=1", "--no-tags", "--", remote, ref], auth),
+      );
+
+    const commit = await commitFolder({ git, must, folder, parent });
+    io.err(`Pushing ${folder} to ${site.branch} of ${slug}\n`);
+    const progress = io.isTerminal ? ["--progress"] : ["--quiet"];
+    const pushed = await git(["push", ...progress, "--", remote, `${commit}:${ref}`], auth, io.err);
+    if (pushed.exitCode !== 0) throw failed(`the push was refused: ${lastWords(pushed)}`);
+    return await findDeployment(client, slug, environment, commit);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+};
+
+const commitFolder = async (options: {
+  git(args: string[], config?: GitConfig): Promise<GitResult>;
+  must(what: string, result: Promise<GitResult>): Promise<GitResult>;
+  folder: string;
+  parent: string | null;
+}): Promise<string> => {
+  const { git, must, folder, parent } = options;
+  const ownIgnore = join(folder, ".croftignore");
+  const config: GitConfig = [
+    ...(existsSync(ownIgnore) ? ([["core.excludesFile", ownIgnore]] as const) : []),
+    // What a person's git is set to do with commits is not meant for this one.
+    ["core.autocrlf", "false"],
+    ["core.safecrlf", "false"],
+    ["advice.addEmbeddedRepo", "false"],
+  ];
+  await must("the folder could not be read", git(["add", "--all"], config));
+  const tree = (await must("the folder could not be read", git(["write-tree"]))).stdout.trim();
+  const empty = (await must("the folder is empty", git(["ls-files"]))).stdout === "";
+  if (empty)
+    throw failed(`${folder} holds no files to deploy (what .gitignore and .croftignore name stays behind)`);
+  const name = (await git(["config", "user.name"])).stdout.trim() || userInfo().username;
+  const email = (await git(["config", "user.email"])).stdout.trim() || `${userInfo().username}@${hostname()}`;
+  const message = `Deploy of ${basename(folder)}`;
+  const args = ["commit-tree", tree, "-m", message, ...(parent === null ? [] : ["-p", parent])];
+  const identity: GitConfig = [
+    ["user.name", name],
+    ["user.email", email],
+    ["commit.gpgsign", "false"],
+  ];
+  return (await must("the folder could not be committed", git(args, identity))).stdout.trim();
+};
+
+/** The push answers when its deployment is over, so it is among the newest. */
+const findDeployment = async (
+  client: Client,
+  slug: string,
+  environment: string | undefined,
+  commit: string,
+): Promise<DeploymentView> => {
+  const path = sitePath(slug, "/deployments", { limit: 20, environment });
+  const { items } = await client.get<{ items: DeploymentSummary[] }>(path);
+  const found = items.find((one) => one.commit?.hash === commit);
+  if (!found)
+    throw failed(
+      "the push was accepted, but it deployed nothing; is automatic deployment switched off for this site?",
+    );
+  return client.get<DeploymentView>(`/deployments/${found.id}`);
+};

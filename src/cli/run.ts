@@ -1,0 +1,130 @@
+import { parseArgs } from "node:util";
+import type { AppError } from "../errors.ts";
+import type { ApiError } from "./client.ts";
+import { type Command, type Context, type Environment, globalOptions } from "./command.ts";
+import { type CommandEntry, commands, findCommand } from "./commands.ts";
+import { helpOfCommand, helpOfGroup, overview } from "./help.ts";
+import type { Io } from "./io.ts";
+import { UsageError } from "./usage-error.ts";
+
+const createContext = (env: Environment, io: Io, json: boolean): Context => ({
+  io,
+  env,
+  json,
+  client: async () => {
+    const [{ readConnection }, { createClient }] = await Promise.all([
+      import("./connection.ts"),
+      import("./client.ts"),
+    ]);
+    return createClient({ ...(await readConnection(env)), signal: io.signal });
+  },
+  print: (value, text) => io.out(json ? JSON.stringify(value, null, 2) + "\n" : text()),
+});
+
+const parse = (entry: CommandEntry, command: Command, args: string[]) => {
+  // `--wait` may stand alone or carry a value, which parseArgs does not know.
+  const prepared = args.map((arg) =>
+    arg === "--wait" && "wait" in command.options ? "--wait=success" : arg,
+  );
+  let parsed;
+  try {
+    const options = { ...command.options, ...globalOptions };
+    parsed = parseArgs({
+      args: prepared,
+      options,
+      strict: true,
+      allowPositionals: true,
+      allowNegative: true,
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(/\.? *\n|\. /)[0]!);
+  }
+  const [min, max] = command.words;
+  if ((parsed.values as { help?: boolean }).help !== true && parsed.positionals.length < min)
+    throw new UsageError(`something is missing; it takes: ${entry.usage}`);
+  if (parsed.positionals.length > max)
+    throw new UsageError(
+      `unexpected ${JSON.stringify(parsed.positionals[max])}; it takes: ${entry.usage || "no words"}`,
+    );
+  return { words: parsed.positionals, flags: parsed.values as Record<string, unknown> };
+};
+
+const runCommand = async (entry: CommandEntry, args: string[], env: Environment, io: Io): Promise<number> => {
+  const json = args.includes("--json");
+  try {
+    const command = await entry.load();
+    const { words, flags } = parse(entry, command, args);
+    if (flags.help === true) {
+      io.out(helpOfCommand(entry));
+      return 0;
+    }
+    return (await command.run(createContext(env, io, json), words, flags as never)) ?? 0;
+  } catch (error) {
+    return reportError(error, entry, json, io, env);
+  }
+};
+
+/** What went wrong, for people on stderr, with --json also as the one document on stdout. */
+const reportError = (
+  error: unknown,
+  entry: CommandEntry,
+  json: boolean,
+  io: Io,
+  env: Environment,
+): number => {
+  if (io.signal.aborted || (error instanceof Error && error.name === "AbortError")) return 130;
+  if (error instanceof UsageError) {
+    io.err(`croft ${entry.name}: ${error.message}\nUsage: croft ${entry.name} ${entry.usage}\n`);
+    return 2;
+  }
+  const name = error instanceof Error ? error.name : "";
+  const message = error instanceof Error ? error.message : String(error);
+  const known = name === "ApiError" || name === "AppError";
+  const code = known ? (error as ApiError | AppError).code : "internal";
+  const fields =
+    name === "ApiError" ? (error as ApiError).errors : name === "AppError" ? (error as AppError).fields : [];
+  io.err(`croft: ${message}\n`);
+  if (!known && env.CROFT_LOG === "debug" && error instanceof Error) io.err(`${error.stack}\n`);
+  if (json) io.out(JSON.stringify({ error: { code, message, errors: fields } }, null, 2) + "\n");
+  return 1;
+};
+
+/**
+ * Runs one command of the command line.
+ * @returns the exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped by the person
+ */
+export const runCli = async (argv: readonly string[], env: Environment, given?: Io): Promise<number> => {
+  const io = given ?? (await import("./io.ts")).processIo();
+  const first = argv[0];
+  if (
+    first === undefined ||
+    first === "--help" ||
+    first === "-h" ||
+    (first === "help" && argv.length === 1)
+  ) {
+    (first === undefined ? io.err : io.out)(overview());
+    return first === undefined ? 2 : 0;
+  }
+  if (first === "--version" || first === "-v") return runCli(["version", ...argv.slice(1)], env, io);
+  const asksHelp = first === "help";
+  const words = asksHelp ? argv.slice(1) : argv;
+  const found = findCommand(words);
+  if (found) {
+    if (asksHelp) {
+      io.out(helpOfCommand(found.entry));
+      return 0;
+    }
+    return runCommand(found.entry, [...found.rest], env, io);
+  }
+  const group = commands.filter((entry) => entry.name.startsWith(`${words[0]} `));
+  if (group.length > 0) {
+    const wanted = words[1] !== undefined && !words[1].startsWith("-") ? words[1] : null;
+    if (wanted !== null && !asksHelp)
+      io.err(`croft ${words[0]}: there is no command ${JSON.stringify(wanted)}\n`);
+    const help = asksHelp || words.includes("--help") || words.includes("-h");
+    (help ? io.out : io.err)(helpOfGroup(group));
+    return help ? 0 : 2;
+  }
+  io.err(`croft: there is no command ${JSON.stringify(words[0])}; croft help lists them\n`);
+  return 2;
+};
