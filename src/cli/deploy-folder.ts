@@ -16,10 +16,15 @@ export interface FolderDeploy {
   environment: string | undefined;
 }
 
+/** The hash that git gives a tree without entries, in every repository of SHA-1. */
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 const failed = (message: string): AppError => new AppError("deploy_failed", message);
 
+/** Git has no better words for a key that was refused than that it could not ask for another. */
 const lastWords = ({ stderr }: GitResult): string =>
   stderr
+    .replace(/fatal: could not read Username .*/, "the API key was refused")
     .trim()
     .split("\n")
     .filter((line) => !line.startsWith("remote: ") || line.length > 8)
@@ -65,6 +70,7 @@ export const deployFolder = async (
     const auth: GitConfig = [
       ["credential.helper", ""],
       ["http.followRedirects", "false"],
+      ["core.hooksPath", "/dev/null"],
       [`http.${client.url}/.extraHeader`, `Authorization: Basic ${btoa(`croft:${client.token ?? ""}`)}`],
     ];
 
@@ -108,8 +114,7 @@ const commitFolder = async (options: {
   ];
   await must("the folder could not be read", git(["add", "--all"], config));
   const tree = (await must("the folder could not be read", git(["write-tree"]))).stdout.trim();
-  const empty = (await must("the folder is empty", git(["ls-files"]))).stdout === "";
-  if (empty)
+  if (tree === emptyTree)
     throw failed(`${folder} holds no files to deploy (what .gitignore and .croftignore name stays behind)`);
   const name = (await git(["config", "user.name"])).stdout.trim() || userInfo().username;
   const email = (await git(["config", "user.email"])).stdout.trim() || `${userInfo().username}@${hostname()}`;
@@ -118,7 +123,6 @@ const commitFolder = async (options: {
   const identity: GitConfig = [
     ["user.name", name],
     ["user.email", email],
-    ["commit.gpgsign", "false"],
   ];
   return (await must("the folder could not be committed", git(args, identity))).stdout.trim();
 };

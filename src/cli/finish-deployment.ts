@@ -1,3 +1,4 @@
+import { isTerminal } from "../domain/deployment.ts";
 import type { DeploymentView, SiteView } from "../domain/views.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./command.ts";
@@ -12,7 +13,7 @@ export const readWait = (flag: string | undefined): boolean => {
   return flag !== undefined;
 };
 
-/** Prints a deployment that was started; with `wait`, follows it first. @returns the exit status */
+/** Prints a deployment that was started, or how it ended; with `wait`, follows it first. @returns the exit status */
 export const finishDeployment = async (
   context: Context,
   client: Client,
@@ -20,14 +21,16 @@ export const finishDeployment = async (
   wait: boolean,
   options: { showLog?: boolean } = {},
 ): Promise<number> => {
-  if (!wait) {
+  if (!wait && !isTerminal(started.status)) {
     context.print(started, () => {
       const { id, status, site } = started;
       return `Deployment ${id} is ${status}; croft logs ${site} -f --deployment ${id} follows it\n`;
     });
     return 0;
   }
-  const ended = await followDeployment(context, client, started.id, options);
+  const ended = isTerminal(started.status)
+    ? started
+    : await followDeployment(context, client, started.id, options);
   const urls = ended.status === "success" ? (await client.get<SiteView>(sitePath(ended.site))).urls : [];
   const { text, exitCode } = deploymentResult(ended, urls);
   if (context.json) context.print(ended, () => "");

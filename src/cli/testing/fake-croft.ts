@@ -36,10 +36,15 @@ export interface Ran {
  * Stands in for the daemon: answers of the API as the contract has them, over a real socket. The home directory is
  * a folder of its own.
  */
-export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { git?: Hono } = {}) => {
+export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { gitPort?: number } = {}) => {
   const seen: SeenRequest[] = [];
   const app = new Hono();
-  if (parts.git) app.route("/git", parts.git);
+  app.all("/git/*", (c) => {
+    const { pathname, search } = new URL(c.req.url);
+    const { method, headers, body, signal } = c.req.raw;
+    const init = { method, headers, body, signal, decompress: false, redirect: "manual" } as RequestInit;
+    return fetch(`http://127.0.0.1:${parts.gitPort}${pathname}${search}`, init);
+  });
   app.all("/api/v1/*", async (c) => {
     const url = new URL(c.req.url);
     const text = await c.req.text();
