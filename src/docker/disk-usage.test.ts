@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => fixture.cleanup());
 
 const startAndWait = async (script: string) => {
-  const { replicaId } = await fixture.start(`${script}; echo ready; sleep 300`, network);
+  const { replicaId } = await fixture.start(`${script}; echo; echo ready; sleep 300`, network);
   await eventually("ready", async () => (await fixture.engine.logTail(replicaId, 5)).includes("ready"));
   return replicaId;
 };
