@@ -7,7 +7,7 @@ const deadlineMs = 120_000;
  * the event loop. Null when it cannot be measured.
  */
 export const folderBytes = async (folder: string): Promise<number | null> => {
-  const argv = ["nice", "-n", "19", "du", "-s", "-x", "--block-size=1", "--", folder];
+  const argv: [string, ...string[]] = ["nice", "-n", "19", "du", "-s", "-x", "--block-size=1", "--", folder];
   const result =
     (await runCommand(["ionice", "-c", "3", ...argv], { deadlineMs })) ??
     (await runCommand(argv, { deadlineMs }));
