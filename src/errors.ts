@@ -57,10 +57,19 @@ export const publicMessageOf = (error: unknown): string =>
 
 /** `invalid_input` from zod's issues: one entry per refused field, in words for people. */
 export const invalidFields = (
-  issues: readonly { path: readonly PropertyKey[]; message: string; code?: string; keys?: string[] }[],
+  issues: readonly {
+    path: readonly PropertyKey[];
+    message: string;
+    code?: string;
+    keys?: string[];
+    issues?: readonly { message: string }[];
+  }[],
 ): AppError => {
   const fields = issues.flatMap((issue): FieldError[] => {
     const path = issue.path.map(String).join(".");
+    // A record's key that does not fit: why, stands one level below.
+    if (issue.code === "invalid_key" && issue.issues?.[0])
+      return [{ path, message: issue.issues[0].message }];
     if (issue.code === "unrecognized_keys")
       return (issue.keys ?? []).map((key) => ({
         path: path === "" ? key : `${path}.${key}`,

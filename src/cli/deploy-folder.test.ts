@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir, readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { git } from "../git/testing/client.ts";
 import { type PushRig, pushRig } from "../git/testing/push-rig.ts";
@@ -17,8 +16,6 @@ const commits = () => rig.started.map((one) => one.commit);
 const files = async () =>
   (await git(rig.repoPath, ["ls-tree", "-r", "--name-only", "main"])).text.trim().split("\n");
 const write = (name: string, text: string) => Bun.write(join(croft.home, "app", name), text);
-const scratchFolders = async () =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith("croft-deploy-"));
 const run = (argv: string[], token = "key-ada") => croft.run(argv, { env: { CROFT_TOKEN: token } });
 
 beforeEach(async () => {
@@ -121,8 +118,17 @@ test("a wrong key is told, and not repeated", async () => {
 });
 
 test("nothing is left behind in the temporary folder", async () => {
-  const before = await scratchFolders();
-  await write("index.html", "x");
-  await run(["deploy", "shop", "--dir", "app"]);
-  expect((await scratchFolders()).filter((name) => !before.includes(name))).toEqual([]);
+  const before = process.env.TMPDIR;
+  const own = join(croft.home, "tmp");
+  await mkdir(own);
+  process.env.TMPDIR = own;
+  try {
+    await write("index.html", "x");
+    expect((await run(["deploy", "shop", "--dir", "app"])).exitCode).toBe(0);
+    expect((await run(["deploy", "shop", "--dir", "tmp"])).exitCode).toBe(1);
+    expect(await readdir(own)).toEqual([]);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { hostname, tmpdir, userInfo } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { DeploymentSummary, DeploymentView, SiteView } from "../domain/views.ts";
 import { AppError } from "../errors.ts";
@@ -57,7 +57,8 @@ export const deployFolder = async (
         args,
         cwd: folder,
         config,
-        env: { GIT_DIR: scratch, GIT_WORK_TREE: folder },
+        // Named .git, it is no part of the folder even when the temporary folder is inside.
+        env: { GIT_DIR: join(scratch, ".git"), GIT_WORK_TREE: folder },
         signal: io.signal,
         onProgress,
       });
@@ -116,14 +117,16 @@ const commitFolder = async (options: {
   const tree = (await must("the folder could not be read", git(["write-tree"]))).stdout.trim();
   if (tree === emptyTree)
     throw failed(`${folder} holds no files to deploy (what .gitignore and .croftignore name stays behind)`);
-  const name = (await git(["config", "user.name"])).stdout.trim() || userInfo().username;
-  const email = (await git(["config", "user.email"])).stdout.trim() || `${userInfo().username}@${hostname()}`;
+  // Git knows its user by itself nearly everywhere; where it does not, the key tells who pushed anyway.
+  const knowsUser = (await git(["var", "GIT_AUTHOR_IDENT"])).exitCode === 0;
+  const identity: GitConfig = knowsUser
+    ? []
+    : [
+        ["user.name", "croft deploy"],
+        ["user.email", `croft@${hostname()}`],
+      ];
   const message = `Deploy of ${basename(folder)}`;
   const args = ["commit-tree", tree, "-m", message, ...(parent === null ? [] : ["-p", parent])];
-  const identity: GitConfig = [
-    ["user.name", name],
-    ["user.email", email],
-  ];
   return (await must("the folder could not be committed", git(args, identity))).stdout.trim();
 };
 
