@@ -248,7 +248,11 @@ const statements = [
     signature_ok INTEGER NOT NULL CHECK (signature_ok IN (0, 1)),
     result TEXT NOT NULL,
     deployment_id TEXT,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    -- Of pushes to the deploying branch: what an older delivery that comes late is recognised by.
+    head_before TEXT,
+    head_after TEXT,
+    pushed_at INTEGER
   ) STRICT`,
   // Only genuine deliveries count as seen: a forged one must not be able to block the real one.
   sql`CREATE UNIQUE INDEX hook_deliveries_once ON hook_deliveries_in (hook_id, delivery_id) WHERE signature_ok = 1`,

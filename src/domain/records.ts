@@ -240,6 +240,10 @@ export interface HookDeliveryInRecord {
   result: string;
   deploymentId: string | null;
   at: number;
+  headBefore: string | null;
+  headAfter: string | null;
+  /** As the git host says, in ms. */
+  pushedAt: number | null;
 }
 
 export interface UsageRollupRecord {
