@@ -63,11 +63,19 @@ const advance = (visitor: Visitor): void => {
   const { held } = visitor;
   visitor.held = null;
   if (held !== null) read(visitor, held);
-  if (visitor.held === null && visitor.phase !== "connecting" && visitor.phase !== "closed") {
-    const { exchange } = visitor;
-    const full = exchange?.upstream != null && exchange.upstream.out?.pendingBytes > 0;
-    if (!full) resumeVisitor(visitor);
-  }
+  if (visitor.paused) settle(visitor);
+};
+
+/** Lets a paused visitor send again, unless what it sent already still waits for something. */
+const settle = (visitor: Visitor): void => {
+  const { phase, exchange } = visitor;
+  const waits =
+    phase === "head"
+      ? visitor.out.pendingBytes > 0
+      : phase === "body" || phase === "tunnel"
+        ? exchange!.upstream !== null && exchange!.upstream.out.pendingBytes > 0
+        : visitor.held !== null;
+  if (!waits) resumeVisitor(visitor);
 };
 
 const read = (visitor: Visitor, input: Uint8Array): void => {
@@ -101,6 +109,7 @@ const read = (visitor: Visitor, input: Uint8Array): void => {
     }
   }
   visitor.advancing = false;
+  if (visitor.paused) settle(visitor);
 };
 
 const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number): number => {

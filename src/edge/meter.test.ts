@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { latencyBoundsMs } from "../domain/edge.ts";
+import { silentLog } from "../domain/log.ts";
+import { openMeterStore } from "./meter-store.ts";
+import { bucketOf, countAnswer, countLatency, createMeter, readingOf } from "./meter.ts";
+import { createTableStore } from "./table-store.ts";
+import { noLimits, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
+import { connectRaw } from "./testing/raw-client.ts";
+import { okAnswer, startOkUpstream } from "./testing/raw-upstream.ts";
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "croft-edge-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test("each latency goes into the first bucket whose bound is not below it", () => {
+  const times = [0, 0.1, 1e9, ...latencyBoundsMs.flatMap((bound) => [bound * 0.9999, bound, bound * 1.0001])];
+  for (const ms of times) {
+    const expected = latencyBoundsMs.findIndex((bound) => ms <= bound * (1 + 1e-12));
+    expect(bucketOf(ms)).toBe(expected < 0 ? latencyBoundsMs.length : expected);
+  }
+});
+
+describe("what is counted", () => {
+  test("requests by class, bytes of heads and bodies as the visitor sees them, latency", async () => {
+    const upstream = startOkUpstream();
+    const fixture = startEdge([
+      routeTo(["site.test"], toPort(upstream.port), {}, "a"),
+      routeTo(["moved.test"], { kind: "message", status: 302, title: "", message: "" }, {}, "b"),
+      routeTo(["asleep.test"], { kind: "message", status: 503, title: "", message: "" }, {}, "b2"),
+    ]);
+    const client = await connectRaw(fixture.port);
+    const requests = [
+      "GET / HTTP/1.1\r\nHost: site.test\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: site.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ];
+    for (const [at, request] of requests.entries()) {
+      client.send(request);
+      await client.until((text) => text === okAnswer.repeat(at + 1));
+    }
+    const { meter } = fixture.edge.router.byId.get("a")!;
+    expect(meter).toMatchObject({
+      requests: 3,
+      status2xx: 3,
+      status4xx: 0,
+      active: 0,
+      bytesIn: requests.join("").length,
+      bytesOut: okAnswer.length * 3,
+    });
+    expect(meter.latency.reduce((sum, n) => sum + n, 0)).toBe(3);
+    expect(meter.latencySumMs).toBeGreaterThan(0);
+    for (const host of ["moved.test", "asleep.test", "asleep.test"])
+      client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await client.until((text) => text.match(/<\/html>/g)?.length === 3);
+    expect(fixture.edge.router.byId.get("b")!.meter).toMatchObject({ requests: 1, status3xx: 1 });
+    expect(fixture.edge.router.byId.get("b2")!.meter).toMatchObject({ requests: 2, status5xx: 2 });
+    client.close();
+    await fixture.close();
+    upstream.close();
+  });
+});
+
+describe("the meter file", () => {
+  test("brings counters and epoch back, without what was active", () => {
+    const store = openMeterStore(dir, silentLog, 1);
+    const meter = createMeter(1);
+    store.meters.set("a", meter);
+    countAnswer(meter, 200);
+    countAnswer(meter, 503);
+    countLatency(meter, 12.5);
+    meter.bytesIn = 7;
+    meter.active = 3;
+    store.save();
+    const again = openMeterStore(dir, silentLog, 2);
+    expect(again.epoch).toBe(store.epoch);
+    expect(readingOf(again.meters.get("a")!)).toEqual({ ...readingOf(meter), active: 0 });
+  });
+
+  test("is not written when nothing was counted", () => {
+    const store = openMeterStore(dir, silentLog, 1);
+    rmSync(join(dir, "meters.json"));
+    store.save();
+    expect(() => readFileSync(join(dir, "meters.json"))).toThrow();
+    store.meters.get("a")!.bytesOut++;
+    store.save();
+    expect(openMeterStore(dir, silentLog, 1).meters.get("a")!.bytesOut).toBe(1);
+  });
+
+  test("torn at any byte: a new epoch, never a wrong number", () => {
+    const path = join(dir, "meters.json");
+    const { epoch } = openMeterStore(dir, silentLog, 1);
+    const whole = readFileSync(path);
+    for (let length = 0; length < whole.length; length += 17) {
+      writeFileSync(path, whole.subarray(0, length));
+      const store = openMeterStore(dir, silentLog, 1);
+      expect(store.epoch).not.toBe(epoch);
+      expect(store.meters.size).toBe(0);
+    }
+  });
+});
+
+describe("the table file", () => {
+  const table = {
+    version: 3,
+    routes: [{ id: "a", hosts: ["a.test"], target: toPort(80), limits: noLimits }],
+  };
+
+  test("comes back as it was; torn at any byte it is not used", () => {
+    const store = createTableStore(dir, silentLog);
+    expect(store.load()).toBeNull();
+    store.save(table);
+    expect(store.load()).toEqual(table);
+    const path = join(dir, "table.json");
+    const whole = readFileSync(path);
+    for (let length = 0; length < whole.length; length += 7) {
+      writeFileSync(path, whole.subarray(0, length));
+      expect(store.load()).toBeNull();
+    }
+    const flipped = Buffer.from(whole);
+    flipped[100]! ^= 1;
+    writeFileSync(path, flipped);
+    expect(store.load()).toBeNull();
+  });
+});
