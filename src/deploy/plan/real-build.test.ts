@@ -19,12 +19,12 @@ const tags: string[] = [];
 beforeAll(async () => {
   docker = await dockerFixture();
   network = await docker.network();
-});
+}, 60_000);
 afterAll(async () => {
   await docker.cleanup();
   for (const tag of tags) await docker.engine.removeImage(tag);
   folders.removeAll();
-});
+}, 60_000);
 
 /** Plans, builds with the real builder and starts; answers with the plan and what the app says of itself. */
 const run = async (files: Files, fields: Parameters<typeof siteOf>[0] = {}) => {
@@ -89,11 +89,15 @@ const asNodeApp = {
 describe("generated builds, really built and run", () => {
   for (const [name, files, expected] of [
     ["npm", samples.npmApp, { hasDevelopment: false }],
-    ["npm with an own install script", samples.npmWholeApp, { hasDevelopment: false }],
     ["pnpm with a prestart script that calls pnpm", samples.pnpmApp, { hasDevelopment: false }],
     ["Yarn 1, started by main", samples.yarnApp, { hasDevelopment: false }],
     ["Yarn 4, started by its Procfile", samples.berryApp, { hasDevelopment: false }],
     ["Bun", samples.bunApp, { hasDevelopment: false }],
+    ["npm with an install script", samples.withInstallScript(samples.npmApp), { hasDevelopment: false }],
+    ["pnpm with an install script", samples.withInstallScript(samples.pnpmApp), { hasDevelopment: false }],
+    ["Yarn 1 with an install script", samples.withInstallScript(samples.yarnApp), { hasDevelopment: false }],
+    ["Yarn 4 with an install script", samples.withInstallScript(samples.berryApp), { hasDevelopment: true }],
+    ["Bun with an install script", samples.withInstallScript(samples.bunApp), { hasDevelopment: true }],
   ] as const)
     test(
       name,

@@ -61,18 +61,23 @@ export const npmApp: Files = {
   }),
 };
 
-/** Its install script reads the source, so that the source has to be there first; its start script asks for its version. */
-export const npmWholeApp: Files = {
-  ...npmApp,
-  "package.json": manifest({
+/**
+ * The same app with an install script that reads the source and a development dependency, so that the source has
+ * to be there first; its start script asks for its version.
+ */
+export const withInstallScript = (app: Files): Files => ({
+  ...app,
+  Procfile: "",
+  "package.json": JSON.stringify({
+    ...JSON.parse(app["package.json"]!),
     scripts: {
-      start: 'test "$npm_package_version" = 1.0.0 && node server.js',
-      build,
-      prepare: "node prepare.js",
+      ...JSON.parse(app["package.json"]!).scripts,
+      postinstall: "node postinstall.js",
+      start: `test "$npm_package_version" = 1.0.0 && ${"index.ts" in app ? "bun index.ts" : "node server.js"}`,
     },
   }),
-  "prepare.js": `require("is-number")`,
-};
+  "postinstall.js": `require("is-number")`,
+});
 
 export const pnpmApp: Files = {
   ...junk,
