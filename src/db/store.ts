@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { deploymentQueries } from "./queries/deployments.ts";
+import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
@@ -12,6 +13,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...releaseQueries(db),
   ...settingQueries(db),
   ...identityQueries(db),
+  ...hookQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

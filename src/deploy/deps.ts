@@ -42,6 +42,7 @@ export interface DeployQueries {
   stepsOf(deploymentId: string, attempt: number): Promise<DeploymentStepRecord[]>;
   insertLogLines(lines: DeploymentLogRecord[]): Promise<void>;
   logAfter(deploymentId: string, afterSeq: number, limit: number): Promise<DeploymentLogRecord[]>;
+  logTail(deploymentId: string, limit: number): Promise<DeploymentLogRecord[]>;
   lastLogSeq(deploymentId: string): Promise<number>;
   saveBuild(build: BuildRecord): Promise<void>;
   buildOf(deploymentId: string): Promise<BuildRecord | undefined>;

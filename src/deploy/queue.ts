@@ -1,6 +1,7 @@
 import type { DeploymentRecord } from "../domain/records.ts";
 import type { DeployDeps } from "./deps.ts";
 import { type Interruption, runDeployment } from "./run-deployment.ts";
+import { recoverDeployment } from "./recover.ts";
 import { createSemaphore } from "./semaphore.ts";
 
 export interface Queue {
@@ -11,6 +12,8 @@ export interface Queue {
   /** Interrupts what runs (it goes back to pending) and waits for it. */
   stop(): Promise<void>;
 }
+
+const settlePauseMs = 3000;
 
 export const createQueue = (deps: DeployDeps): Queue => {
   const running = new Map<string, { abort: AbortController; done: Promise<void> }>();
@@ -23,12 +26,27 @@ export const createQueue = (deps: DeployDeps): Queue => {
     const abort = new AbortController();
     deps.notifier.notify(deployment.id);
     const done = runDeployment(deps, deployment, buildSlots, abort.signal)
-      .catch((error) => deps.log.error("deployment left in the middle", { deployment: deployment.id, error }))
+      .catch((error) => settle(deployment.id, error))
       .finally(() => {
         running.delete(deployment.id);
         kick();
       });
     running.set(deployment.id, { abort, done });
+  };
+
+  /** Something failed after the switch, or the database did: only forward is left, so it is tried until it works. */
+  const settle = async (id: string, error: unknown): Promise<void> => {
+    deps.log.error("deployment interrupted; it is taken up again", { deployment: id, error });
+    while (!stopped) {
+      await Bun.sleep(settlePauseMs);
+      try {
+        const deployment = await deps.store.deploymentById(id);
+        if (deployment) await recoverDeployment(deps, deployment);
+        return;
+      } catch (again) {
+        deps.log.warn("deployment not settled yet", { deployment: id, error: again });
+      }
+    }
   };
 
   const look = async (): Promise<void> => {

@@ -40,3 +40,19 @@ export const mayReach = async (
       : null;
   return mayActOnSite(actor, site, role, action);
 };
+
+/** The same door for what is known by its environment, such as a deployment. `what` names it in the refusal. */
+export const reachEnvironment = async (
+  deps: Pick<SiteDeps, "store">,
+  actor: Actor,
+  environmentId: string,
+  action: SiteAction,
+  what: string,
+): Promise<SiteInReach> => {
+  const environment = await deps.store.environmentById(environmentId);
+  const site = environment && (await deps.store.siteById(environment.siteId));
+  if (!site || site.deletedAt !== null || !(await mayReach(deps, actor, site, "read"))) throw notFound(what);
+  if (action !== "read" && !(await mayReach(deps, actor, site, action)))
+    throw new AppError("forbidden", `your role on site ${site.slug} does not allow this`);
+  return { site, environment };
+};

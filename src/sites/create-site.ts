@@ -47,6 +47,7 @@ export const createSite = async (
     deleteVolumes: 0,
     cleanedAt: null,
   };
+  const environmentId = newId("env", nowMs);
   await deps.store.transaction(async (queries) => {
     if (await queries.siteBySlug(site.slug))
       throw conflict(`slug: ${site.slug} is taken; choose another name`);
@@ -57,7 +58,7 @@ export const createSite = async (
         "the network pool is full; the operator can widen CROFT_NETWORK_POOL",
       );
     const environment: EnvironmentRecord = {
-      id: newId("env", nowMs),
+      id: environmentId,
       siteId: site.id,
       name: "production",
       branch: input.branch ?? "main",
@@ -80,5 +81,6 @@ export const createSite = async (
       auditEntry(actor, "site.create", { type: "site", id: site.id }, { after: input }, nowMs),
     );
   });
+  await deps.onChange.environment(environmentId);
   return site;
 };

@@ -23,6 +23,7 @@ export interface SiteQueries {
   updateSite(id: string, patch: Partial<SiteRecord>): Promise<void>;
   markSiteDeleted(id: string, atMs: number, deleteVolumes: boolean): Promise<boolean>;
   environmentByName(siteId: string, name: string): Promise<EnvironmentRecord | undefined>;
+  environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
   nextNetworkSlot(slots: number): Promise<number | null>;

@@ -58,7 +58,9 @@ export interface SupervisorDeps {
   stopGraceSeconds: number;
   openSecret(ciphertext: string, place: string): Promise<string>;
   hostOf(slug: string, environment: string): string;
-  /** The panel's own route; null when the edge is off. */
+  /** False when this installation runs without an edge; nothing is published then. */
+  edgeOn: boolean;
+  /** The panel's own route. */
   panel: { hosts: string[]; target: RouteTarget };
   /** Bytes that a folder takes on disk. */
   folderBytes(path: string): Promise<number>;

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
 import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
@@ -77,7 +77,9 @@ const start = async (
   const volumes = await deps.store.volumesOf(environment.id);
   for (const volume of volumes) {
     const folder = deps.paths.volume(volume.id);
+    // Apps run as whatever user their image says; nobody else gets through the folder above.
     await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o777);
     await deps.engine.ensureVolume({ name: `croft-${volume.id}`, folder }, owner);
   }
   const limits = limitsSchema.pick({ memoryBytes: true, cpuMillicores: true, pids: true }).parse({

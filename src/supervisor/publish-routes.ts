@@ -10,6 +10,8 @@ export interface RoutePublisher {
    * @throws AppError `unavailable` when the edge did not take it before the signal aborted
    */
   publish(signal: AbortSignal): Promise<void>;
+  /** Whether the edge answered when it was last spoken to. */
+  edgeUp(): boolean;
 }
 
 /** One publication at a time, each with a version above the one the edge has. */
@@ -17,10 +19,14 @@ export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
   let tail: Promise<void> = Promise.resolve();
   let accepted: { routes: string; version: number; edgeStartedAtMs: number } | null = null;
 
+  let up = false;
+
   const send = async (): Promise<void> => {
     const routes = await buildRoutes(deps);
     const text = JSON.stringify(routes);
+    up = false;
     const health = await deps.edge.health();
+    up = true;
     // An edge that was started anew may hold an older table from its disk.
     if (
       accepted?.routes === text &&
@@ -47,9 +53,11 @@ export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
 
   return {
     publish: (signal) => {
+      if (!deps.edgeOn) return Promise.resolve();
       const mine = tail.then(() => sendUntil(signal));
       tail = mine.catch(() => {});
       return mine;
     },
+    edgeUp: () => up,
   };
 };

@@ -25,6 +25,7 @@ export interface Supervisor {
   /** Runs a pass now, or joins the one that begins next; resolves when it is through. */
   pass(): Promise<void>;
   engineStatus(): EngineStatus;
+  edgeUp(): boolean;
   /** Called by jobs. */
   keepLimits(): Promise<void>;
   keepDisk(): Promise<void>;
@@ -147,6 +148,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         kick();
       }),
     engineStatus: () => status,
+    edgeUp: routes.edgeUp,
     keepLimits: async () => {
       if (status.up) await keepLimits(deps);
     },

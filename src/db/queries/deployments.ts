@@ -137,6 +137,17 @@ export const deploymentQueries = (db: Kysely<Schema>) => ({
       .orderBy("seq")
       .limit(limit)
       .execute(),
+  /** The newest lines, oldest first. By the primary key. */
+  logTail: async (deploymentId: string, limit: number): Promise<DeploymentLogRecord[]> =>
+    (
+      await db
+        .selectFrom("deploymentLogs")
+        .selectAll()
+        .where("deploymentId", "=", deploymentId)
+        .orderBy("seq", "desc")
+        .limit(limit)
+        .execute()
+    ).reverse(),
   lastLogSeq: async (deploymentId: string): Promise<number> =>
     (
       await db

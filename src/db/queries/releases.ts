@@ -33,6 +33,15 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
       .where("environmentId", "=", environmentId)
       .orderBy("number", "desc")
       .execute(),
+  /** By environment: whether its current release is a folder or an image. */
+  currentReleaseKinds: async (): Promise<Map<string, "static" | "container">> => {
+    const rows = await db
+      .selectFrom("environments")
+      .innerJoin("releases", "releases.id", "environments.currentReleaseId")
+      .select(["environments.id", "releases.imageId"])
+      .execute();
+    return new Map(rows.map((row) => [row.id, row.imageId === null ? "static" : "container"]));
+  },
   retireRelease: async (id: string, atMs: number): Promise<void> => {
     await db.updateTable("releases").set({ retiredAt: atMs }).where("id", "=", id).execute();
   },

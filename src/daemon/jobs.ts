@@ -1,0 +1,51 @@
+import type { Store } from "../db/store.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Engine } from "../domain/engine.ts";
+import type { Log } from "../domain/log.ts";
+import type { EdgeClient } from "../edge/client.ts";
+import type { Identity } from "../identity/identity.ts";
+import { type Job, type Jobs, startJobs } from "../jobs/schedule.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { UsageDeps } from "../usage/deps.ts";
+import { pruneUsage } from "../usage/prune.ts";
+import { rollUp } from "../usage/roll-up.ts";
+import { createSampler } from "../usage/sampler.ts";
+import { liveEnvironments } from "./live-environments.ts";
+
+interface JobWiring {
+  supervisor: Supervisor;
+  usage: UsageDeps;
+  identity: Identity;
+  store: Store;
+  engine: Engine;
+  edge: EdgeClient;
+  clock: Clock;
+  log: Log;
+  /** Backups by the clock. */
+  backups: Job[];
+}
+
+/** Everything that happens by the clock. */
+export const startCroftJobs = (wiring: JobWiring): Jobs => {
+  const { supervisor, usage, identity, store, engine, edge, clock, log } = wiring;
+  const sampler = createSampler({
+    readings: engine.readings,
+    meters: edge.meters,
+    environments: () => liveEnvironments(store),
+    files: usage.files,
+    clock,
+    log,
+  });
+  return startJobs(
+    [
+      { name: "usage sample", when: { everySeconds: usage.sampleSeconds }, run: sampler.sampleOnce },
+      { name: "usage roll-up", when: "10 * * * * *", atStart: true, run: (signal) => rollUp(usage, signal) },
+      { name: "usage prune", when: "30 17 3 * * *", run: (signal) => pruneUsage(usage, signal) },
+      { name: "limits", when: { everySeconds: 60 }, run: supervisor.keepLimits },
+      { name: "disk", when: { everySeconds: 30 }, run: supervisor.keepDisk },
+      { name: "ended sessions", when: "0 40 3 * * *", run: identity.pruneSessions },
+      ...wiring.backups,
+    ],
+    { log },
+  );
+};

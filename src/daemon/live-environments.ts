@@ -1,0 +1,22 @@
+import type { Store } from "../db/store.ts";
+import type { LiveEnvironment } from "../usage/deps.ts";
+
+/** What the sampler measures: environments that serve a release, with the replicas that should run. */
+export const liveEnvironments = async (store: Store): Promise<LiveEnvironment[]> => {
+  const replicas = Map.groupBy(await store.liveReplicas(), (replica) => replica.environmentId);
+  const kinds = await store.currentReleaseKinds();
+  return (await store.liveEnvironments())
+    .filter((environment) => environment.currentReleaseId !== null || replicas.has(environment.id))
+    .map((environment) => ({
+      id: environment.id,
+      kind: kinds.get(environment.id) ?? "container",
+      stopped: environment.stoppedReason !== null,
+      replicas: (replicas.get(environment.id) ?? [])
+        .filter(
+          (replica) =>
+            replica.state === "running" || replica.state === "starting" || replica.state === "draining",
+        )
+        .map((replica) => ({ id: replica.id, startedAtMs: replica.startedAt })),
+      diskUsedBytes: environment.diskUsedBytes,
+    }));
+};

@@ -1,0 +1,127 @@
+import { callerOf, clearSessionCookie, csrfToken, setSessionCookie, type AppEnv } from "../http/auth.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
+import type { Settings } from "../config.ts";
+import type { Actor } from "../domain/actor.ts";
+import type { Deployments } from "../deploy/deployments.ts";
+import type { Identity } from "../identity/identity.ts";
+import type { HostView, PanelDeps } from "../panel/deps.ts";
+import { createSite } from "../sites/create-site.ts";
+import { deleteSite } from "../sites/delete-site.ts";
+import type { SiteDeps } from "../sites/deps.ts";
+import { reachSite } from "../sites/access.ts";
+import { listEnvVars, setEnvSchema, setEnvVars } from "../sites/env-vars.ts";
+import { setLimits } from "../sites/limits.ts";
+import { listReleases, listSites, showSite } from "../sites/site-view.ts";
+import { startSite, stopSite } from "../sites/stop-start.ts";
+import { updateSite } from "../sites/update-site.ts";
+import { addVolume, addVolumeSchema, removeVolume } from "../sites/volumes.ts";
+import type { UsageDeps } from "../usage/deps.ts";
+import { latestUsage } from "../usage/latest-usage.ts";
+import { queryUsage } from "../usage/query-usage.ts";
+import { monthToDate } from "../usage/totals.ts";
+import type { Context } from "hono";
+
+interface PanelWiring {
+  settings: Settings;
+  clock: Clock;
+  log: Log;
+  setupTokenPath: string;
+  identity: Identity;
+  sites: SiteDeps;
+  deployments: Deployments;
+  usage: UsageDeps;
+  host(): Promise<HostView>;
+  appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
+  backups: Pick<PanelDeps, "listBackups" | "createBackup">;
+  hooks: Pick<PanelDeps, "listHooks" | "createHook" | "rotateHook" | "removeHook" | "hookDeliveries">;
+}
+
+/** The panel's needs, met by the features. */
+export const panelDeps = (wiring: PanelWiring): PanelDeps => {
+  const { identity, sites, deployments, usage, settings } = wiring;
+  const environmentIdOf = async (actor: Actor, slug: string): Promise<string> =>
+    (await reachSite(sites, actor, slug, "read")).environment.id;
+  return {
+    clock: wiring.clock,
+    log: wiring.log,
+    publicUrl: settings.publicUrl,
+    baseDomain: settings.baseDomain,
+    setupTokenPath: wiring.setupTokenPath,
+    sampleSeconds: settings.sampleSeconds,
+    csrfToken: (c: Context<AppEnv>) => csrfToken(c),
+
+    isSetUp: async () => !(await identity.needsSetup()),
+    setup: async (c: Context<AppEnv>, input) => {
+      const { user } = await identity.setupOwner(input, callerOf(c));
+      setSessionCookie(c, await identity.startSession(user, callerOf(c)));
+    },
+    signIn: async (c: Context<AppEnv>, input) => {
+      setSessionCookie(c, await identity.signIn(input, callerOf(c)));
+    },
+    signOut: async (c: Context<AppEnv>) => {
+      const session = c.get("session");
+      const actor = c.get("actor");
+      if (session && actor) await identity.endSession(actor, session.id);
+      clearSessionCookie(c);
+    },
+    me: (actor) => identity.getUser(actor.userId),
+    listUsers: (actor) => identity.listUsers(actor),
+    createUser: (actor, input) => identity.createUser(actor, input),
+    listKeys: (actor) => identity.listApiKeys(actor),
+    createKey: (actor, input) => identity.createApiKey(actor, ["admin"], input as never),
+    revokeKey: async (actor, id) => void (await identity.revokeApiKey(actor, id)),
+
+    engine: async () => (await wiring.host()).engine,
+    host: () => wiring.host(),
+    ...wiring.backups,
+
+    fleet: async (actor) => {
+      const views = await listSites(sites, actor);
+      const ids = await Promise.all(views.map((site) => environmentIdOf(actor, site.slug)));
+      const latest = await latestUsage(usage, ids);
+      return views.map((site, index) => {
+        return { site, usage: latest.get(ids[index]!) ?? null };
+      });
+    },
+    getSite: (actor, slug) => showSite(sites, actor, slug),
+    createSite: async (actor, input) => {
+      const site = await createSite(sites, actor, input);
+      const deployment =
+        site.repositoryUrl || site.image ? await deployments.deploy(actor, site.slug, {}, "panel") : null;
+      return { site: await showSite(sites, actor, site.slug), deployment: deployment?.id ?? null };
+    },
+    updateSite: async (actor, slug, patch) => {
+      await updateSite(sites, actor, slug, patch);
+      return showSite(sites, actor, slug);
+    },
+    deleteSite: (actor, slug, options) => deleteSite(sites, actor, slug, options),
+    stopSite: (actor, slug) => stopSite(sites, actor, slug),
+    startSite: (actor, slug) => startSite(sites, actor, slug),
+    setLimits: async (actor, slug, patch) => void (await setLimits(sites, actor, slug, patch)),
+
+    deploy: async (actor, slug, choice) => (await deployments.deploy(actor, slug, choice, "panel")).id,
+    rollback: async (actor, slug, { to }) => (await deployments.rollback(actor, slug, to)).id,
+    cancelDeployment: async (actor, id) => void (await deployments.cancel(actor, id)),
+    listDeployments: (actor, slug, { before, limit }) =>
+      deployments.list(actor, slug, { limit, before: before ?? null }),
+    getDeployment: (actor, id) => deployments.get(actor, id),
+    deploymentLog: (actor, id, { last }) => deployments.logTail(actor, id, last),
+    listReleases: (actor, slug) => listReleases(sites, actor, slug),
+
+    listEnv: (actor, slug) => listEnvVars(sites, actor, slug),
+    setEnv: async (actor, slug, change) =>
+      void (await setEnvVars(sites, actor, slug, setEnvSchema.parse(change))),
+    addVolume: async (actor, slug, input) =>
+      void (await addVolume(sites, actor, slug, addVolumeSchema.parse(input))),
+    removeVolume: (actor, slug, name, { confirm }) => removeVolume(sites, actor, slug, name, confirm),
+    ...wiring.hooks,
+
+    usage: async (actor, slug, { resolution, fromMs, toMs }) => {
+      const environmentId = await environmentIdOf(actor, slug);
+      return (await queryUsage(usage, { environmentId, resolution, from: fromMs, to: toMs })).items;
+    },
+    monthToDate: async (actor, slug) => monthToDate(usage, await environmentIdOf(actor, slug)),
+    appLog: wiring.appLog,
+  };
+};

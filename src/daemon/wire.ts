@@ -1,0 +1,245 @@
+import type { Hono } from "hono";
+import { type Settings, siteUrl } from "../config.ts";
+import { folderBytes } from "../docker/folder-bytes.ts";
+import { createDockerEngine } from "../docker/docker-engine.ts";
+import { usageQueries } from "../db/queries/usage.ts";
+import { openUsageFiles } from "../db/usage-files.ts";
+import { createDeployments } from "../deploy/deployments.ts";
+import { defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
+import { createNotifier } from "../deploy/notifier.ts";
+import { createQueue } from "../deploy/queue.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
+import { hostOf } from "../domain/slug.ts";
+import { createEdgeClient } from "../edge/client.ts";
+import { checkoutCommit, fetchRepository, resolveCommit } from "../git/source.ts";
+import { gitRemote } from "../git/remote.ts";
+import { createApp } from "../http/app.ts";
+import type { AppEnv } from "../http/auth.ts";
+import { createIdentity } from "../identity/identity.ts";
+import { panelRoutes } from "../panel/routes.tsx";
+import { reachEnvironment, reachSite } from "../sites/access.ts";
+import type { SiteDeps } from "../sites/deps.ts";
+import { limitsOf } from "../sites/limits.ts";
+import { listSites } from "../sites/site-view.ts";
+import { removeVolumeData } from "../supervisor/clean-up.ts";
+import type { SupervisorDeps } from "../supervisor/deps.ts";
+import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
+import { probe } from "../supervisor/probe.ts";
+import { createSupervisor } from "../supervisor/supervisor.ts";
+import { queryUsage } from "../usage/query-usage.ts";
+import { createAppLog } from "./app-log.ts";
+import { gitDeps } from "./git-deps.ts";
+import { createHostView } from "./host-view.ts";
+import { hookDeps } from "./hook-deps.ts";
+import { backupDeps } from "./backup-deps.ts";
+import { startCroftJobs } from "./jobs.ts";
+import { prometheusText } from "./metrics.ts";
+import type { OpenData } from "./open-data.ts";
+import { panelDeps } from "./panel-deps.ts";
+import type { DataPaths } from "./paths.ts";
+import { systemActor } from "../domain/actor.ts";
+
+interface Wiring {
+  settings: Settings;
+  paths: DataPaths;
+  data: OpenData;
+  clock: Clock;
+  log: Log;
+  version: string;
+}
+
+/** Puts the parts together; starts nothing. */
+export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring) => {
+  const { store, secretBox } = data;
+  const engine = createDockerEngine({
+    dockerHost: settings.dockerHost,
+    log,
+    clock,
+    hostFirewall: settings.dockerHost.startsWith("unix:"),
+  });
+  const edge = createEdgeClient(paths.edge);
+  const openSecret = secretBox.open;
+  const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
+  const urlOf = (slug: string, environment: string) => siteUrl(settings, hostOfSite(slug, environment));
+
+  const supervisorDeps: SupervisorDeps = {
+    store,
+    engine,
+    edge,
+    clock,
+    log,
+    paths,
+    networkPool: settings.networkPool,
+    stopGraceSeconds: defaultDeploySettings.stopGraceSeconds,
+    openSecret,
+    hostOf: hostOfSite,
+    edgeOn: settings.http !== null,
+    panel: {
+      hosts: [settings.panelDomain],
+      target: {
+        kind: "replicas",
+        replicas: [{ replicaId: "panel", address: { unixPath: paths.panelSocket } }],
+      },
+    },
+    folderBytes: async (path) => (await folderBytes(path)) ?? 0,
+    cancelDeployment: (id) => queue.cancel(id),
+  };
+  const supervisor = createSupervisor(supervisorDeps);
+
+  const deployDeps: DeployDeps = {
+    store,
+    engine,
+    clock,
+    log,
+    paths,
+    openSecret,
+    notifier: createNotifier(),
+    settings: defaultDeploySettings,
+    source: {
+      fetchRepository: async (input) =>
+        (
+          await fetchRepository({
+            ...input,
+            allowHosts: settings.fetchAllowHosts,
+            caFile: settings.fetchCaFile,
+          })
+        ).hash,
+      branchHead: async (repoPath, branch) =>
+        (await resolveCommit({ repoPath, revision: { branch } }))?.hash ?? null,
+      checkoutCommit,
+    },
+    replicas: {
+      launch: supervisor.launch,
+      remove: supervisor.remove,
+      probe,
+    },
+    buildNetwork: buildNetworkOf(settings.networkPool),
+    urlOf,
+    hostOf: hostOfSite,
+    publishRoutes: supervisor.routes.publish,
+    drain: async (replicaIds, deadlineMs) =>
+      settings.http === null ? 0 : (await edge.drain(replicaIds, deadlineMs)).remaining,
+  };
+  const queue = createQueue(deployDeps);
+
+  const sites: SiteDeps = {
+    store,
+    clock,
+    secretBox,
+    networkSlots: networkSlots(settings.networkPool),
+    urlOf,
+    publicUrl: settings.publicUrl,
+    panelDomain: settings.panelDomain,
+    onChange: {
+      limits: supervisor.applyLimits,
+      environment: async () => {
+        await supervisor.routes.publish(AbortSignal.timeout(1000)).catch(() => {});
+        supervisor.kick();
+      },
+      deleted: () => {
+        void supervisor.routes.publish(AbortSignal.timeout(5000)).catch(() => {});
+        supervisor.kick();
+      },
+      volumeRemoved: (volume) => removeVolumeData(supervisorDeps, volume),
+    },
+  };
+  const deployments = createDeployments({
+    ...deployDeps,
+    queue,
+    reachSite: (actor, slug, action, environment) => reachSite(sites, actor, slug, action, environment),
+    reachEnvironment: (actor, id, action, what) => reachEnvironment(sites, actor, id, action, what),
+  });
+
+  const identity = createIdentity({ store, dataDir: settings.dataDir, clock, log });
+  const usageFiles = openUsageFiles(paths.usage, { log });
+  const usage = {
+    files: usageFiles,
+    rollups: usageQueries(data.db),
+    clock,
+    sampleSeconds: settings.sampleSeconds,
+  };
+  const host = createHostView({
+    version,
+    dataDir: settings.dataDir,
+    engine: supervisor.engineStatus,
+    edgeUp: supervisor.edgeUp,
+  });
+  const appLogs = createAppLog({ sites, store, engine });
+  const backups = backupDeps({ data, paths, clock, log, version });
+  const hooks = hookDeps({ store, sites, deployments, secretBox, clock, settings });
+  const git = gitDeps({
+    log,
+    paths,
+    identity,
+    sites,
+    store,
+    deployments,
+    engine: supervisor.engineStatus,
+    urlOf,
+  });
+
+  const app = createApp({
+    log,
+    version,
+    publicUrl: settings.publicUrl,
+    identity,
+    sites,
+    deployments,
+    ...appLogs,
+    ...hooks.routes,
+    host,
+    ...backups.routes,
+    usage: async (actor, slug, { resolution, from, to }, environmentName) => {
+      const { environment } = await reachSite(sites, actor, slug, "read", environmentName);
+      const { items } = await queryUsage(usage, { environmentId: environment.id, resolution, from, to });
+      return { items, limits: limitsOf(environment) };
+    },
+    readiness: async () => ({
+      database: await store.setting("master_key_fingerprint").then(
+        () => true,
+        () => false,
+      ),
+      engine: supervisor.engineStatus().up,
+      edge: supervisor.edgeUp(),
+    }),
+    metrics: () =>
+      prometheusText({
+        store,
+        edge,
+        engineUp: () => supervisor.engineStatus().up,
+        sites: () => listSites(sites, systemActor("metrics")),
+      }),
+    git: gitRemote(git.remote) as unknown as Hono<AppEnv>,
+    hooks: hooks.inbound,
+    panel: panelRoutes(
+      panelDeps({
+        settings,
+        clock,
+        log,
+        setupTokenPath: paths.setupToken,
+        identity,
+        sites,
+        deployments,
+        usage,
+        host,
+        appLog: appLogs.appLog,
+        backups: backups.panel,
+        hooks: hooks.panel,
+      }),
+    ) as unknown as Hono<AppEnv>,
+  });
+
+  return {
+    app,
+    supervisor,
+    queue,
+    deployDeps,
+    hookDeps: { ...git.hooks, pushes: git.pushes },
+    startJobs: () =>
+      startCroftJobs({ supervisor, usage, identity, store, engine, edge, backups: backups.jobs, clock, log }),
+    close: () => usageFiles.close(),
+  };
+};
+
+export type Croft = ReturnType<typeof wireCroft>;

@@ -1,0 +1,56 @@
+import { Hono } from "hono";
+import type { Log } from "../domain/log.ts";
+import type { Identity } from "../identity/identity.ts";
+import { apiDocsPage } from "./api-docs.tsx";
+import { deploymentRoutes } from "./api/deployments.ts";
+import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
+import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
+import { identityRoutes } from "./api/identity.ts";
+import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
+import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
+import { mountRoutes } from "./api-route.ts";
+import { authenticate } from "./auth.ts";
+import { errorHandler, notFoundHandler } from "./error-response.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { AppEnv } from "./request-env.ts";
+import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-routes.ts";
+
+export interface AppDeps
+  extends SiteRoutesDeps, HookRoutesDeps, HostRoutesDeps, UsageRoutesDeps, SystemRoutesDeps {
+  identity: Identity;
+  log: Log;
+  publicUrl: string;
+  version: string;
+  /** Mounted before sign-in: they authenticate in ways of their own. */
+  git: Hono<AppEnv>;
+  hooks: Hono<AppEnv>;
+  /** Pages; mounted last, at the root. */
+  panel: Hono<AppEnv>;
+}
+
+/** The daemon's whole HTTP surface. */
+export const createApp = (deps: AppDeps): Hono<AppEnv> => {
+  const routes = [
+    ...siteRoutes(deps),
+    ...deploymentRoutes(deps),
+    ...usageRoutes(deps),
+    ...hookRoutes(deps),
+    ...hostRoutes(deps),
+  ];
+  const openApi = openApiDocument(routes, deps.publicUrl, deps.version);
+  const app = new Hono<AppEnv>();
+  app.onError(errorHandler(deps.log));
+  app.notFound(notFoundHandler);
+  app.route("/", healthRoutes(deps));
+  app.route("/git", deps.git);
+  app.route("/hooks", deps.hooks);
+  app.use(authenticate(deps));
+  app.get("/api/v1/openapi.json", (c) => c.json(openApi));
+  app.get("/api/docs", apiDocsPage(openApi));
+  app.route("/api/v1", identityRoutes(deps));
+  app.route("/api/v1", mountRoutes(routes));
+  app.route("/", metricsRoute(deps));
+  app.all("/api/*", notFoundHandler);
+  app.route("/", deps.panel);
+  return app;
+};

@@ -1,0 +1,36 @@
+import { AppError } from "./errors.ts";
+
+/** argv -> command. Each loads only what it needs: a git hook must start in a moment. */
+const run = async (argv: string[]): Promise<number> => {
+  const [command, ...rest] = argv;
+  switch (command) {
+    case "serve": {
+      const { serve } = await import("./daemon.ts");
+      await serve(process.env);
+      return 0;
+    }
+    case "edge": {
+      const { edgeArguments, runEdge } = await import("./edge/main.ts");
+      const { version } = await import("./version.ts");
+      await runEdge({ ...edgeArguments(rest), version });
+      return 0;
+    }
+    case "git-hook": {
+      const { runGitHook } = await import("./git/hook-client.ts");
+      return runGitHook(rest[0] ?? "", process.env, Bun.stdin.stream());
+    }
+    default: {
+      const { runCli } = await import("./cli/run.ts");
+      return runCli(argv, process.env);
+    }
+  }
+};
+
+try {
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(
+    `croft: ${error instanceof AppError ? error.publicMessage : String((error as Error).stack ?? error)}\n`,
+  );
+  process.exitCode = 1;
+}
