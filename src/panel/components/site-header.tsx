@@ -1,0 +1,89 @@
+import type { SiteView } from "../../domain/views.ts";
+import { plural } from "../format.ts";
+import { siteWord } from "../words.ts";
+import { Badge } from "./badge.tsx";
+import { ActButton } from "./form.tsx";
+
+export const siteTabs = [
+  { path: "", label: "Overview" },
+  { path: "/deployments", label: "Deployments" },
+  { path: "/logs", label: "Logs" },
+  { path: "/usage", label: "Usage" },
+  { path: "/limits", label: "Limits" },
+  { path: "/environment", label: "Environment" },
+  { path: "/volumes", label: "Volumes" },
+  { path: "/hooks", label: "Hooks" },
+  { path: "/settings", label: "Settings" },
+] as const;
+export type SiteTab = (typeof siteTabs)[number]["label"];
+
+/** Only addresses that a browser may follow. */
+export const safeUrl = (url: string): string | undefined => (/^https?:\/\//i.test(url) ? url : undefined);
+
+/** `bikes.example.org` of `https://bikes.example.org/` */
+export const hostOfUrl = (url: string): string => url.replace(/^https?:\/\//i, "").replace(/\/$/, "");
+
+/** Whether there is anything that a deploy without further words could take. */
+export const canDeploy = (site: SiteView): boolean =>
+  site.repositoryUrl !== null || site.image !== null || site.latestDeployment !== null;
+
+const replicaFacts = (site: SiteView): string | null => {
+  const running = site.replicas.filter((replica) => replica.state === "running").length;
+  if (site.replicas.length === 0) return null;
+  return running === site.replicas.length
+    ? plural(running, "replica")
+    : `${running} of ${site.replicas.length} replicas`;
+};
+
+/** State, address and the two acts, on every page of a site, and its tabs. */
+export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null }) => {
+  const base = `/sites/${site.slug}`;
+  const replicas = replicaFacts(site);
+  const address = site.urls[0];
+  return (
+    <>
+      <header class="site-head">
+        <div class="title">
+          <h1>{site.slug}</h1>
+          <Badge word={siteWord(site.status)} />
+          <p class="facts">
+            {address && <a href={safeUrl(address)}>{hostOfUrl(address)}</a>}
+            {site.currentRelease && <span>release {site.currentRelease.number}</span>}
+            {replicas && <span>{replicas}</span>}
+            {site.name !== "" && site.name !== site.slug && <span class="people-text">{site.name}</span>}
+          </p>
+        </div>
+        <div class="acts">
+          <a class="button" href={`${base}/rollback`}>
+            Roll back
+          </a>
+          {canDeploy(site) ? (
+            <ActButton action={`${base}/deploy`} class="main">
+              Deploy
+            </ActButton>
+          ) : (
+            <a class="button main" href={`${base}/deployments#deploy`}>
+              Deploy
+            </a>
+          )}
+        </div>
+      </header>
+      {site.statusReason && (
+        <p class={`reason ${siteWord(site.status).tone}`} role="status">
+          {site.statusReason}
+        </p>
+      )}
+      <nav class="tabs" aria-label={`Pages of ${site.slug}`}>
+        <ul>
+          {siteTabs.map((one) => (
+            <li>
+              <a href={`${base}${one.path}`} aria-current={one.label === tab ? "page" : undefined}>
+                {one.label}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </>
+  );
+};

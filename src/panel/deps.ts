@@ -1,0 +1,190 @@
+import type { Context } from "hono";
+import type { Actor } from "../domain/actor.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { EngineInfo } from "../domain/engine.ts";
+import type { Limits, LimitsPatch } from "../domain/limits.ts";
+import type { Log } from "../domain/log.ts";
+import type { Scope } from "../identity/schemas.ts";
+import type { SiteFields } from "../domain/site.ts";
+import type {
+  ApiKeyView,
+  DeploymentSummary,
+  DeploymentView,
+  EnvVarView,
+  HookDeliveryView,
+  HookView,
+  LogLineView,
+  ReleaseView,
+  SiteView,
+  UsagePoint,
+  UserView,
+} from "../domain/views.ts";
+
+/** A person signed in by session: the only actor that pages serve. */
+export type Person = Extract<Actor, { kind: "user" }>;
+
+/** What the middleware before the panel leaves in the context, after it refused forged requests. */
+export interface PanelEnv {
+  Variables: {
+    /** Who asks; null without a session. */
+    actor: Person | null;
+  };
+}
+
+export interface EngineStatus {
+  up: boolean;
+  /** One sentence for people when it is down. */
+  message: string | null;
+}
+
+/** Figures of the machine. Null where they were not measured yet. */
+export interface HostView {
+  version: string;
+  engine: EngineStatus & { info: EngineInfo | null };
+  edge: { up: boolean };
+  cores: number;
+  /** Mean over the last hour, of one core (200 = two cores busy). */
+  cpuPercent: number | null;
+  memory: { usedBytes: number; totalBytes: number } | null;
+  disk: { usedBytes: number; totalBytes: number } | null;
+}
+
+/** Latest figures of a site for the fleet's row. */
+export interface FleetUsage {
+  /** The newest sample; null when the site neither ran nor served then. */
+  last: UsagePoint | null;
+  requestsLastHour: number;
+  errorsLastHour: number;
+  /** Requests per hour, oldest first, at most 24. */
+  requestsByHour: number[];
+  /** Since the month began. */
+  month: { bytesIn: number; bytesOut: number };
+}
+
+export interface FleetRow {
+  site: SiteView;
+  usage: FleetUsage | null;
+}
+
+export interface BackupView {
+  id: string;
+  kind: string;
+  path: string;
+  bytes: number;
+  createdAt: string;
+  verifiedAt: string | null;
+}
+
+export type UsageResolution = "raw" | "hour" | "day";
+
+/**
+ * Everything that pages read and do. Each function checks the actor's rights itself and throws AppErrors:
+ * `not_found` for what the actor may not see, `forbidden` for what they may not do, `invalid_input` with fields.
+ * Input was parsed with the schemas of domain and features. None of them waits for Docker to show a page.
+ */
+export interface PanelDeps {
+  clock: Clock;
+  log: Log;
+  /** How people reach the panel; no trailing slash. Shown in commands. */
+  publicUrl: string;
+  /** A site answers at `<slug>.<baseDomain>`. */
+  baseDomain: string;
+  /** Where the one-time setup token lies, for the first page. */
+  setupTokenPath: string;
+  /** Between two raw samples. */
+  sampleSeconds: number;
+  /** For the `_csrf` field of every form; empty without a session. The check is made before the panel. */
+  csrfToken(c: Context): string;
+
+  isSetUp(): Promise<boolean>;
+  /** Makes the owner account and begins a session: sets its cookie on the context. */
+  setup(
+    c: Context,
+    input: { token: string; username: string; email: string; password: string },
+  ): Promise<void>;
+  /** Begins a session: sets its cookie on the context. */
+  signIn(c: Context, input: { username: string; password: string }): Promise<void>;
+  /** Ends the session and takes the cookie away. */
+  signOut(c: Context): Promise<void>;
+  me(actor: Person): Promise<UserView>;
+  listUsers(actor: Person): Promise<UserView[]>;
+  createUser(
+    actor: Person,
+    input: { username: string; email: string; password: string; isAdmin: boolean },
+  ): Promise<UserView>;
+
+  listKeys(actor: Person): Promise<ApiKeyView[]>;
+  createKey(
+    actor: Person,
+    input: { name: string; scopes: Scope[]; expiresInDays?: number },
+  ): Promise<{ token: string; key: ApiKeyView }>;
+  revokeKey(actor: Person, id: string): Promise<void>;
+
+  /** From memory or rows: on every page. */
+  engine(): Promise<EngineStatus>;
+  host(actor: Person): Promise<HostView>;
+  listBackups(actor: Person): Promise<BackupView[]>;
+  createBackup(actor: Person): Promise<BackupView>;
+
+  fleet(actor: Person): Promise<FleetRow[]>;
+  getSite(actor: Person, slug: string): Promise<SiteView>;
+  /** Deploys at once when a repository or an image is given: the answer then names the deployment. */
+  createSite(
+    actor: Person,
+    input: SiteFields & { slug: string },
+  ): Promise<{ site: SiteView; deployment: string | null }>;
+  updateSite(actor: Person, slug: string, patch: SiteFields): Promise<SiteView>;
+  deleteSite(actor: Person, slug: string, options: { confirm: string; volumes: boolean }): Promise<void>;
+  stopSite(actor: Person, slug: string): Promise<void>;
+  startSite(actor: Person, slug: string): Promise<void>;
+  setLimits(actor: Person, slug: string, patch: LimitsPatch): Promise<void>;
+
+  /** Without a choice: the site's branch, its last push or its image. @returns the deployment's id */
+  deploy(
+    actor: Person,
+    slug: string,
+    choice: { branch?: string; commit?: string; image?: string },
+  ): Promise<string>;
+  /** Without `to`: the release before the current one. @returns the deployment's id */
+  rollback(actor: Person, slug: string, options: { to?: number }): Promise<string>;
+  cancelDeployment(actor: Person, id: string): Promise<void>;
+  listDeployments(
+    actor: Person,
+    slug: string,
+    page: { before?: string; limit: number },
+  ): Promise<{ items: DeploymentSummary[]; next: string | null }>;
+  getDeployment(actor: Person, id: string): Promise<DeploymentView>;
+  /** The newest `last` lines, oldest first. */
+  deploymentLog(actor: Person, id: string, options: { last: number }): Promise<LogLineView[]>;
+  listReleases(actor: Person, slug: string): Promise<ReleaseView[]>;
+
+  listEnv(actor: Person, slug: string): Promise<EnvVarView[]>;
+  setEnv(
+    actor: Person,
+    slug: string,
+    change: { set?: Record<string, string>; secret?: boolean; unset?: string[] },
+  ): Promise<void>;
+
+  addVolume(actor: Person, slug: string, input: { name: string; mountPath: string }): Promise<void>;
+  removeVolume(actor: Person, slug: string, name: string, options: { confirm: string }): Promise<void>;
+
+  listHooks(actor: Person, slug: string): Promise<HookView[]>;
+  /** The answer holds the secret, once. */
+  createHook(actor: Person, slug: string, input: { provider: string }): Promise<HookView>;
+  rotateHook(actor: Person, slug: string, id: string): Promise<HookView>;
+  removeHook(actor: Person, slug: string, id: string): Promise<void>;
+  hookDeliveries(actor: Person, slug: string, id: string): Promise<HookDeliveryView[]>;
+
+  /** Times in UTC milliseconds. */
+  usage(
+    actor: Person,
+    slug: string,
+    query: { resolution: UsageResolution; fromMs: number; toMs: number },
+  ): Promise<UsagePoint[]>;
+  /** Since the month began. */
+  monthToDate(actor: Person, slug: string): Promise<{ bytesIn: number; bytesOut: number }>;
+  /** What the running replicas printed last, oldest first. May ask the engine, within a deadline. */
+  appLog(actor: Person, slug: string, lines: number): Promise<string[]>;
+}
+
+export type { Limits };

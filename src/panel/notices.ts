@@ -1,0 +1,24 @@
+/** What a page says after a form was carried out; the code travels as `?done=` behind the redirect. */
+const notices: Record<string, string> = {
+  welcome: "Croft is set up, and you are signed in as its owner.",
+  created: "The site is there. It waits for its first push.",
+  deleted: "The site is being removed: its address answers no more, the rest follows within a minute.",
+  limits: "The new limits are set. What runs is changed live, without a restart.",
+  settings: "Saved. Changes to how it is built or started take effect with the next deploy.",
+  env: "Saved. It takes effect with the next deploy.",
+  "env-removed": "Removed. It is gone with the next deploy; what runs keeps it until then.",
+  "volume-added": "The volume is there. It is mounted with the next deploy.",
+  "volume-removed": "The volume and what it held were removed.",
+  "hook-removed": "The hook was removed. Its address now answers 404.",
+  "key-revoked": "The key was revoked. It opens nothing from now on.",
+  cancelled: "The deployment is being cancelled.",
+  stopped: "The site was stopped. Visitors see a page that says so.",
+  started: "The site is being started.",
+  "user-added": "The account is there.",
+  "backup-made": "The backup was made.",
+  "signed-out": "You are signed out.",
+};
+
+/** Only sentences of our own: nothing of the address is shown. */
+export const noticeOf = (code: string | undefined): string | null =>
+  code !== undefined && Object.hasOwn(notices, code) ? notices[code]! : null;

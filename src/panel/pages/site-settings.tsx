@@ -1,0 +1,177 @@
+import { siteTypes } from "../../domain/site.ts";
+import type { ReleaseView, SiteView } from "../../domain/views.ts";
+import { ActButton, Checkbox, Field, FormErrors, PostForm, Select, TextArea } from "../components/form.tsx";
+import { hostOfUrl, SiteHeader } from "../components/site-header.tsx";
+import type { Refusal, Typed } from "../form.ts";
+import { plural } from "../format.ts";
+import { typeWords } from "../words.ts";
+
+export interface SettingsProps {
+  site: SiteView;
+  releases: ReleaseView[];
+  typed: Typed;
+  refusal: Refusal | null;
+  /** Which of the page's forms was refused. */
+  refused: "settings" | "delete" | null;
+}
+
+/** How the site is built and started, and the danger zone. */
+export const SiteSettings = (props: SettingsProps) => {
+  const { site, typed } = props;
+  const refusal = props.refused === "settings" ? props.refusal : null;
+  const common = { typed, refusal };
+  return (
+    <>
+      <SiteHeader site={site} tab="Settings" />
+      <section class="card form-card" aria-labelledby="settings">
+        <h2 id="settings">Settings</h2>
+        <PostForm action={`/sites/${site.slug}/settings`}>
+          <FormErrors refusal={refusal} />
+          <fieldset>
+            <legend>Name</legend>
+            <Field name="name" label="Name" {...common} hint="For people; the address stays as it is." />
+            <TextArea name="description" label="Description" {...common} rows={2} />
+          </fieldset>
+          <fieldset>
+            <legend>Source</legend>
+            <Field
+              name="repositoryUrl"
+              label="Git address"
+              {...common}
+              mono
+              inputmode="url"
+              placeholder="https://example.org/team/app.git"
+              hint="Empty for a site that is pushed to Croft."
+            />
+            <Field name="branch" label="Branch" {...common} mono required />
+            <Field
+              name="rootDirectory"
+              label="Folder"
+              {...common}
+              mono
+              hint="Inside the repository; empty for its root."
+            />
+            <Field
+              name="image"
+              label="Image"
+              {...common}
+              mono
+              placeholder="nginx:1.27"
+              hint="For kind “Ready image”."
+            />
+            <Checkbox
+              name="autoDeploy"
+              label="Deploy at each push"
+              checked={typed.autoDeploy === "yes"}
+              hint="Pushes and hooks of the branch deploy by themselves."
+            />
+          </fieldset>
+          <fieldset>
+            <legend>Build and start</legend>
+            <Select
+              name="type"
+              label="Kind"
+              {...common}
+              options={siteTypes.map((type) => ({ value: type, label: typeWords[type] }))}
+            />
+            <Field
+              name="buildCommand"
+              label="Build command"
+              {...common}
+              mono
+              hint="Empty: what fits the language."
+            />
+            <Field
+              name="startCommand"
+              label="Start command"
+              {...common}
+              mono
+              hint="Empty: what fits the language or the image."
+            />
+            <Field
+              name="port"
+              label="Port"
+              {...common}
+              inputmode="numeric"
+              hint="Empty: found out at each deploy. The app is given it as PORT."
+            />
+          </fieldset>
+          <fieldset>
+            <legend>Health check</legend>
+            <Select
+              name="healthCheck.type"
+              label="Probe by"
+              {...common}
+              options={[
+                { value: "http", label: "HTTP: an answer of 200 to 399" },
+                { value: "tcp", label: "TCP: the port opens" },
+              ]}
+            />
+            <Field name="healthCheck.path" label="Path" {...common} mono />
+            <Field
+              name="healthCheck.deadlineSeconds"
+              label="Deadline, seconds"
+              {...common}
+              inputmode="numeric"
+              hint="How long a new release may take until it answers."
+            />
+          </fieldset>
+          <button class="main">Save</button>
+        </PostForm>
+      </section>
+      <Danger {...props} />
+    </>
+  );
+};
+
+const Danger = (props: SettingsProps) => {
+  const { site, releases } = props;
+  const refusal = props.refused === "delete" ? props.refusal : null;
+  const kept = releases.filter((release) => release.kept).length;
+  const stopped = site.status === "stopped";
+  return (
+    <section class="card danger-zone" aria-labelledby="danger">
+      <h2 id="danger">Danger zone</h2>
+      <div class="danger-row">
+        <div>
+          <h3>{stopped ? "Start" : "Stop"}</h3>
+          <p class="soft">
+            {stopped
+              ? "The current release is started again and serves."
+              : "Replicas end, visitors see a page that says so. Nothing is lost; start it again at any time."}
+          </p>
+        </div>
+        <ActButton action={`/sites/${site.slug}/${stopped ? "start" : "stop"}`}>
+          {stopped ? "Start the site" : "Stop the site"}
+        </ActButton>
+      </div>
+      <div class="danger-row">
+        <div>
+          <h3 id="delete">Delete</h3>
+          <p class="soft">
+            {`Lost for good: ${plural(kept, "kept release")} with their images, the deployments' logs, environment variables, hooks, usage figures, the git repository in Croft, and the address ${site.urls[0] ? hostOfUrl(site.urls[0]) : ""}.`}
+          </p>
+          <PostForm action={`/sites/${site.slug}/delete`} class="delete">
+            <FormErrors refusal={refusal} />
+            {site.volumes.length > 0 && (
+              <Checkbox
+                name="volumes"
+                checked={props.refused === "delete" && props.typed.volumes === "yes"}
+                label={`Also delete ${plural(site.volumes.length, "volume")}: ${site.volumes.map((volume) => volume.name).join(", ")}`}
+                hint="Left unticked, what the volumes hold stays on the server."
+              />
+            )}
+            <Field
+              name="confirm"
+              label={`Type ${site.slug} to delete it`}
+              typed={props.refused === "delete" ? props.typed : {}}
+              refusal={refusal}
+              required
+            />
+            <button class="danger">Delete {site.slug}</button>
+          </PostForm>
+        </div>
+      </div>
+    </section>
+  );
+};

@@ -1,0 +1,58 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { AppError } from "../errors.ts";
+import { assetRoutes } from "./assets.ts";
+import { compressPages } from "./compress.ts";
+import type { PanelDeps, PanelEnv } from "./deps.ts";
+import { pageRenderer } from "./render.tsx";
+import { accountRoutes } from "./routes/account-routes.tsx";
+import { authRoutes } from "./routes/auth-routes.tsx";
+import { deployRoutes } from "./routes/deploy-routes.tsx";
+import { errorResponse, notFoundResponse } from "./routes/error-routes.tsx";
+import { fleetRoutes } from "./routes/fleet-routes.tsx";
+import { guard } from "./routes/guard.ts";
+import { hostRoutes } from "./routes/host-routes.tsx";
+import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
+import { siteRoutes } from "./routes/site-routes.tsx";
+import { siteSettingsRoutes } from "./routes/site-settings-routes.tsx";
+import { securityHeaders } from "./security-headers.ts";
+
+const maxFormBytes = 1024 * 1024;
+
+/** Paths that belong to others: an unknown one among them is not answered with a page. */
+const foreign = /^\/(?:api|hooks|git)(?:\/|$)|^\/(?:healthz|readyz|metrics)$/;
+
+/**
+ * All pages and their assets, to be mounted at `/` after every other route. Expects `actor` in the context, and
+ * forged requests to be refused before. Errors become pages here.
+ * @typeParam E environment of the app that it is mounted in; it may hold more than the panel reads
+ */
+export const panelRoutes = <E extends PanelEnv = PanelEnv>(deps: PanelDeps): Hono<E> => {
+  const page = pageRenderer(deps);
+  const app = new Hono<PanelEnv>();
+  app.onError(errorResponse(deps, page));
+
+  app.use(async (c, next) => (foreign.test(c.req.path) ? c.notFound() : next()));
+  app.use(securityHeaders);
+  app.route("/", assetRoutes());
+  app.use(compressPages);
+  app.use(
+    bodyLimit({
+      maxSize: maxFormBytes,
+      onError: () => {
+        throw new AppError("too_large", "A form may hold 1 MB at most; nothing was changed");
+      },
+    }),
+  );
+  app.route("/", authRoutes(deps, page));
+  app.use(guard(deps));
+  app.route("/", fleetRoutes(deps, page));
+  app.route("/", siteRoutes(deps, page));
+  app.route("/", deployRoutes(deps, page));
+  app.route("/", siteChangeRoutes(deps, page));
+  app.route("/", siteSettingsRoutes(deps, page));
+  app.route("/", accountRoutes(deps, page));
+  app.route("/", hostRoutes(deps, page));
+  app.all("*", notFoundResponse(page));
+  return app as unknown as Hono<E>;
+};

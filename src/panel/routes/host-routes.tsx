@@ -1,0 +1,71 @@
+import { Hono } from "hono";
+import { AppError } from "../../errors.ts";
+import type { PanelDeps, PanelEnv, Person } from "../deps.ts";
+import { attempt, readForm, type Refusal, type Typed } from "../form.ts";
+import { Host } from "../pages/host.tsx";
+import { People } from "../pages/people.tsx";
+import { type RenderPage, signedIn } from "../render.tsx";
+
+const operatorsOnly = (person: Person): void => {
+  if (!person.isAdmin) throw new AppError("forbidden", "Only an operator of this installation may see this");
+};
+
+/** The machine, its backups, and the people on it. */
+export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> => {
+  const app = new Hono<PanelEnv>();
+
+  const host = async (person: Person, refusal: Refusal | null) => (
+    <Host
+      host={await deps.host(person)}
+      backups={person.isAdmin ? await deps.listBackups(person) : null}
+      refusal={refusal}
+    />
+  );
+
+  app.get("/host", async (c) => page(c, { title: "Host" }, await host(signedIn(c), null)));
+
+  app.post("/host/backups", async (c) => {
+    const person = signedIn(c);
+    operatorsOnly(person);
+    await readForm(c);
+    return attempt(
+      async () => {
+        await deps.createBackup(person);
+        return c.redirect("/host?done=backup-made", 303);
+      },
+      async (refusal) =>
+        page(c, { title: "Error: back up", status: refusal.status }, await host(person, refusal)),
+    );
+  });
+
+  const people = async (person: Person, typed: Typed, refusal: Refusal | null) => (
+    <People users={await deps.listUsers(person)} typed={typed} refusal={refusal} />
+  );
+
+  app.get("/people", async (c) => {
+    const person = signedIn(c);
+    operatorsOnly(person);
+    return page(c, { title: "People" }, await people(person, {}, null));
+  });
+
+  app.post("/people", async (c) => {
+    const person = signedIn(c);
+    operatorsOnly(person);
+    const typed = await readForm(c);
+    return attempt(
+      async () => {
+        await deps.createUser(person, {
+          username: (typed.username ?? "").trim(),
+          email: (typed.email ?? "").trim(),
+          password: typed.password ?? "",
+          isAdmin: typed.isAdmin === "yes",
+        });
+        return c.redirect("/people?done=user-added", 303);
+      },
+      async (refusal) =>
+        page(c, { title: "Error: people", status: refusal.status }, await people(person, typed, refusal)),
+    );
+  });
+
+  return app;
+};

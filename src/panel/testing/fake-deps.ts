@@ -1,0 +1,387 @@
+import { GB, MB } from "../../domain/size.ts";
+import { silentLog } from "../../domain/log.ts";
+import type { DeploymentView, EnvVarView, HookView, SiteView } from "../../domain/views.ts";
+import { conflict, invalid, notFound } from "../../errors.ts";
+import type { FleetRow, PanelDeps, Person } from "../deps.ts";
+import {
+  fakeDeployment,
+  fakeLog,
+  fakeNowMs,
+  fakeRelease,
+  fakeSite,
+  fakeSites,
+  fakeSteps,
+  fakeUsage,
+} from "./fake-data.ts";
+
+/** Everything that the made-up features hold; tests look at it and change it. */
+export interface FakeWorld {
+  nowMs: number;
+  sites: SiteView[];
+  deployments: DeploymentView[];
+  env: EnvVarView[];
+  hooks: HookView[];
+  engine: { up: boolean; message: string | null };
+  appLines: string[];
+  logLines: ReturnType<typeof fakeLog>;
+  /** Verbs called, in order. */
+  calls: { verb: string; args: unknown[] }[];
+}
+
+const hour = 3_600_000;
+
+export const fakeWorld = (more = 0): FakeWorld => {
+  const at = (ms: number) => new Date(fakeNowMs - ms).toISOString();
+  return {
+    nowMs: fakeNowMs,
+    sites: fakeSites(more),
+    deployments: [
+      fakeDeployment({
+        id: "dep_radio",
+        site: "radio",
+        status: "deploying",
+        triggeredBy: "lin",
+        commit: { hash: "5e2c9d7aa0b1c2d3e4f5061728394a5b6c7d8e9f", message: "stream v2", author: "lin" },
+        createdAt: at(34_500),
+        startedAt: at(34_300),
+        completedAt: null,
+        replaces: 18,
+        steps: fakeSteps(fakeNowMs - 34_300, [
+          ["fetch", 600],
+          ["plan", 200],
+          ["build", 31_000],
+          ["release", 100],
+          ["start", 1_100],
+          ["probe", null],
+        ]),
+      }),
+      fakeDeployment({
+        id: "dep_31",
+        site: "bike-kitchen",
+        release: 31,
+        replaces: 30,
+        createdAt: at(5 * hour),
+        startedAt: at(5 * hour - 300),
+        completedAt: at(5 * hour - 48_300),
+        steps: fakeSteps(fakeNowMs - 5 * hour + 300, [
+          ["fetch", 800],
+          ["plan", 100],
+          ["build", 31_000],
+          ["release", 200],
+          ["start", 1_300],
+          ["probe", 2_100],
+          ["switch", 40],
+          ["drain", 12_400],
+        ]),
+        build: {
+          success: true,
+          exitCode: 0,
+          durationMs: 31_000,
+          dockerfilePath: null,
+          dockerfileGenerated: true,
+          dockerfile: "FROM node:22-slim AS build\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n",
+          language: "Node 22",
+          framework: "Fastify",
+          imageId: "sha256:abc",
+          sizeBytes: 148 * MB,
+          layers: 9,
+          optimisations: ["slim base", "two stages"],
+          errorExcerpt: null,
+        },
+      }),
+      fakeDeployment({
+        id: "dep_30",
+        site: "bike-kitchen",
+        status: "rolled_back",
+        commit: { hash: "77be1200b1c2d3e4f5061728394a5b6c7d8e9f00", message: "cache prices", author: "Ada" },
+        error: { code: "watch", message: "errors rose 0.1 → 6 %" },
+        createdAt: at(50 * hour),
+        startedAt: at(50 * hour),
+        completedAt: at(50 * hour - 51_000),
+      }),
+      fakeDeployment({
+        id: "dep_29",
+        site: "bike-kitchen",
+        status: "failed",
+        triggeredBy: "github",
+        trigger: "webhook",
+        replaces: 30,
+        commit: { hash: "c02d11e0b1c2d3e4f5061728394a5b6c7d8e9f00", message: "add map", author: "Sam" },
+        error: { code: "build_failed", message: "The build stopped with exit code 1 at “npm run build”." },
+        createdAt: at(53 * hour),
+        startedAt: at(53 * hour),
+        completedAt: at(53 * hour - 22_000),
+        steps: fakeSteps(fakeNowMs - 53 * hour, [
+          ["fetch", 700],
+          ["plan", 100],
+          ["build", null],
+        ]),
+        build: {
+          success: false,
+          exitCode: 1,
+          durationMs: 21_000,
+          dockerfilePath: "Dockerfile",
+          dockerfileGenerated: false,
+          dockerfile: "FROM node:22\nCOPY . .\nRUN npm ci && npm run build\n",
+          language: "Node 22",
+          framework: null,
+          imageId: null,
+          sizeBytes: null,
+          layers: null,
+          optimisations: [],
+          errorExcerpt:
+            "src/map.ts:12:7 - error TS2304: Cannot find name 'L'.\n\n12   L.map('map')\n     ~\nnpm error code 1",
+        },
+      }),
+    ],
+    env: [
+      { key: "DATABASE_URL", value: null, isSecret: true, updatedAt: at(9 * hour), updatedBy: "ada" },
+      {
+        key: "TITLE",
+        value: "The bike kitchen",
+        isSecret: false,
+        updatedAt: at(300 * hour),
+        updatedBy: "lin",
+      },
+    ],
+    hooks: [],
+    engine: { up: true, message: null },
+    appLines: Array.from(
+      { length: 40 },
+      (_, i) =>
+        `\u001b[2m14:0${i % 10}:${String(i).padStart(2, "0")}\u001b[0m GET /bikes/${i} \u001b[32m200\u001b[0m 1${i % 10} ms`,
+    ),
+    logLines: fakeLog(),
+    calls: [],
+  };
+};
+
+const usageOf = (site: SiteView, index: number): FleetRow["usage"] => {
+  if (site.replicas.length === 0) return null;
+  const idle = site.status === "sleeping" || site.status === "stopped";
+  const hours = fakeUsage(fakeNowMs - 24 * hour, fakeNowMs, hour, 0.4 + (index % 7) / 6);
+  return {
+    last: idle ? null : hours.at(-1)!,
+    requestsLastHour: idle ? 3 : hours.at(-1)!.requests,
+    errorsLastHour: site.status === "failed" ? 41 : 0,
+    requestsByHour: idle ? [2, 1, 0, 0, 0, 1, 2, 3] : hours.map((point) => point.requests),
+    month: { bytesIn: 300 * MB, bytesOut: (site.slug === "bike-kitchen" ? 7.8 : 1.1) * GB },
+  };
+};
+
+/** Made-up features over a world in memory. Sign-in and setup are the caller's, since they are real in tests. */
+export const fakeDeps = (
+  world: FakeWorld,
+  identity: Pick<PanelDeps, "isSetUp" | "setup" | "signIn" | "signOut" | "csrfToken">,
+): PanelDeps => {
+  const site = (slug: string): SiteView => {
+    const found = world.sites.find((one) => one.slug === slug);
+    if (!found) throw notFound(`site ${slug}`);
+    return found;
+  };
+  const called = (verb: string, ...args: unknown[]) => void world.calls.push({ verb, args });
+  const deployment = (id: string) => {
+    const found = world.deployments.find((one) => one.id === id);
+    if (!found) throw notFound(`deployment ${id}`);
+    return found;
+  };
+  return {
+    ...identity,
+    clock: { nowMs: () => world.nowMs, monotonicMs: () => performance.now() },
+    log: silentLog,
+    publicUrl: "https://croft.example.org",
+    baseDomain: "example.org",
+    setupTokenPath: "/var/lib/croft/setup-token",
+    sampleSeconds: 30,
+
+    me: async (person: Person) => ({
+      id: person.userId,
+      username: person.username,
+      email: "ada@example.org",
+      displayName: "Ada",
+      isAdmin: person.isAdmin,
+    }),
+    listUsers: async () => [
+      { id: "usr_1", username: "ada", email: "ada@example.org", displayName: "Ada L.", isAdmin: true },
+      { id: "usr_2", username: "lin", email: "lin@example.org", displayName: "lin", isAdmin: false },
+    ],
+    createUser: async (_, input) => {
+      called("createUser", input);
+      if (input.username === "ada") throw conflict("username: ada is taken");
+      return { id: "usr_3", displayName: input.username, ...input };
+    },
+    listKeys: async () => [
+      {
+        id: "key_1",
+        name: "laptop",
+        prefix: "croft_a1b2c3d4",
+        scopes: ["read", "deploy"],
+        createdAt: new Date(fakeNowMs - 900 * hour).toISOString(),
+        expiresAt: new Date(fakeNowMs + 800 * hour).toISOString(),
+        lastUsedAt: new Date(fakeNowMs - 3 * hour).toISOString(),
+      },
+    ],
+    createKey: async (_, input) => {
+      called("createKey", input);
+      if (input.scopes.length === 0) throw invalid("scopes", "must name at least one of read, deploy, write");
+      return {
+        token: "croft_zzzz1111_once0000once0000once0000once0000once0000",
+        key: {
+          id: "key_2",
+          name: input.name,
+          prefix: "zzzz1111",
+          scopes: input.scopes,
+          createdAt: new Date(fakeNowMs).toISOString(),
+          expiresAt: null,
+          lastUsedAt: null,
+        },
+      };
+    },
+    revokeKey: async (_, id) => called("revokeKey", id),
+
+    engine: async () => world.engine,
+    host: async () => ({
+      version: "0.1.0",
+      engine: {
+        ...world.engine,
+        info: world.engine.up
+          ? {
+              version: "20.10.24",
+              cgroupVersion: 2,
+              storageDriver: "overlay2",
+              backingFilesystem: "extfs",
+              cores: 2,
+              memoryBytes: 4 * GB,
+              builder: "classic: memory, CPU and processes held per build",
+              firewall: { holds: true, detail: "rules are in place for 6 networks" },
+            }
+          : null,
+      },
+      edge: { up: true },
+      cores: 2,
+      cpuPercent: 46,
+      memory: { usedBytes: 2.1 * GB, totalBytes: 3.8 * GB },
+      disk: { usedBytes: 66 * GB, totalBytes: 80 * GB },
+    }),
+    listBackups: async () => [
+      {
+        id: "bak_1",
+        kind: "full",
+        path: "backups/2026-11-20T03-00-00Z-full",
+        bytes: 412 * MB,
+        createdAt: new Date(fakeNowMs - 11 * hour).toISOString(),
+        verifiedAt: new Date(fakeNowMs - 10 * hour).toISOString(),
+      },
+    ],
+    createBackup: async () => {
+      called("createBackup");
+      throw conflict("a backup is being made already");
+    },
+
+    fleet: async () => world.sites.map((one, index) => ({ site: one, usage: usageOf(one, index) })),
+    getSite: async (_, slug) => site(slug),
+    createSite: async (_, input) => {
+      called("createSite", input);
+      if (world.sites.some((one) => one.slug === input.slug))
+        throw conflict(`slug: ${input.slug} is taken; choose another name`);
+      const { healthCheck: _h, replicas: _r, ...fields } = input;
+      const made = fakeSite(input.slug, {
+        ...(fields as Partial<SiteView>),
+        status: "stopped",
+        currentRelease: null,
+        latestDeployment: null,
+        replicas: [],
+      });
+      world.sites.push(made);
+      return { site: made, deployment: input.repositoryUrl || input.image ? "dep_radio" : null };
+    },
+    updateSite: async (_, slug, patch) => {
+      called("updateSite", slug, patch);
+      return Object.assign(site(slug), patch);
+    },
+    deleteSite: async (_, slug, options) => {
+      called("deleteSite", slug, options);
+      if (options.confirm !== slug) throw invalid("confirm", `must be the site's name, ${slug}`);
+      world.sites = world.sites.filter((one) => one.slug !== slug);
+    },
+    stopSite: async (_, slug) => called("stopSite", slug),
+    startSite: async (_, slug) => called("startSite", slug),
+    setLimits: async (_, slug, patch) => called("setLimits", slug, patch),
+
+    deploy: async (_, slug, choice) => {
+      called("deploy", slug, choice);
+      if (!site(slug).repositoryUrl && choice.branch === "nowhere")
+        throw invalid("branch", "nowhere is not there");
+      return "dep_radio";
+    },
+    rollback: async (_, slug, options) => {
+      called("rollback", slug, options);
+      return "dep_radio";
+    },
+    cancelDeployment: async (_, id) => called("cancelDeployment", deployment(id).id),
+    listDeployments: async (_, slug, { before, limit }) => {
+      const own = world.deployments.filter((one) => one.site === site(slug).slug);
+      const start = before === undefined ? 0 : own.findIndex((one) => one.id === before) + 1;
+      const items = own.slice(start, start + limit);
+      return { items, next: start + limit < own.length ? items.at(-1)!.id : null };
+    },
+    getDeployment: async (_, id) => deployment(id),
+    deploymentLog: async (_, id, { last }) =>
+      deployment(id).steps.length ? world.logLines.slice(-last) : [],
+    listReleases: async (_, slug) =>
+      site(slug).currentRelease ? [31, 30, 29, 28, 26].map((n) => fakeRelease(n, `dep_${n}`, n === 31)) : [],
+
+    listEnv: async () => world.env,
+    setEnv: async (_, slug, change) => called("setEnv", slug, change),
+    addVolume: async (_, slug, input) => {
+      called("addVolume", slug, input);
+      if (site(slug).volumes.some((volume) => volume.name === input.name))
+        throw conflict(`name: ${input.name} is taken`);
+    },
+    removeVolume: async (_, slug, name, { confirm }) => {
+      called("removeVolume", slug, name, confirm);
+      if (confirm !== name) throw invalid("confirm", `must be the volume's name, ${name}`);
+    },
+
+    listHooks: async () => world.hooks.map(({ secret: _, ...hook }) => hook),
+    createHook: async (_, slug) => {
+      const hook = {
+        id: "hook_1",
+        provider: "github",
+        url: "https://croft.example.org/hooks/github/hook_1",
+        createdAt: new Date(fakeNowMs).toISOString(),
+        secret: "once-and-never-again",
+      };
+      called("createHook", slug);
+      world.hooks.push(hook);
+      return hook;
+    },
+    rotateHook: async () => ({ ...world.hooks[0]!, secret: "the-next-secret" }),
+    removeHook: async (_, slug, id) => called("removeHook", slug, id),
+    hookDeliveries: async () => [
+      {
+        deliveryId: "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        event: "push",
+        signatureOk: true,
+        result: "deployed main",
+        deployment: "dep_31",
+        at: new Date(fakeNowMs - 5 * hour).toISOString(),
+      },
+      {
+        deliveryId: "72d3162e-cc78-11e3-81ab-4c9367dc0957",
+        event: "push",
+        signatureOk: false,
+        result: "refused: wrong signature",
+        deployment: null,
+        at: new Date(fakeNowMs - 6 * hour).toISOString(),
+      },
+    ],
+
+    usage: async (_, slug, { resolution, fromMs, toMs }) =>
+      site(slug).currentRelease
+        ? fakeUsage(fromMs, toMs, resolution === "raw" ? 30_000 : hour, slug === "archive" ? 1.28 : 1)
+        : [],
+    monthToDate: async () => ({ bytesIn: 300 * MB, bytesOut: 7.8 * GB }),
+    appLog: async (_, slug, lines) => (site(slug).replicas.length ? world.appLines.slice(-lines) : []),
+  };
+};
