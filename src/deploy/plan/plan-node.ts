@@ -123,8 +123,17 @@ export const notStartable = (manifest: PackageJson): AppError =>
   new AppError(
     "deploy_failed",
     `package.json does not say how the app is started. Looked for: a start command of the site, "web:" in a Procfile, ` +
-      `"scripts.start", "main", and the files ${nodeEntries.join(", ")}` +
+      `"scripts.start", "main", and the files ${nodeEntries.join(", ")}. Found: ${foundIn(manifest)}` +
       (manifest.scripts.build
         ? `. It has a build script: if that makes a website without a server, commit its result (public/, dist/, build/, _site/ or site/ with an index.html), or add a "start" script that serves it`
         : ""),
   );
+
+const foundIn = ({ scripts, main }: PackageJson): string => {
+  const names = Object.keys(scripts).map((name) => name.slice(0, 40));
+  const found = [];
+  if (names.length > 0)
+    found.push(`scripts ${names.slice(0, 10).join(", ")}${names.length > 10 ? ", …" : ""}`);
+  if (main) found.push(`main ${JSON.stringify(main.slice(0, 80))}`);
+  return found.join(" and ") || "none of them";
+};
