@@ -104,6 +104,8 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   stopSweep();
   // Another edge may have taken over meanwhile; then the counters are its own.
   if (!existsSync(socketPath)) meters.save();
+  // The answer to `POST /stop` may still be on its way.
+  for (let i = 0; i < 100 && control.pendingRequests > 0; i++) await Bun.sleep(5);
   await control.stop(true);
   process.exit(0);
 };

@@ -2,6 +2,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   lchownSync,
   mkdirSync,
   openSync,
@@ -170,7 +171,10 @@ const programFor = async ({
 }: EdgeProcess): Promise<{ program: string[]; staged: boolean }> => {
   const [executable, script] = command;
   const found = isAbsolute(executable!) ? executable! : Bun.which(executable!);
-  if (found === null) throw new AppError("unavailable", `the program ${executable} was not found`);
+  if (found === null || !existsSync(found))
+    throw new AppError("unavailable", `the program ${executable} was not found`);
+  if (script !== undefined && !existsSync(script))
+    throw new AppError("unavailable", `the program's script ${script} was not found`);
   // Without links: what counts is where the files are.
   const original = realpathSync(found);
   const program = script === undefined ? [original] : [original, realpathSync(script), ...command.slice(2)];

@@ -1,9 +1,10 @@
+import { readFileSync } from "node:fs";
 import type { EdgeClient } from "./client.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 
 export interface EdgeSupervision extends EdgeProcess {
   signal: AbortSignal;
-  /** Called each time an edge was started in the place of one that was gone. */
+  /** Called with each edge that is new to the supervision: the first, adopted or started, and each successor. */
   onRestart?: (client: EdgeClient) => void;
 }
 
@@ -22,7 +23,7 @@ export const superviseEdge = async ({ signal, onRestart, ...wanted }: EdgeSuperv
       try {
         const client = await ensureEdge(wanted);
         const present = (await client.health()).pid;
-        if (pid !== null && present !== pid) onRestart?.(client);
+        if (present !== pid) onRestart?.(client);
         pid = present;
         pauseMs = checkMs;
       } catch (error) {
@@ -35,13 +36,13 @@ export const superviseEdge = async ({ signal, onRestart, ...wanted }: EdgeSuperv
   }
 };
 
-/** Another user's process answers EPERM, which means that it is there. */
+/** By the kernel's word, since a killed child may stay on as a zombie for a while (proc(5), state Z or X). */
 const isAlive = (pid: number): boolean => {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(")")));
+  } catch {
+    return false;
   }
 };
 
