@@ -74,14 +74,14 @@ export const hookQueries = (db: Kysely<Schema>) => ({
       .executeTakeFirst();
     return row?.id ?? null;
   },
-  /** A genuine delivery that was seen before; by the unique index hook_deliveries_once. */
+  /** A genuine delivery that was seen before; by the partial index hook_deliveries_once, hence the literal. */
   seenDelivery: (hookId: string, deliveryId: string): Promise<HookDeliveryInRecord | undefined> =>
     db
       .selectFrom("hookDeliveriesIn")
       .selectAll()
       .where("hookId", "=", hookId)
       .where("deliveryId", "=", deliveryId)
-      .where("signatureOk", "=", 1)
+      .where("signatureOk", "=", sql.lit(1))
       .executeTakeFirst(),
   /** Takes over a delivery whose handling a crash cut short; false when it was finished. */
   reclaimDelivery: async (id: number, atMs: number): Promise<boolean> => {
