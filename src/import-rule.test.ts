@@ -25,7 +25,7 @@ const unrestricted = ["daemon.ts", "daemon", "main.ts", "testing", "import-rule.
 const owners: Record<string, readonly string[]> = {
   dockerode: ["docker"],
   croner: ["jobs"],
-  "bun:sqlite": ["db", "backup", "testing"],
+  "bun:sqlite": ["db", "backup", "daemon"],
 };
 
 const partOf = (path: string): string => path.split("/")[path.startsWith("src/") ? 1 : 0]!;

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type Dockerode from "dockerode";
 import type { ContainerLimits, ReplicaSpec } from "../domain/engine.ts";
+import { shellCommand } from "../domain/shell-command.ts";
 import { MB } from "../domain/size.ts";
 import { containerName, ownershipLabels, replicaLabel } from "./labels.ts";
 
@@ -40,7 +41,7 @@ export const containerConfig = (
     Image: spec.imageId,
     Labels: labels,
     Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
-    ...(spec.startCommand === null ? {} : { Entrypoint: ["/bin/sh", "-c"], Cmd: [spec.startCommand] }),
+    ...(spec.startCommand === null ? {} : { Entrypoint: shellCommand(spec.startCommand), Cmd: [] }),
     StopTimeout: spec.stopGraceSeconds,
     // Croft probes from outside; an image's own check would spend the site's CPU on an exec every few seconds
     Healthcheck: { Test: ["NONE"] } as Dockerode.HealthConfig,

@@ -25,6 +25,12 @@ const defaultSpanMs: Record<UsageResolution, number> = {
   month: 366 * dayMs,
 };
 
+/** At the shortest sampling intervals even an hour of samples is more than one answer holds. */
+const defaultSpan = (deps: UsageDeps, resolution: UsageResolution): number =>
+  resolution === "raw"
+    ? Math.min(defaultSpanMs.raw, (mostPoints - 1) * deps.sampleSeconds * 1000)
+    : defaultSpanMs[resolution];
+
 const timeWords =
   "must be a time such as 2026-03-01T12:00:00Z, a date such as 2026-03-01, or UTC milliseconds";
 const time = z
@@ -67,7 +73,7 @@ export const queryUsage = async (
   if (!parsed.success) throw invalidFields(parsed.error.issues);
   const { environmentId, resolution } = parsed.data;
   const toMs = parsed.data.to ?? deps.clock.nowMs() + 1;
-  const fromMs = parsed.data.from ?? (parsed.data.to ?? deps.clock.nowMs()) - defaultSpanMs[resolution];
+  const fromMs = parsed.data.from ?? (parsed.data.to ?? deps.clock.nowMs()) - defaultSpan(deps, resolution);
   if (fromMs >= toMs) throw invalid("from", "must lie before to");
   checkSpan(deps, resolution, fromMs, toMs);
 

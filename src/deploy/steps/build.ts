@@ -7,6 +7,7 @@ import { AppError, publicMessageOf } from "../../errors.ts";
 import type { DeployDeps } from "../deps.ts";
 import { type Job, ownerOf } from "../job.ts";
 import { checkBaseImage, checkDockerfile } from "../plan/dockerfile-policy.ts";
+import { writeIgnoreFile } from "../plan/ignore-file.ts";
 import type { BuildPlan } from "../plan/plan-build.ts";
 import type { Semaphore } from "../semaphore.ts";
 
@@ -49,6 +50,7 @@ export const buildImage = async (
       environment: "",
       role: "helper",
     });
+    if (plan.kind === "generated") await writeIgnoreFile(contextDir, plan.ignore);
     built = await deps.engine.build({
       contextDir,
       dockerfile: plan.kind === "dockerfile" ? { path: plan.path } : { text },

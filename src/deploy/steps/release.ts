@@ -1,5 +1,5 @@
 import { chmod, cp, lstat, mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { newId } from "../../domain/id.ts";
 import type { ReleaseRecord } from "../../domain/records.ts";
 import type { ReleaseConfig } from "../../domain/release.ts";
@@ -56,6 +56,10 @@ export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Pro
   });
 };
 
+/** Dotfiles (.git, .env …) and installed packages are no pages; `.well-known` is meant to be public. */
+const isServed = (name: string): boolean =>
+  name !== "node_modules" && (!name.startsWith(".") || name === ".well-known");
+
 /**
  * Copies a static site to its release folder. Links are left out: one that points outside would show files of the
  * host, and the edge follows none anyway. @returns bytes
@@ -65,7 +69,8 @@ const layOutStatic = async (from: string, to: string, limitBytes: number): Promi
   await mkdir(to, { recursive: true });
   await cp(from, to, {
     recursive: true,
-    filter: async (source) => !source.endsWith("/.git") && !(await lstat(source)).isSymbolicLink(),
+    filter: async (source) =>
+      source === from || (isServed(basename(source)) && !(await lstat(source)).isSymbolicLink()),
   });
   return openForEdge(to);
 };
@@ -74,7 +79,8 @@ const folderBytes = async (folder: string): Promise<number> => {
   let bytes = 0;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) bytes += entry.name === ".git" ? 0 : await folderBytes(path);
+    if (!isServed(entry.name)) continue;
+    if (entry.isDirectory()) bytes += await folderBytes(path);
     else if (entry.isFile()) bytes += (await lstat(path)).size;
   }
   return bytes;
