@@ -186,11 +186,17 @@ describe("deploys nothing and says why", () => {
     });
   });
 
-  test("when the deployment is refused for good", async () => {
+  test("when the deployment is refused, until the site is set right", async () => {
+    const enqueue = at.enqueue;
     at.enqueue = async () => {
-      throw new AppError("conflict", "nothing to deploy yet");
+      throw new AppError("conflict", "the site has no repository URL");
     };
-    expect(await at.deliver()).toEqual({ status: 200, body: { ignored: "nothing to deploy yet" } });
+    const refused = { status: 200, body: { ignored: "the site has no repository URL" } };
+    expect(await at.deliver({ delivery: "same" })).toEqual(refused);
+    expect(await at.listed()).toMatchObject([{ result: "refused: the site has no repository URL" }]);
+    at.enqueue = enqueue;
+    expect((await at.deliver({ delivery: "same" })).status).toBe(202);
+    expect((await at.deliver({ delivery: "same" })).body.duplicate).toBe(true);
   });
 
   test("hostile text in names is stored without control characters", async () => {

@@ -32,7 +32,7 @@ export interface DeliveryAnswer {
 /** Deliveries that come later than this after a newer one are taken as they are. */
 const lateMs = 24 * 60 * 60_000;
 const refusedPerMinute = 30;
-/** Refusals that are final: delivering again would change nothing. */
+/** Refusals that last until somebody changes the site; all others are worth a retry by the host itself. */
 const final: readonly ErrorCode[] = ["invalid_input", "forbidden", "not_found", "conflict"];
 
 const clean = (text: string | null, max: number): string =>
@@ -105,7 +105,8 @@ export const createWebhooks = (deps: WebhookDeps) => {
     const id = await store.claimDelivery({ hookId, deliveryId, event, at });
     if (id !== null) return id;
     const seen = await store.seenDelivery(hookId, deliveryId);
-    // Within its hook's lane nobody else is at it: a delivery that was taken but not finished was cut short by a crash.
+    // Within its hook's lane nobody else is at it: one that was taken but not finished was cut short by a crash. One
+    // that was refused may be tried again once the site is set right.
     if (seen && (await store.reclaimDelivery(seen.id, at))) return seen.id;
     const deployment = seen?.deploymentId ? { deployment: seen.deploymentId } : {};
     return {
@@ -143,8 +144,10 @@ export const createWebhooks = (deps: WebhookDeps) => {
       await store.finishDelivery(id, "deployed", deploymentId);
       return { status: 202, body: { deployment: deploymentId } };
     } catch (error) {
-      if (error instanceof AppError && final.includes(error.code)) return ignore(error.publicMessage);
-      throw error;
+      if (!(error instanceof AppError && final.includes(error.code))) throw error;
+      const ignored = clean(error.publicMessage, 300);
+      await store.finishDelivery(id, `refused: ${ignored}`, null);
+      return { status: 200, body: { ignored } };
     }
   };
 

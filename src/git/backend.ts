@@ -16,6 +16,8 @@ export interface BackendCall {
   /** Name for git's records of who pushed. */
   user: string;
   deadlineMs: number;
+  /** Longest time without a byte from or to the client; git itself sends one every 5 s while it works. */
+  stallMs: number;
   log: Log;
   /**
    * Asked when the client is gone: what must still come to pass before the process may be ended (a minute at most;
@@ -54,6 +56,28 @@ const readHead = async (
   return null;
 };
 
+/** The same bytes, and a call for each chunk that is taken. */
+const metered = (
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  onChunk: () => void,
+  more: { first?: Uint8Array; onCancel?: () => void } = {},
+): ReadableStream<Uint8Array> =>
+  new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (more.first && more.first.length > 0) controller.enqueue(more.first);
+    },
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      onChunk();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel(reason) {
+      if (more.onCancel) more.onCancel();
+      else await reader.cancel(reason);
+    },
+  });
+
 /** What `git http-backend` must know of the request (git-http-backend(1)). */
 const cgiEnv = (request: Request, call: BackendCall): Record<string, string> => {
   const path = call.phase === "advertise" ? "info/refs" : call.service;
@@ -83,11 +107,16 @@ const cgiEnv = (request: Request, call: BackendCall): Record<string, string> => 
  */
 export const gitBackend = async (request: Request, call: BackendCall): Promise<Response> => {
   let child: Bun.Subprocess<Bun.SpawnOptions.Writable, "pipe", "pipe">;
+  let movedAtMs = performance.now();
+  const moved = () => {
+    movedAtMs = performance.now();
+  };
+  const uploaded = call.phase === "call" ? request.body?.getReader() : undefined;
   try {
     child = Bun.spawn(limitedGit(["http-backend"]), {
       env: gitEnv([["http.getanyfile", "false"], ...(call.config ?? [])], cgiEnv(request, call)),
       cwd: call.repoPath,
-      stdin: call.phase === "call" && request.body ? request.body : "ignore",
+      stdin: uploaded ? metered(uploaded, moved) : "ignore",
       stdout: "pipe",
       stderr: "pipe",
       detached: true,
@@ -110,6 +139,7 @@ export const gitBackend = async (request: Request, call: BackendCall): Promise<R
       await Promise.race([finish, drained, Bun.sleep(finishDeadlineMs)]).catch(() => {});
     } else {
       // With its input at an end, git gives up by itself and removes what it wrote; killed by a signal it does not.
+      void uploaded?.cancel().catch(() => {});
       await Promise.race([child.exited, Bun.sleep(giveUpMs)]);
     }
     await endGroup(child);
@@ -117,10 +147,14 @@ export const gitBackend = async (request: Request, call: BackendCall): Promise<R
   const onAbort = () => void leave();
   request.signal.addEventListener("abort", onAbort, { once: true });
   const deadline = setTimeout(() => void endGroup(child), call.deadlineMs);
+  const stall = setInterval(() => {
+    if (performance.now() - movedAtMs > call.stallMs) void leave();
+  }, call.stallMs / 4);
 
   const stderr = readBounded(child.stderr, 8 * 1024);
   void child.exited.then(async (exitCode) => {
     clearTimeout(deadline);
+    clearInterval(stall);
     request.signal.removeEventListener("abort", onAbort);
     call.onEnd?.();
     const said = plainLine((await stderr).trim().replaceAll("\n", "; "));
@@ -133,16 +167,6 @@ export const gitBackend = async (request: Request, call: BackendCall): Promise<R
     await endGroup(child);
     throw new AppError("internal", "git gave no answer");
   }
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (head.rest.length > 0) controller.enqueue(head.rest);
-    },
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: leave,
-  });
+  const body = metered(reader, moved, { first: head.rest, onCancel: () => void leave() });
   return new Response(body, { status: head.status, headers: head.headers });
 };

@@ -54,7 +54,7 @@ describe("fetching", () => {
     expect((await fetchRepository(options)).hash).toBe(host.first);
   });
 
-  test("the heads of a repository are listed, its own host.first choice apart", async () => {
+  test("the heads of a repository are listed, its own choice apart", async () => {
     expect(await listRemote({ ...host.policy, url: host.url() })).toMatchObject({ head: "main" });
     expect(await listRemote({ ...host.policy, url: host.url("/ada/empty.git") })).toEqual({
       head: null,

@@ -61,37 +61,35 @@ describe("a pusher who leaves", () => {
     expect(await rig.refs()).toContain(`${hash}\trefs/heads/main`);
   });
 
-  test("in the middle of the pack leaves nothing behind", async () => {
-    const headers = {
-      authorization: `Basic ${btoa("x:key-ada")}`,
-      "content-type": "application/x-git-receive-pack-request",
-    };
-    const controller = new AbortController();
-    const zero = "0".repeat(40);
-    const command = `${zero} ${"1".repeat(40)} refs/heads/main\0 report-status`;
-    const head = `${(command.length + 4).toString(16).padStart(4, "0")}${command}0000PACK\0\0\0\x02\0\0\0\x09`;
-    const reached = Promise.withResolvers<void>();
-    const body = new ReadableStream({
-      async start(stream) {
-        stream.enqueue(Buffer.from(head, "latin1"));
-        await until(async () =>
-          (await readdir(join(rig.repoPath, "objects")).catch(() => [])).some((name) =>
-            name.includes("incoming"),
-          ),
+  test("in the middle of the pack, or falls silent there, leaves nothing behind", async () => {
+    for (const stallMs of [undefined, 200]) {
+      await rig[Symbol.asyncDispose]();
+      rig = await pushRig({ stallMs });
+      const controller = new AbortController();
+      const quarantine = async () =>
+        (await readdir(join(rig.repoPath, "objects")).catch(() => [])).filter((name) =>
+          name.includes("incoming"),
         );
-        reached.resolve();
-      },
-    });
-    const url = `http://127.0.0.1:${rig.port}/git/shop.git/git-receive-pack`;
-    const call = fetch(url, { method: "POST", headers, body, signal: controller.signal }).catch(() => null);
-    await reached.promise;
-    controller.abort();
-    await call;
-    await until(() => rig.ended.length === 1);
-    await until(
-      async () => !(await readdir(join(rig.repoPath, "objects"))).some((name) => name.includes("incoming")),
-    );
-    expect(await rig.refs()).toEqual([]);
+      const command = `${"0".repeat(40)} ${"1".repeat(40)} refs/heads/main\0 report-status`;
+      const head = `${(command.length + 4).toString(16).padStart(4, "0")}${command}0000PACK\0\0\0\x02\0\0\0\x09`;
+      const call = fetch(`http://127.0.0.1:${rig.port}/git/shop.git/git-receive-pack`, {
+        method: "POST",
+        headers: {
+          authorization: `Basic ${btoa("x:key-ada")}`,
+          "content-type": "application/x-git-receive-pack-request",
+        },
+        // never ends
+        body: new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from(head, "latin1")) }),
+        signal: controller.signal,
+      }).catch(() => null);
+      await until(async () => (await quarantine()).length === 1);
+      if (stallMs === undefined) controller.abort();
+      await until(() => rig.ended.length === 1);
+      await until(async () => (await quarantine()).length === 0);
+      controller.abort();
+      await call;
+      expect(await rig.refs()).toEqual([]);
+    }
   });
 });
 

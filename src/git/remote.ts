@@ -28,13 +28,14 @@ export interface GitRemoteDeps {
   authenticate(key: string, action: GitAction, c: Context): Promise<Actor | null>;
   /** The site, or null when there is none or the actor may not do this to it. */
   findSite(actor: Actor, slug: string, action: GitAction): Promise<GitSite | null>;
-  /** Raises the connection's idle timeout to about two minutes; git itself sends something every 5 s. */
-  keepOpen?(c: Context): void;
   maxPackBytes?: number;
+  /** Longest silence of a client; default two minutes. */
+  stallMs?: number;
 }
 
 /** Longest that a pusher is kept company; the deployment does not end with it. */
 const deadlineMs = 60 * 60_000;
+const defaultStallMs = 120_000;
 /** Git processes at once: over all, and for one person, so that nobody takes them all. */
 const maxCalls = 32;
 const maxCallsPerActor = 8;
@@ -138,7 +139,6 @@ export const gitRemote = (deps: GitRemoteDeps): Hono => {
       throw new AppError("too_large", `a push may hold at most ${formatBytes(limit)}`);
     const release = take(actor);
     try {
-      deps.keepOpen?.(c);
       await ensureRepository({ repoPath: site.repoPath, branch: site.branch, signal: c.req.raw.signal });
     } catch (error) {
       release();
@@ -157,6 +157,7 @@ export const gitRemote = (deps: GitRemoteDeps): Hono => {
       env: push ? { ...commandEnv, [tokenVariable]: push.token, [socketVariable]: deps.socketPath } : {},
       user: actorLabel(actor),
       deadlineMs,
+      stallMs: deps.stallMs ?? defaultStallMs,
       log: deps.log,
       finishWithoutClient: () => (push?.accepted ? push.settled : null),
       onEnd: end,

@@ -83,13 +83,13 @@ export const hookQueries = (db: Kysely<Schema>) => ({
       .where("deliveryId", "=", deliveryId)
       .where("signatureOk", "=", sql.lit(1))
       .executeTakeFirst(),
-  /** Takes over a delivery whose handling a crash cut short; false when it was finished. */
+  /** Takes over a delivery whose handling a crash cut short, or that was refused; false when it came to its end. */
   reclaimDelivery: async (id: number, atMs: number): Promise<boolean> => {
     const { numUpdatedRows } = await db
       .updateTable("hookDeliveriesIn")
       .set({ at: atMs })
       .where("id", "=", id)
-      .where("result", "=", "received")
+      .where((row) => row.or([row("result", "=", "received"), row("result", "like", "refused: %")]))
       .executeTakeFirst();
     return numUpdatedRows > 0n;
   },

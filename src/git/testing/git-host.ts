@@ -123,6 +123,7 @@ export const gitHost = async (): Promise<GitHost> => {
         repoPath: join(root, match[1]!),
         user: "anyone",
         deadlineMs: 20_000,
+        stallMs: 20_000,
         log: silentLog,
       });
     },

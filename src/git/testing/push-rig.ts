@@ -55,7 +55,9 @@ export const until = async (condition: () => boolean | Promise<boolean>): Promis
  * deployments are stand-ins, as they belong to other parts: the key `key-<name>` is that user's, `key-reader` may only
  * read, and everybody but eve may reach the one site, `shop`.
  */
-export const pushRig = async (options: { maxPackBytes?: number } = {}): Promise<PushRig> => {
+export const pushRig = async (
+  options: { maxPackBytes?: number; stallMs?: number } = {},
+): Promise<PushRig> => {
   const folder = await temporaryFolder();
   const at = (path: string) => join(folder.path, path);
   const log = silentLog;
@@ -102,7 +104,7 @@ export const pushRig = async (options: { maxPackBytes?: number } = {}): Promise<
     hooksDir,
     socketPath,
     croftCommand: [process.execPath, hookMain],
-    maxPackBytes: options.maxPackBytes,
+    ...options,
     authenticate: async (key, action) => {
       if (key === "key-reader" && action === "deploy")
         throw new AppError("forbidden", "this API key does not hold the scope deploy");
