@@ -13,7 +13,7 @@ export interface ChartMark {
 export interface ChartData {
   name: "memory" | "cpu" | "requests" | "bandwidth";
   title: string;
-  unit: "bytes" | "percent" | "perMinute" | "bytesPerSecond";
+  unit: "bytes" | "cores" | "perMinute" | "bytesPerSecond";
   fromMs: number;
   toMs: number;
   /** UTC milliseconds, ascending. */
@@ -62,9 +62,15 @@ export const chartsOf = (
       ...base,
       name: "cpu",
       title: "CPU",
-      unit: "percent",
-      lines: [{ label: "CPU", tone: "moss", values: values((p) => p.cpuPercent.avg) }],
-      limit: { value: limits.cpuMillicores / 10, label: limitWords.cpu },
+      unit: "cores",
+      lines: [
+        {
+          label: "CPU",
+          tone: "moss",
+          values: values((p) => (p.cpuPercent.avg === null ? null : p.cpuPercent.avg / 100)),
+        },
+      ],
+      limit: { value: limits.cpuMillicores / 1000, label: limitWords.cpu },
     },
     {
       ...base,
@@ -121,7 +127,7 @@ export const chartScale = (chart: ChartData): { top: number; limitInside: boolea
 };
 
 /** At most `most` round steps of a scale, without zero and without its upper tenth. */
-export const ticks = (top: number, unit: ChartData["unit"], most = 3): number[] => {
+export const ticks = (top: number, unit: ChartData["unit"], most = 4): number[] => {
   const base = unit === "bytes" || unit === "bytesPerSecond" ? 2 : 10;
   const factors = base === 2 ? [1, 2, 4, 8] : [1, 2, 5, 10];
   const power = base === 2 ? 16 : 10;

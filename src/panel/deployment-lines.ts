@@ -26,7 +26,7 @@ const stateWords: Record<Segment["state"], string> = {
 export const segments = (deployment: DeploymentView, nowMs: number): Segment[] =>
   stepStates(deployment).map((step) => {
     const startMs = step.startedAt ? Date.parse(step.startedAt) : null;
-    const endMs = step.endedAt ? Date.parse(step.endedAt) : nowMs;
+    const endMs = Date.parse(step.endedAt ?? deployment.completedAt ?? new Date(nowMs).toISOString());
     const took = startMs === null ? "" : duration(endMs - startMs);
     return {
       name: step.name,

@@ -15,11 +15,11 @@ export interface FleetQuery {
 
 const rank: Record<SiteStatus, number> = {
   failed: 0,
-  deploying: 1,
-  stopped: 2,
+  deploying: 2,
   running: 3,
   sleeping: 4,
-  archived: 5,
+  stopped: 5,
+  archived: 6,
 };
 
 const share = (used: number | null | undefined, limit: number): number => (used ?? -1) / limit;
@@ -28,7 +28,8 @@ const value = (row: FleetRow, sort: FleetSort): number | string => {
   const { asked } = row.site.limits;
   switch (sort) {
     case "state":
-      return rank[row.site.status];
+      // Stopped for a reason (disk full, nothing deployed yet) waits for a person; stopped by one does not.
+      return row.site.status === "stopped" && row.site.statusReason ? 1 : rank[row.site.status];
     case "name":
       return row.site.slug;
     case "deploy":

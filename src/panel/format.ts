@@ -85,3 +85,7 @@ export const shortHash = (hash: string): string => hash.slice(0, 7);
 
 /** First line only; the rest belongs to the deployment's page. */
 export const firstLine = (text: string): string => text.split("\n", 1)[0]!.trim();
+
+/** Error texts begin small and without a full stop, so that they fit behind a colon. */
+export const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;

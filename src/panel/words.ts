@@ -1,4 +1,4 @@
-import type { DeploymentStatus, StepName, Trigger } from "../domain/deployment.ts";
+import type { DeploymentStatus, LogSource, StepName, Trigger } from "../domain/deployment.ts";
 import type { SiteStatus, SiteType } from "../domain/site.ts";
 
 /** Colour of a state: moss well, amber in motion or near a limit, rust failed, sky asleep or info, quiet else. */
@@ -81,3 +81,6 @@ export const typeWords: Record<SiteType, string> = {
   dockerfile: "Dockerfile",
   image: "Ready image",
 };
+
+/** Who speaks in a log line. */
+export const sourceWord = (source: LogSource): string => (source === "orchestrator" ? "croft" : source);

@@ -57,7 +57,7 @@ export const HostFigures = ({
         value={String(rows.length)}
         of={states.map(({ status, n }) => (
           <a
-            class={query.state === status ? "state-link current" : "state-link"}
+            class={`state-link ${status === "failed" ? "rust" : ""} ${query.state === status ? "current" : ""}`}
             href={fleetHref(query, { state: query.state === status ? null : status })}
             aria-current={query.state === status ? "true" : undefined}
           >

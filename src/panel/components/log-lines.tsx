@@ -1,5 +1,6 @@
 import type { LogLineView } from "../../domain/views.ts";
 import { parseAnsi } from "../ansi.ts";
+import { sourceWord } from "../words.ts";
 import { clockTime, exactTime } from "../format.ts";
 
 /** Text of a log line: colours as classes, everything else as text. */
@@ -17,7 +18,7 @@ export const LogLines = ({ lines }: { lines: LogLineView[] }) => (
         <time datetime={line.at} title={exactTime(Date.parse(line.at))} data-show="clock">
           {clockTime(Date.parse(line.at))}
         </time>
-        <span class="source">{line.source}</span>
+        <span class="source">{sourceWord(line.source)}</span>
         <span class="text">
           <LogText text={line.message} />
         </span>

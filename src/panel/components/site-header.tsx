@@ -1,5 +1,5 @@
 import type { SiteView } from "../../domain/views.ts";
-import { plural } from "../format.ts";
+import { plural, sentence } from "../format.ts";
 import { siteWord } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { ActButton } from "./form.tsx";
@@ -70,7 +70,7 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
       </header>
       {site.statusReason && (
         <p class={`reason ${siteWord(site.status).tone}`} role="status">
-          {site.statusReason}
+          {sentence(site.statusReason)}
         </p>
       )}
       <nav class="tabs" aria-label={`Pages of ${site.slug}`}>

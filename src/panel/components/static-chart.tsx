@@ -41,16 +41,15 @@ export const StaticChart = ({ chart, summary }: { chart: ChartData; summary: str
   const inner = height - field.top - field.bottom;
   const y = (value: number) => (field.top + inner * (1 - value / top)).toFixed(1);
   const x = (atMs: number) => share((atMs - chart.fromMs) / (chart.toMs - chart.fromMs || 1));
+  // Beside the limit's own line a tick would say the same twice.
+  const scale = ticks(top, chart.unit).filter(
+    (value) => !limitInside || Math.abs(value - (chart.limit?.value ?? 0)) > top / 12,
+  );
   const limitY = chart.limit ? (limitInside ? y(chart.limit.value) : String(field.top)) : null;
   return (
     <svg class="plot" width="100%" height={height} role="img" aria-label={summary}>
-      {ticks(top, chart.unit).map((value) => (
-        <>
-          <line class="grid" x1="0" x2="100%" y1={y(value)} y2={y(value)} />
-          <text class="tick" x="2" y={Number(y(value)) - 3}>
-            {figure(value, chart.unit)}
-          </text>
-        </>
+      {scale.map((value) => (
+        <line class="grid" x1="0" x2="100%" y1={y(value)} y2={y(value)} />
       ))}
       <svg x="0" y={field.top} width="100%" height={inner} viewBox="0 0 1000 100" preserveAspectRatio="none">
         {chart.lines.map((line, i) => {
@@ -63,6 +62,11 @@ export const StaticChart = ({ chart, summary }: { chart: ChartData; summary: str
           );
         })}
       </svg>
+      {scale.map((value) => (
+        <text class="tick" x="2" y={Number(y(value)) - 3}>
+          {figure(value, chart.unit)}
+        </text>
+      ))}
       <line class="axis" x1="0" x2="100%" y1={height - field.bottom} y2={height - field.bottom} />
       <Marks chart={chart} x={x} />
       {chart.limit && limitY && (

@@ -19,6 +19,7 @@ const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" 
 export const localClock = (atMs: number): string => clock.format(atMs);
 export const localExact = (atMs: number): string => exact.format(atMs);
 export const localHour = (atMs: number): string => hourMinute.format(atMs);
+export const localShort = (atMs: number): string => short.format(atMs);
 export const localDay = (atMs: number): string => day.format(atMs);
 
 /** Writes every time below `root` in the reader's own zone, and relative ones anew. */

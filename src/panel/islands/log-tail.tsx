@@ -1,13 +1,15 @@
 /** @jsxImportSource preact */
 import { Component, render } from "preact";
+import type { LogSource } from "../../domain/deployment.ts";
 import { parseAnsi } from "../ansi.ts";
+import { sourceWord } from "../words.ts";
 import { localClock, localExact } from "./local-times.ts";
 
 export interface TailLine {
   seq: number;
   text: string;
   /** Null where the line has no time and source of its own. */
-  head: { at: string; source: string; level: string } | null;
+  head: { at: string; source: LogSource; level: string } | null;
 }
 
 const Line = ({ line: { text, head } }: { line: TailLine }) => (
@@ -17,7 +19,7 @@ const Line = ({ line: { text, head } }: { line: TailLine }) => (
         {localClock(Date.parse(head.at))}
       </time>
     )}
-    {head && <span class="source">{head.source}</span>}
+    {head && <span class="source">{sourceWord(head.source)}</span>}
     <span class="text">
       {parseAnsi(text).map((run) =>
         run.tone ? <span class={`ansi-${run.tone}`}>{run.text}</span> : run.text,

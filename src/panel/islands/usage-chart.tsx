@@ -1,9 +1,9 @@
 // Charts that can be read point by point. The server's drawing stays until this one is there, and stays for good
 // without JavaScript.
 import uPlot from "uplot";
-import { type ChartData, chartScale } from "../chart-data.ts";
+import { type ChartData, chartScale, ticks } from "../chart-data.ts";
 import { figure } from "../figure.ts";
-import { localDay, localExact, localHour } from "./local-times.ts";
+import { localDay, localHour, localShort } from "./local-times.ts";
 
 const day = 86_400_000;
 const height = 210;
@@ -18,23 +18,26 @@ const colours = () => {
     tint: of("moss-tint"),
     line: of("line"),
     soft: of("soft"),
+    faint: of("faint"),
   };
 };
 type Colours = ReturnType<typeof colours>;
 
 const font = `12px ${getComputedStyle(document.body).fontFamily}`;
 
-/** Limit line and release marks, under the curves. */
-const underlay = (chart: ChartData, ink: Colours, limitInside: boolean) => (plot: uPlot) => {
+/** Limit line and release marks, over the curves. */
+const overlay = (chart: ChartData, ink: Colours, limitInside: boolean) => (plot: uPlot) => {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
   ctx.font = `${12 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
   ctx.lineWidth = ratio;
+  ctx.textAlign = "left";
   let labelledTo = 0;
   for (const mark of chart.marks) {
     const x = Math.round(plot.valToPos(mark.atMs / 1000, "x", true));
-    ctx.strokeStyle = ctx.fillStyle = ink.soft;
+    ctx.strokeStyle = ink.faint;
+    ctx.fillStyle = ink.soft;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
@@ -85,9 +88,9 @@ const options = (chart: ChartData, width: number, readout: HTMLElement): uPlot.O
       {
         ...axis,
         size: 64,
-        space: 40,
         gap: 6,
-        values: (_, at) => at.map((value) => figure(value, chart.unit)),
+        splits: [0, ...ticks(top, chart.unit)],
+        values: (_: uPlot, at: number[]) => at.map((value) => figure(value, chart.unit)),
       },
     ],
     series: [
@@ -101,24 +104,25 @@ const options = (chart: ChartData, width: number, readout: HTMLElement): uPlot.O
       })),
     ],
     hooks: {
-      drawAxes: [underlay(chart, ink, limitInside)],
+      draw: [overlay(chart, ink, limitInside)],
       setCursor: [(plot) => read(plot, chart, readout)],
     },
   };
 };
 
-/** The point under the cursor in words. */
+/** The point under the cursor in words, in the place of the span's summary. */
 const read = (plot: uPlot, chart: ChartData, readout: HTMLElement): void => {
   const index = plot.cursor.idx;
   if (index === null || index === undefined) {
-    readout.textContent = "";
+    readout.textContent = readout.dataset.summary ?? "";
     return;
   }
   const figures = chart.lines.map((line) => {
     const value = line.values[index];
-    return `${line.label} ${value === null || value === undefined ? "not measured" : figure(value, chart.unit)}`;
+    const text = value === null || value === undefined ? "not measured" : figure(value, chart.unit);
+    return chart.lines.length > 1 ? `${line.label} ${text}` : text;
   });
-  readout.textContent = `${localExact(chart.at[index]!)} · ${figures.join(" · ")}`;
+  readout.textContent = `${localShort(chart.at[index]!)} · ${figures.join(" · ")}`;
 };
 
 const live = (box: HTMLElement): void => {
@@ -128,9 +132,9 @@ const live = (box: HTMLElement): void => {
   const field = document.createElement("div");
   field.setAttribute("role", "img");
   field.setAttribute("aria-label", label);
-  const readout = document.createElement("p");
-  readout.className = "readout";
-  box.append(field, readout);
+  const readout = box.parentElement!.querySelector<HTMLElement>(".section-head p")!;
+  readout.dataset.summary = readout.textContent ?? "";
+  box.append(field);
   const data = [
     chart.at.map((ms) => ms / 1000),
     ...chart.lines.map((line) => line.values),

@@ -9,7 +9,7 @@ import { hostOfUrl, safeUrl } from "../components/site-header.tsx";
 import { StepLine } from "../components/step-line.tsx";
 import { Time } from "../components/time.tsx";
 import { origin, progressSentence, segments, servingSentence } from "../deployment-lines.ts";
-import { duration, plural, shortHash } from "../format.ts";
+import { duration, plural, sentence, shortHash } from "../format.ts";
 import { useShell } from "../shell.ts";
 import { deploymentWord } from "../words.ts";
 
@@ -119,7 +119,7 @@ const Outcome = ({ deployment, site }: DeploymentPageProps) => {
     <div id="outcome" data-live tabindex={-1}>
       {isTerminal(deployment.status) && (
         <section class={`outcome ${tone}`} aria-label="Outcome">
-          {deployment.error && <p class="cause people-text">{deployment.error.message}</p>}
+          {deployment.error && <p class="cause people-text">{sentence(deployment.error.message)}</p>}
           <p>
             {servingSentence(deployment)}
             {took && ` It took ${took}.`}
@@ -156,7 +156,7 @@ const Build = ({ deployment: { build } }: DeploymentPageProps) => (
   <div id="build" data-live>
     {build && (
       <section class="card" aria-labelledby="build-title">
-        <h2 id="build-title">What was built</h2>
+        <h2 id="build-title">The build</h2>
         <dl class="facts-list in-line">
           {(build.language || build.framework) && (
             <>
@@ -187,7 +187,7 @@ const Build = ({ deployment: { build } }: DeploymentPageProps) => (
             <summary>
               {build.dockerfileGenerated
                 ? "Dockerfile that Croft wrote"
-                : `Dockerfile, ${build.dockerfilePath ?? ""}`}
+                : (build.dockerfilePath ?? "Dockerfile")}
             </summary>
             <pre tabindex={0}>{build.dockerfile}</pre>
           </details>

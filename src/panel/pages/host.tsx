@@ -21,8 +21,12 @@ export const Host = (props: { host: HostView; backups: BackupView[] | null; refu
       <header class="page-head">
         <h1>Host</h1>
       </header>
-      <div class="columns">
-        <div class="wide-column">{backups && <Backups backups={backups} refusal={props.refusal} />}</div>
+      <div class={backups ? "columns" : "narrow-columns"}>
+        {backups && (
+          <div class="wide-column">
+            <Backups backups={backups} refusal={props.refusal} />
+          </div>
+        )}
         <div class="side-column">
           <section class="card" aria-labelledby="machine">
             <h2 id="machine">Machine</h2>

@@ -110,7 +110,7 @@ const KeyTable = ({ keys }: { keys: ApiKeyView[] }) => (
       <Row>
         <NameCell>
           <span class="people-text">{key.name}</span>
-          <span class="sub mono">{key.prefix}…</span>
+          <span class="sub mono">{`croft_${key.prefix}_…`}</span>
         </NameCell>
         <Cell label="It may">{key.scopes.join(", ")}</Cell>
         <Cell label="Last used">{key.lastUsedAt ? <Time at={key.lastUsedAt} /> : "never"}</Cell>

@@ -1,108 +1,126 @@
 import type { Limits } from "../../domain/limits.ts";
+import { formatBytes } from "../../domain/size.ts";
 import type { AppliedLimitsView, SiteView } from "../../domain/views.ts";
-import { Field, FormErrors, PostForm } from "../components/form.tsx";
+import { FormErrors, PostForm } from "../components/form.tsx";
 import { SiteHeader } from "../components/site-header.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import { Time } from "../components/time.tsx";
 import type { Refusal, Typed } from "../form.ts";
-import { formatBytes } from "../../domain/size.ts";
 import { type LimitField, limitFields } from "../limit-fields.ts";
 
-/** Limits that the kernel holds and reports; the edge counts the others itself. */
+/** Limits that the kernel holds and reports. */
 type Kernel = "memoryBytes" | "cpuMillicores" | "pids";
 const isKernel = (name: keyof Limits): name is Kernel =>
   name === "memoryBytes" || name === "cpuMillicores" || name === "pids";
 
-/** What was asked for and what the kernel really holds, side by side, and the form that changes it. */
-export const SiteLimits = (props: { site: SiteView; typed: Typed; refusal: Refusal | null }) => {
-  const { site, typed, refusal } = props;
-  const { asked, applied } = site.limits;
+const holder = (name: keyof Limits): string => {
+  if (isKernel(name)) return "kernel";
+  if (name === "diskBytes") return "measuring";
+  return name === "bandwidthBytesPerMonth" ? "counted, not held back" : "edge";
+};
+
+interface LimitsProps {
+  site: SiteView;
+  typed: Typed;
+  refusal: Refusal | null;
+}
+
+/** What is asked for, in fields, and what the kernel really holds, side by side. */
+export const SiteLimits = (props: LimitsProps) => {
+  const { applied } = props.site.limits;
   return (
     <>
-      <SiteHeader site={site} tab="Limits" />
-      <div class="columns">
-        <section class="wide-column" aria-labelledby="held">
-          <div class="section-head">
-            <h2 id="held">Asked and applied</h2>
-            <p class="soft">
-              {applied ? (
-                <>
-                  read from the kernel <Time at={applied.readAt} />
-                </>
-              ) : (
-                "no replica runs, so the kernel holds nothing now"
-              )}
-            </p>
-          </div>
-          <Table
-            caption="Limits, asked for and applied"
-            class="limits"
-            heads={
+      <SiteHeader site={props.site} tab="Limits" />
+      <PostForm action={`/sites/${props.site.slug}/limits`} class="limits-form">
+        <div class="section-head">
+          <h2>Asked and applied</h2>
+          <p class="soft">
+            {applied ? (
               <>
-                <Head>Limit</Head>
-                <Head num>Asked</Head>
-                <Head num>Applied</Head>
-                <Head>Held by</Head>
+                read from the kernel <Time at={applied.readAt} />
               </>
-            }
-          >
-            {limitFields.map((field) => (
-              <LimitRow field={field} asked={asked} applied={applied} />
-            ))}
-          </Table>
-        </section>
-        <section class="card side-column form-card" aria-labelledby="change">
-          <h2 id="change">Change them</h2>
-          <PostForm action={`/sites/${site.slug}/limits`}>
-            <FormErrors refusal={refusal} />
-            {limitFields.map((field) => (
-              <Field
-                name={field.name}
-                label={field.label}
-                hint={field.hint}
-                typed={typed}
-                refusal={refusal}
-                required
-              />
-            ))}
-            <button class="main">Set limits</button>
-            <p class="hint">What runs is changed live, without a restart.</p>
-          </PostForm>
-        </section>
-      </div>
+            ) : (
+              "no replica runs, so the kernel holds nothing now"
+            )}
+          </p>
+        </div>
+        <FormErrors refusal={props.refusal} />
+        <Table
+          caption="Limits, asked for and applied"
+          class="limits"
+          heads={
+            <>
+              <Head>Limit</Head>
+              <Head>Asked</Head>
+              <Head num>Applied</Head>
+              <Head>Held by</Head>
+            </>
+          }
+        >
+          {limitFields.map((field) => (
+            <LimitRow field={field} {...props} />
+          ))}
+        </Table>
+        <div class="form-end">
+          <button class="main">Set limits</button>
+          <p class="hint">What runs is changed live, without a restart.</p>
+        </div>
+      </PostForm>
     </>
   );
 };
 
-const LimitRow = (props: { field: LimitField; asked: Limits; applied: AppliedLimitsView | null }) => {
-  const { field, asked, applied } = props;
-  const kernel = isKernel(field.name);
-  const held = kernel && applied ? applied[field.name as Kernel] : null;
-  const swap =
-    field.name === "memoryBytes" &&
-    applied?.memorySwapBytes != null &&
-    applied.memorySwapBytes !== applied.memoryBytes;
-  const drift = kernel && applied !== null && held !== asked[field.name];
+const LimitRow = ({ field, site, typed, refusal }: LimitsProps & { field: LimitField }) => {
+  const { asked, applied } = site.limits;
+  const error = refusal?.fields.find((one) => one.path === field.name)?.message;
+  const drift = driftOf(field, asked, applied);
   return (
-    <Row class={drift || swap ? "drift" : undefined}>
-      <NameCell>{field.label}</NameCell>
-      <Cell num label="Asked">
-        {field.show(asked[field.name])}
+    <Row class={drift ? "drift" : undefined}>
+      <NameCell>
+        <label for={field.name}>{field.label}</label>
+        <span class="sub" id={`${field.name}-hint`}>
+          {field.hint}
+        </span>
+      </NameCell>
+      <Cell label="Asked" class={error ? "ask wrong field" : "ask field"}>
+        <input
+          id={field.name}
+          name={field.name}
+          value={typed[field.name] ?? ""}
+          required
+          autocomplete="off"
+          spellcheck={false}
+          aria-invalid={error ? "true" : undefined}
+          aria-describedby={error ? `${field.name}-error ${field.name}-hint` : `${field.name}-hint`}
+        />
+        {error && (
+          <span class="error" id={`${field.name}-error`}>
+            {field.label} {error}
+          </span>
+        )}
       </Cell>
       <Cell num label="Applied">
-        {!kernel ? (
-          <span class="soft">as asked</span>
-        ) : !applied ? (
-          <span class="soft">–</span>
-        ) : held === null ? (
-          "none"
-        ) : (
-          field.show(held)
-        )}
-        {drift && <strong class="sub rust-text">differs from what was asked</strong>}
-        {swap && <strong class="sub rust-text">with swap {formatBytes(applied!.memorySwapBytes!)}</strong>}
+        {appliedText(field, applied)}
+        {drift && <strong class="sub rust-text">{drift}</strong>}
       </Cell>
-      <Cell label="Held by">{kernel ? "kernel" : field.name === "diskBytes" ? "measuring" : "edge"}</Cell>
+      <Cell label="Held by">{holder(field.name)}</Cell>
     </Row>
   );
+};
+
+const appliedText = (field: LimitField, applied: AppliedLimitsView | null): string => {
+  if (!isKernel(field.name)) return "as asked";
+  if (!applied) return "–";
+  const held = applied[field.name];
+  return held === null ? "none" : field.show(held);
+};
+
+/** Null when the kernel holds just what was asked for. */
+const driftOf = (field: LimitField, asked: Limits, applied: AppliedLimitsView | null): string | null => {
+  if (!isKernel(field.name) || !applied) return null;
+  if (applied[field.name] !== asked[field.name]) return `differs from ${field.show(asked[field.name])}`;
+  const swap = applied.memorySwapBytes;
+  if (field.name === "memoryBytes" && swap !== applied.memoryBytes)
+    return swap === null ? "with swap, without a limit" : `with swap ${formatBytes(swap)}`;
+  return null;
 };

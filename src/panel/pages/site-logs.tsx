@@ -2,7 +2,7 @@ import type { SiteView } from "../../domain/views.ts";
 import { Empty } from "../components/empty.tsx";
 import { LogText } from "../components/log-lines.tsx";
 import { SiteHeader } from "../components/site-header.tsx";
-import { plural } from "../format.ts";
+import { plural, sentence } from "../format.ts";
 
 export const logLineChoices = [200, 1000, 2000] as const;
 
@@ -44,7 +44,7 @@ export const SiteLogs = (props: {
       </div>
       {props.problem && (
         <p class="reason rust" role="status">
-          {props.problem}
+          {sentence(props.problem)}
         </p>
       )}
       {shown.length === 0 && q === "" ? (

@@ -5,7 +5,7 @@ import { Badge } from "../components/badge.tsx";
 import { DeploymentTable, deploymentTitle } from "../components/deployment-table.tsx";
 import { type CurrentUsage, LimitMeters } from "../components/limit-meters.tsx";
 import { PushHere } from "../components/push-here.tsx";
-import { SiteHeader } from "../components/site-header.tsx";
+import { hostOfUrl, SiteHeader } from "../components/site-header.tsx";
 import { NoFigures, StaticChart } from "../components/static-chart.tsx";
 import { Time } from "../components/time.tsx";
 import { count, millis, plural } from "../format.ts";
@@ -27,7 +27,7 @@ export interface OverviewProps {
 export const SiteOverview = (props: OverviewProps) => {
   const { site, deployments } = props;
   const running = deployments.find((one) => ["pending", "building", "deploying"].includes(one.status));
-  const virgin = deployments.length === 0;
+  const virgin = deployments.length === 0 && site.currentRelease === null;
   return (
     <>
       <SiteHeader site={site} tab="Overview" />
@@ -142,7 +142,7 @@ const Facts = ({ site, whole, range }: OverviewProps) => (
       {site.repositoryUrl && (
         <>
           <dt>From</dt>
-          <dd class="wrap">{site.repositoryUrl}</dd>
+          <dd class="wrap">{hostOfUrl(site.repositoryUrl)}</dd>
         </>
       )}
       {site.image && (
@@ -152,10 +152,9 @@ const Facts = ({ site, whole, range }: OverviewProps) => (
         </>
       )}
       <dt>Branch</dt>
-      <dd class="wrap">
-        {site.branch}
-        {site.autoDeploy ? ", deployed at each push" : ", deployed when asked"}
-      </dd>
+      <dd class="wrap">{site.branch}</dd>
+      <dt>Deploys</dt>
+      <dd>{site.autoDeploy ? "at each push" : "when asked"}</dd>
       <dt>Owner</dt>
       <dd>{site.owner}</dd>
       <dt>Made</dt>

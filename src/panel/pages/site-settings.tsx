@@ -23,12 +23,12 @@ export const SiteSettings = (props: SettingsProps) => {
   return (
     <>
       <SiteHeader site={site} tab="Settings" />
-      <section class="card form-card" aria-labelledby="settings">
+      <section class="card form-card settings" aria-labelledby="settings">
         <h2 id="settings">Settings</h2>
         <PostForm action={`/sites/${site.slug}/settings`}>
           <FormErrors refusal={refusal} />
           <fieldset>
-            <legend>Name</legend>
+            <legend>For people</legend>
             <Field name="name" label="Name" {...common} hint="For people; the address stays as it is." />
             <TextArea name="description" label="Description" {...common} rows={2} />
           </fieldset>

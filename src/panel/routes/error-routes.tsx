@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, type ErrorCode } from "../../errors.ts";
 import type { PanelDeps, PanelEnv } from "../deps.ts";
+import { sentence } from "../format.ts";
 import { ErrorPage } from "../pages/error-page.tsx";
 import { personOf, type RenderPage } from "../render.tsx";
 
@@ -16,9 +17,6 @@ const known: Partial<Record<ErrorCode, { status: ContentfulStatusCode; title: st
   conflict: { status: 409, title: "Not possible now" },
   invalid_input: { status: 422, title: "Not accepted" },
 };
-
-const sentence = (text: string): string =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 /** The page for a thrown error: its own words when it is an AppError, otherwise nothing of the inside. */
 export const errorResponse =

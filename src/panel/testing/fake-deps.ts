@@ -214,7 +214,7 @@ export const fakeDeps = (
       {
         id: "key_1",
         name: "laptop",
-        prefix: "croft_a1b2c3d4",
+        prefix: "a1b2c3d4",
         scopes: ["read", "deploy"],
         createdAt: new Date(fakeNowMs - 900 * hour).toISOString(),
         expiresAt: new Date(fakeNowMs + 800 * hour).toISOString(),
