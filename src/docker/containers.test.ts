@@ -28,14 +28,13 @@ const ended = (replicaId: string) =>
   });
 
 test("a replica's life: start, inspect, list, stop, restart, remove", async () => {
-  const { engine, owner } = fixture;
+  const { engine } = fixture;
   const { replicaId, containerId, ...state } = await fixture.start(
     "trap 'exit 3' TERM; while :; do sleep 0.1; done",
     network,
   );
   expect(state).toMatchObject({
     running: true,
-    environmentId: owner.environment,
     exitCode: null,
     oomKilled: false,
     finishedAtMs: null,

@@ -18,7 +18,6 @@ export const replicaState = (info: Dockerode.ContainerInspectInfo): ReplicaState
   return {
     containerId: info.Id,
     replicaId,
-    environmentId: info.Config.Labels["croft.environment"] ?? "",
     running: state.Running,
     address: state.Running && address ? address : null,
     pid: state.Running && state.Pid > 0 ? state.Pid : null,

@@ -49,7 +49,6 @@ export interface ReplicaSpec {
 export interface ReplicaState {
   containerId: string;
   replicaId: string;
-  environmentId: string;
   running: boolean;
   /** IPv4 address on the environment's network; null when not running. */
   address: string | null;

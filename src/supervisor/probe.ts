@@ -62,7 +62,7 @@ const firstBytes = async (response: Response): Promise<string | null> => {
   try {
     const { value } = await reader.read();
     const text = new TextDecoder().decode(value?.subarray(0, excerptBytes));
-    return text.replaceAll(/[\x00-\x1f\x7f]+/g, " ").trim() || null;
+    return text.replaceAll(/[\s\x00-\x1f\x7f]+/g, " ").trim() || null;
   } catch {
     return null;
   } finally {

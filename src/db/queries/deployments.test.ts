@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createStore, type Store } from "../store.ts";
+import { deploymentOf, seedSite } from "../../testing/seed.ts";
+import { type TemporaryDatabase, temporaryDatabase } from "../../testing/temporary-database.ts";
+
+let database: TemporaryDatabase;
+let store: Store;
+beforeAll(async () => {
+  database = await temporaryDatabase();
+  store = createStore(database.db);
+});
+afterAll(() => database.close());
+
+test("each environment deploys one at a time, oldest first", async () => {
+  const one = (await seedSite(store)).environment.id;
+  const two = (await seedSite(store)).environment.id;
+  const rows = [
+    deploymentOf(one, { id: "dep_1" }),
+    deploymentOf(one, { id: "dep_2" }),
+    deploymentOf(two, { id: "dep_3" }),
+  ];
+  for (const row of rows) await store.insertDeployment(row);
+  expect((await store.claimNext(5))?.id).toBe("dep_1");
+  expect(await store.claimNext(6)).toMatchObject({
+    id: "dep_3",
+    status: "building",
+    attempts: 1,
+    startedAt: 6,
+  });
+  expect(await store.claimNext(7)).toBeUndefined();
+  expect(await store.advance("dep_1", "building", "deploying")).toBe(true);
+  expect(await store.claimNext(8)).toBeUndefined();
+  expect(await store.advance("dep_1", "deploying", "success")).toBe(true);
+  expect((await store.claimNext(9))?.id).toBe("dep_2");
+});
+
+test("of two who claim at once one gets it", async () => {
+  const { environment } = await seedSite(store);
+  await store.insertDeployment(deploymentOf(environment.id, { id: "dep_9" }));
+  const claimed = await Promise.all([store.claimNext(1), store.claimNext(1), store.claimNext(1)]);
+  expect(claimed.filter((row) => row?.id === "dep_9")).toHaveLength(1);
+});
+
+test("a deployment moves only from where it is", async () => {
+  const { environment } = await seedSite(store);
+  await store.insertDeployment(deploymentOf(environment.id, { id: "dep_a" }));
+  expect(await store.advance("dep_a", "building", "success")).toBe(false);
+  expect(await store.advance("dep_a", "pending", "cancelled", { completedAt: 3 })).toBe(true);
+  expect(await store.advance("dep_a", "pending", "building")).toBe(false);
+});
+
+test("a newer deployment supersedes what is pending, never what runs", async () => {
+  const { environment } = await seedSite(store);
+  const id = environment.id;
+  await store.insertDeployment(deploymentOf(id, { id: "dep_b1", status: "building" }));
+  await store.insertDeployment(deploymentOf(id, { id: "dep_b2" }));
+  await store.insertDeployment(deploymentOf(id, { id: "dep_b3" }));
+  expect(await store.supersedePending(id, "dep_b3", 1)).toEqual(["dep_b2"]);
+  expect((await store.deploymentById("dep_b1"))?.status).toBe("building");
+  expect((await store.deploymentById("dep_b3"))?.status).toBe("pending");
+});
+
+test("hot queries go by their indexes", () => {
+  const plan = (sql: string): string =>
+    (database.raw.query(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[])
+      .map((row) => row.detail)
+      .join("\n");
+  expect(
+    plan("SELECT * FROM deployments WHERE status IN ('pending','building','deploying') ORDER BY id"),
+  ).toContain("deployments_open");
+  expect(
+    plan("SELECT * FROM deployments WHERE environment_id = 'e' AND id < 'x' ORDER BY id DESC LIMIT 5"),
+  ).toContain("deployments_by_environment");
+  expect(plan("SELECT * FROM deployment_logs WHERE deployment_id = 'd' AND seq > 5 ORDER BY seq")).toContain(
+    "PRIMARY KEY",
+  );
+  expect(plan("SELECT * FROM replicas WHERE environment_id = 'e' AND state <> 'removed'")).toContain(
+    "replicas_by_environment",
+  );
+});
+
+test("network slots go up, and freed ones are taken again only when the pool is through", async () => {
+  const fresh = await temporaryDatabase();
+  try {
+    const own = createStore(fresh.db);
+    for (const slot of [0, 1, 2]) await seedSite(own, { environment: { networkSlot: slot } });
+    expect(await own.nextNetworkSlot(4)).toBe(3);
+    await seedSite(own, { environment: { networkSlot: 3 } });
+    expect(await own.nextNetworkSlot(4)).toBeNull();
+    await fresh.db
+      .updateTable("environments")
+      .set({ networkSlot: null })
+      .where("networkSlot", "=", 1)
+      .execute();
+    expect(await own.nextNetworkSlot(4)).toBe(1);
+  } finally {
+    await fresh.close();
+  }
+});

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createStore, type Store } from "../db/store.ts";
+import { systemClock } from "../domain/clock.ts";
+import { silentLog } from "../domain/log.ts";
+import type { DeploymentRecord } from "../domain/records.ts";
+import { AppError } from "../errors.ts";
+import { type TemporaryDatabase, temporaryDatabase } from "../testing/temporary-database.ts";
+import { seedDeployment } from "../testing/seed.ts";
+import { openJournal } from "./journal.ts";
+import { createNotifier } from "./notifier.ts";
+
+let database: TemporaryDatabase;
+let store: Store;
+let deployment: DeploymentRecord;
+const notifier = createNotifier();
+const open = (secrets: string[] = []) =>
+  openJournal({ store, clock: systemClock, log: silentLog, notifier }, deployment, secrets);
+
+beforeAll(async () => {
+  database = await temporaryDatabase();
+  store = createStore(database.db);
+  deployment = await seedDeployment(store);
+});
+afterAll(() => database.close());
+
+test("lines keep their order, and a journal opened again goes on counting", async () => {
+  const first = await open();
+  for (let i = 1; i <= 300; i++) first.write("build", `line ${i}`);
+  await first.flush();
+  const second = await open();
+  second.write("build", "two\nat once");
+  await second.flush();
+  const rows = await store.logAfter(deployment.id, 0, 1000);
+  expect(rows.map((row) => row.seq)).toEqual(Array.from({ length: 302 }, (_, i) => i + 1));
+  expect(rows.slice(299).map((row) => row.message)).toEqual(["line 300", "two", "at once"]);
+});
+
+test("secrets are masked wherever they stand, the longest first", async () => {
+  const journal = await open(["hunter22", "hunter22-long", "abc"]);
+  journal.write("build", "a hunter22-long b hunter22 c abc");
+  await journal.flush();
+  const [row] = await store.logTail(deployment.id, 1);
+  expect(row!.message).toBe("a ******** b ******** c abc");
+});
+
+test("followers hear of new lines after they are readable", async () => {
+  const journal = await open();
+  const heard = new Promise<number>((resolve) => {
+    const unsubscribe = notifier.subscribe(deployment.id, () => {
+      unsubscribe();
+      void store.lastLogSeq(deployment.id).then(resolve);
+    });
+  });
+  const before = await store.lastLogSeq(deployment.id);
+  journal.write("deploy", "news");
+  expect(await heard).toBe(before + 1);
+});
+
+test("a step is there before it acts, and keeps why it failed", async () => {
+  const journal = await open();
+  let seen = 0;
+  const failing = journal.step("probe", async () => {
+    seen = (await store.stepsOf(deployment.id, deployment.attempts)).length;
+    throw new AppError("deploy_failed", "no answer", { cause: new Error("inside") });
+  });
+  await expect(failing).rejects.toThrow("no answer");
+  expect(seen).toBe(1);
+  const [step] = await store.stepsOf(deployment.id, deployment.attempts);
+  expect(step).toMatchObject({ name: "probe", error: "no answer" });
+  expect(step!.endedAt).not.toBeNull();
+});
