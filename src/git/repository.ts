@@ -1,4 +1,5 @@
 import { readdir, rm, stat } from "node:fs/promises";
+import { GB } from "../domain/size.ts";
 import { AppError } from "../errors.ts";
 import { plainLine } from "./plain-line.ts";
 import { runGit } from "./run-git.ts";
@@ -54,4 +55,27 @@ export const ensureRepository = async (options: {
     if (moved.exitCode !== 0) throw fail(moved.stderr);
   }
   await sweepLeftovers(repoPath, options.nowMs ?? Date.now());
+};
+
+/**
+ * Packs the repository and forgets what no branch, tag or fetched source has reached for two weeks. Pushes and
+ * fetches may run meanwhile. For a job at a quiet hour: nothing else ever packs.
+ * @returns false when it did not finish within `deadlineMs` (default ten minutes); the repository is then as good as before
+ */
+export const tidyRepository = async (options: {
+  repoPath: string;
+  signal?: AbortSignal;
+  deadlineMs?: number;
+}): Promise<boolean> => {
+  const { repoPath, signal } = options;
+  if (!(await Bun.file(`${repoPath}/HEAD`).exists())) return true;
+  await sweepLeftovers(repoPath, Date.now());
+  const tidied = await runGit({
+    args: ["gc", "--quiet", "--prune=2.weeks.ago"],
+    gitDir: repoPath,
+    deadlineMs: options.deadlineMs ?? 600_000,
+    maxFileBytes: 8 * GB,
+    signal,
+  });
+  return tidied.ended === "exit" && tidied.exitCode === 0;
 };
