@@ -17,7 +17,7 @@ import { gitRemote } from "../git/remote.ts";
 import { createApp } from "../http/app.ts";
 import type { AppEnv } from "../http/auth.ts";
 import { createIdentity } from "../identity/identity.ts";
-import { panelRoutes } from "../panel/routes.tsx";
+import { pageError, panelRoutes } from "../panel/routes.tsx";
 import { reachEnvironment, reachSite } from "../sites/access.ts";
 import type { SiteDeps } from "../sites/deps.ts";
 import { limitsOf } from "../sites/limits.ts";
@@ -95,7 +95,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     paths,
     openSecret,
     notifier: createNotifier(),
-    settings: defaultDeploySettings,
+    settings: { ...defaultDeploySettings, drainDeadlineMs: settings.drainSeconds * 1000 },
     source: {
       fetchRepository: async (input) =>
         (
@@ -179,6 +179,20 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     urlOf,
   });
 
+  const pages = panelDeps({
+    settings,
+    clock,
+    log,
+    setupTokenPath: paths.setupToken,
+    identity,
+    sites,
+    deployments,
+    usage,
+    host,
+    appLog: appLogs.appLog,
+    backups: backups.panel,
+    hooks: hooks.panel,
+  });
   const app = createApp({
     log,
     version,
@@ -212,22 +226,8 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
       }),
     git: gitRemote(git.remote) as unknown as Hono<AppEnv>,
     hooks: hooks.inbound,
-    panel: panelRoutes(
-      panelDeps({
-        settings,
-        clock,
-        log,
-        setupTokenPath: paths.setupToken,
-        identity,
-        sites,
-        deployments,
-        usage,
-        host,
-        appLog: appLogs.appLog,
-        backups: backups.panel,
-        hooks: hooks.panel,
-      }),
-    ) as unknown as Hono<AppEnv>,
+    panel: panelRoutes(pages),
+    pageError: pageError(pages),
   });
 
   return {

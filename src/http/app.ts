@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { Log } from "../domain/log.ts";
 import type { Identity } from "../identity/identity.ts";
 import { apiDocsPage } from "./api-docs.tsx";
@@ -26,6 +26,8 @@ export interface AppDeps
   hooks: Hono<AppEnv>;
   /** Pages; mounted last, at the root. */
   panel: Hono<AppEnv>;
+  /** The page for an error that was thrown before the panel was reached; null where it is not a page's path. */
+  pageError(error: Error, c: Context<AppEnv>): Promise<Response | null>;
 }
 
 /** The daemon's whole HTTP surface. */
@@ -39,7 +41,8 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
   ];
   const openApi = openApiDocument(routes, deps.publicUrl, deps.version);
   const app = new Hono<AppEnv>();
-  app.onError(errorHandler(deps.log));
+  const problem = errorHandler(deps.log);
+  app.onError(async (error, c) => (await deps.pageError(error, c)) ?? problem(error, c));
   app.notFound(notFoundHandler);
   app.route("/", healthRoutes(deps));
   app.route("/git", deps.git);

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
-import type { Actor } from "../domain/actor.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { EngineInfo } from "../domain/engine.ts";
 import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { Log } from "../domain/log.ts";
+import type { AppEnv, UserActor } from "../http/request-env.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { SiteFields } from "../domain/site.ts";
 import type {
@@ -21,15 +21,10 @@ import type {
 } from "../domain/views.ts";
 
 /** A person signed in by session: the only actor that pages serve. */
-export type Person = Extract<Actor, { kind: "user" }>;
+export type Person = UserActor;
 
 /** What the middleware before the panel leaves in the context, after it refused forged requests. */
-export interface PanelEnv {
-  Variables: {
-    /** Who asks; null without a session. */
-    actor: Person | null;
-  };
-}
+export type PanelEnv = AppEnv;
 
 export interface EngineStatus {
   up: boolean;

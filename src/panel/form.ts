@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
-import { AppError, type FieldError, invalidFields } from "../errors.ts";
+import { type AppError, type FieldError, invalidFields } from "../errors.ts";
+import { toAppError } from "../http/error-response.ts";
 import type { PanelEnv } from "./deps.ts";
 
 /** What was typed into a form, by field name. */
@@ -57,9 +58,10 @@ export const attempt = async (
 ): Promise<Response> => {
   try {
     return await act();
-  } catch (error) {
-    const status = error instanceof AppError ? statuses[error.code] : undefined;
-    if (!(error instanceof AppError) || status === undefined) throw error;
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    const status = statuses[error.code];
+    if (status === undefined) throw thrown;
     return await refused({ status, message: error.publicMessage, fields: fieldsOf(error) });
   }
 };

@@ -18,7 +18,7 @@ export type RenderPage = (c: Context<PanelEnv>, options: PageOptions, body: Chil
 /** The person behind the request, when signed in by session: API keys open the API, not pages. */
 export const personOf = (c: Context<PanelEnv>): Person | null => {
   const actor = c.get("actor") ?? null;
-  return actor?.kind === "user" && actor.via === "session" ? actor : null;
+  return actor?.via === "session" ? actor : null;
 };
 
 /** For routes behind the guard. */

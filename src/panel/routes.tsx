@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { AppError } from "../errors.ts";
 import { assetRoutes } from "./assets.ts";
@@ -15,19 +15,31 @@ import { hostRoutes } from "./routes/host-routes.tsx";
 import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
 import { siteRoutes } from "./routes/site-routes.tsx";
 import { siteSettingsRoutes } from "./routes/site-settings-routes.tsx";
-import { securityHeaders } from "./security-headers.ts";
+import { securityHeaders, setSecurityHeaders } from "./security-headers.ts";
 
 const maxFormBytes = 1024 * 1024;
 
-/** Paths that belong to others: an unknown one among them is not answered with a page. */
+/** Paths that belong to others: neither an unknown one nor an error among them is answered with a page. */
 const foreign = /^\/(?:api|hooks|git)(?:\/|$)|^\/(?:healthz|readyz|metrics)$/;
+
+/**
+ * For the app that the panel is mounted in: the page for an error thrown before the panel was reached (a form
+ * that expired, a forged one). Null when the path is not a page's.
+ */
+export const pageError =
+  (deps: PanelDeps) =>
+  async (error: Error, c: Context<PanelEnv>): Promise<Response | null> => {
+    if (foreign.test(c.req.path)) return null;
+    const response = await errorResponse(deps, pageRenderer(deps))(error, c);
+    setSecurityHeaders(response);
+    return response;
+  };
 
 /**
  * All pages and their assets, to be mounted at `/` after every other route. Expects `actor` in the context, and
  * forged requests to be refused before. Errors become pages here.
- * @typeParam E environment of the app that it is mounted in; it may hold more than the panel reads
  */
-export const panelRoutes = <E extends PanelEnv = PanelEnv>(deps: PanelDeps): Hono<E> => {
+export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   const page = pageRenderer(deps);
   const app = new Hono<PanelEnv>();
   app.onError(errorResponse(deps, page));
@@ -36,14 +48,7 @@ export const panelRoutes = <E extends PanelEnv = PanelEnv>(deps: PanelDeps): Hon
   app.use(securityHeaders);
   app.route("/", assetRoutes());
   app.use(compressPages);
-  app.use(
-    bodyLimit({
-      maxSize: maxFormBytes,
-      onError: () => {
-        throw new AppError("too_large", "A form may hold 1 MB at most; nothing was changed");
-      },
-    }),
-  );
+  app.use(bodyLimit({ maxSize: maxFormBytes, onError: tooLarge }));
   app.route("/", authRoutes(deps, page));
   app.use(guard(deps));
   app.route("/", fleetRoutes(deps, page));
@@ -54,5 +59,9 @@ export const panelRoutes = <E extends PanelEnv = PanelEnv>(deps: PanelDeps): Hon
   app.route("/", accountRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));
   app.all("*", notFoundResponse(page));
-  return app as unknown as Hono<E>;
+  return app;
+};
+
+const tooLarge = (): never => {
+  throw new AppError("too_large", "A form may hold 1 MB at most; nothing was changed");
 };

@@ -12,11 +12,10 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Security headers for pages and assets. A response that set one itself keeps its own. */
-export const securityHeaders: MiddlewareHandler = async (c, next) => {
-  await next();
+/** Puts the headers on a response; one that it has already stays. */
+export const setSecurityHeaders = ({ headers }: Response): void => {
   const set = (name: string, value: string) => {
-    if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    if (!headers.has(name)) headers.set(name, value);
   };
   set("Content-Security-Policy", policy);
   set("X-Content-Type-Options", "nosniff");
@@ -26,4 +25,10 @@ export const securityHeaders: MiddlewareHandler = async (c, next) => {
   set("Cross-Origin-Resource-Policy", "same-origin");
   set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
   set("Cache-Control", "no-store");
+};
+
+/** Security headers for pages and assets. */
+export const securityHeaders: MiddlewareHandler = async (c, next) => {
+  await next();
+  setSecurityHeaders(c.res);
 };

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { AppError, type ErrorCode } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { toAppError } from "../../http/error-response.ts";
 import type { PanelDeps, PanelEnv } from "../deps.ts";
 import { sentence } from "../format.ts";
 import { ErrorPage } from "../pages/error-page.tsx";
@@ -21,11 +22,12 @@ const known: Partial<Record<ErrorCode, { status: ContentfulStatusCode; title: st
 /** The page for a thrown error: its own words when it is an AppError, otherwise nothing of the inside. */
 export const errorResponse =
   (deps: PanelDeps, page: RenderPage) =>
-  async (error: Error, c: Context<PanelEnv>): Promise<Response> => {
+  async (thrown: Error, c: Context<PanelEnv>): Promise<Response> => {
+    const error = toAppError(thrown);
     const next = personOf(c) ? { href: "/", label: "To the sites" } : { href: "/sign-in", label: "Sign in" };
-    const shown = error instanceof AppError ? known[error.code] : undefined;
-    if (!(error instanceof AppError) || !shown) {
-      deps.log.error("a page failed", { path: c.req.path, error });
+    const shown = known[error.code];
+    if (!shown) {
+      deps.log.error("a page failed", { path: c.req.path, error: error.cause ?? error });
       const message =
         "The fault is Croft's; the log has the details. Nothing else is touched by it; try again.";
       return page(

@@ -14,7 +14,7 @@ import { errorHandler, notFoundHandler } from "../../http/error-response.ts";
 import { createIdentity } from "../../identity/identity.ts";
 import { ensureSetupToken } from "../../identity/setup-token.ts";
 import { temporaryDatabase } from "../../testing/temporary-database.ts";
-import { panelRoutes } from "../routes.tsx";
+import { pageError, panelRoutes } from "../routes.tsx";
 import { fakeDeps, type FakeWorld, fakeWorld } from "./fake-deps.ts";
 
 export const owner = { username: "ada", email: "ada@example.org", password: "right horse battery" };
@@ -51,7 +51,9 @@ export const panelApp = async (
     csrfToken: (c) => csrfToken(c),
   });
   const app = new Hono<AppEnv>();
-  app.onError(errorHandler(silentLog));
+  const problem = errorHandler(silentLog);
+  const asPage = pageError(deps);
+  app.onError(async (error, c) => (await asPage(error, c)) ?? problem(error, c));
   app.notFound(notFoundHandler);
   app.use(authenticate({ identity }));
   if (options.before) app.route("/", options.before);
