@@ -6,6 +6,31 @@ type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 /** What the stream types of the standard library make of Bun's wider list of formats. */
 const zstd = "zstd" as CompressionFormat;
 
+/**
+ * Lets timers and sockets in every few megabytes: a stream whose data is at hand goes on without ever giving way.
+ */
+const pacer = (everyBytes = 1 << 20): ((bytes: number) => Promise<void> | undefined) => {
+  let since = 0;
+  return (bytes) => {
+    since += bytes;
+    if (since < everyBytes) return undefined;
+    since = 0;
+    return new Promise((resolve) => setImmediate(resolve));
+  };
+};
+
+/** Counts what goes through. */
+const counter = (onChunk: (chunk: Uint8Array) => void) => {
+  const pace = pacer();
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    async transform(chunk, controller) {
+      onChunk(chunk);
+      controller.enqueue(chunk);
+      await pace(chunk.length);
+    },
+  });
+};
+
 /** Puts a folder's entries on the disk: a file that has its name after a power loss has its content too. */
 export const syncFolder = async (path: string): Promise<void> => {
   const folder = await open(path, "r");
@@ -41,14 +66,7 @@ export const writePart = async (
   signal: AbortSignal,
 ): Promise<Pick<BackupPart, "bytes" | "contentBytes" | "sha256">> => {
   let contentBytes = 0;
-  const counted = source.pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        contentBytes += chunk.length;
-        controller.enqueue(chunk);
-      },
-    }),
-  );
+  const counted = source.pipeThrough(counter((chunk) => (contentBytes += chunk.length)));
   const hash = new Bun.CryptoHasher("sha256");
   const compressed = counted.pipeThrough(new CompressionStream(zstd));
   const bytes = await write(compressed, target, (chunk) => hash.update(chunk), signal);
@@ -71,21 +89,18 @@ export const readPart = async <T>(
   if (!(await file.exists())) throw broken(part, "is missing");
   if (file.size !== part.bytes) throw broken(part, `has ${file.size} bytes instead of ${part.bytes}`);
   const hash = new Bun.CryptoHasher("sha256");
-  for await (const chunk of file.stream()) hash.update(chunk);
+  const pace = pacer();
+  for await (const chunk of file.stream()) {
+    hash.update(chunk);
+    await pace(chunk.length);
+  }
   if (hash.digest("hex") !== part.sha256) throw broken(part, "does not match its checksum");
 
   let contentBytes = 0;
   const content = file
     .stream()
     .pipeThrough(new DecompressionStream(zstd))
-    .pipeThrough(
-      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform(chunk, controller) {
-          contentBytes += chunk.length;
-          controller.enqueue(chunk);
-        },
-      }),
-    );
+    .pipeThrough(counter((chunk) => (contentBytes += chunk.length)));
   let result: T;
   try {
     result = await consume(content);
