@@ -19,6 +19,8 @@ export interface Settings {
   /** Edge listener for plain HTTP; null when off. */
   http: Address | null;
   sampleSeconds: number;
+  /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
+  drainSeconds: number;
   dockerHost: string;
   /** Numeric user that the edge runs as when the daemon is root. */
   edgeUid: number;
@@ -74,6 +76,12 @@ export const readSettings = (
       .min(1, "must be between 1 and 3600")
       .max(3600, "must be between 1 and 3600")
       .default(30),
+    CROFT_DRAIN_SECONDS: z.coerce
+      .number("must be a number of seconds between 1 and 3600")
+      .int("must be a whole number of seconds")
+      .min(1, "must be between 1 and 3600")
+      .max(3600, "must be between 1 and 3600")
+      .default(30),
     DOCKER_HOST: z
       .string()
       .regex(/^(unix:\/\/\/|tcp:\/\/)/, "must start with unix:/// or tcp://")
@@ -122,6 +130,7 @@ export const readSettings = (
     publicUrl: publicUrl.replace(/\/+$/, ""),
     http,
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
+    drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,
     networkPool: value.CROFT_NETWORK_POOL,

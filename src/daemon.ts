@@ -29,7 +29,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   const stopped = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stopped.abort());
 
-  const data = await openData(paths, { clock: systemClock, log, snapshot: async () => {} });
+  const data = await openData(paths, { clock: systemClock, log, version });
   const croft = wireCroft({ settings, paths, data, clock: systemClock, log, version });
   const { signal } = stopped;
   try {

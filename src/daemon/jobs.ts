@@ -1,3 +1,5 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Store } from "../db/store.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Engine } from "../domain/engine.ts";
@@ -10,7 +12,9 @@ import type { UsageDeps } from "../usage/deps.ts";
 import { pruneUsage } from "../usage/prune.ts";
 import { rollUp } from "../usage/roll-up.ts";
 import { createSampler } from "../usage/sampler.ts";
+import { tidyRepository } from "../git/source.ts";
 import { liveEnvironments } from "./live-environments.ts";
+import type { DataPaths } from "./paths.ts";
 
 interface JobWiring {
   supervisor: Supervisor;
@@ -21,9 +25,20 @@ interface JobWiring {
   edge: EdgeClient;
   clock: Clock;
   log: Log;
+  paths: DataPaths;
   /** Backups by the clock. */
   backups: Job[];
 }
+
+const deliveriesKeptMs = 30 * 24 * 3600_000;
+
+/** One at a time: packing a large repository takes a core for a while. */
+const tidyRepositories = async (paths: DataPaths, signal: AbortSignal): Promise<void> => {
+  for (const name of await readdir(paths.repositories)) {
+    if (signal.aborted) return;
+    await tidyRepository({ repoPath: join(paths.repositories, name), signal });
+  }
+};
 
 /** Everything that happens by the clock. */
 export const startCroftJobs = (wiring: JobWiring): Jobs => {
@@ -44,6 +59,15 @@ export const startCroftJobs = (wiring: JobWiring): Jobs => {
       { name: "limits", when: { everySeconds: 60 }, run: supervisor.keepLimits },
       { name: "disk", when: { everySeconds: 30 }, run: supervisor.keepDisk },
       { name: "ended sessions", when: "0 40 3 * * *", run: identity.pruneSessions },
+      { name: "repositories", when: "0 5 4 * * *", run: (signal) => tidyRepositories(wiring.paths, signal) },
+      {
+        name: "old webhook deliveries",
+        when: "0 50 3 * * *",
+        run: async (signal) => {
+          const beforeMs = clock.nowMs() - deliveriesKeptMs;
+          while (!signal.aborted && (await store.pruneDeliveries(beforeMs, 500)) === 500) await Bun.sleep(5);
+        },
+      },
       ...wiring.backups,
     ],
     { log },

@@ -1,4 +1,6 @@
 import type { Database } from "bun:sqlite";
+import { snapshotBeforeMigration } from "../backup/before-migration.ts";
+import { finishInterruptedRestore } from "../backup/swap.ts";
 import { acquireInstanceLock } from "../db/instance-lock.ts";
 import { migrate, pendingMigrations } from "../db/migrator.ts";
 import { type Db, openDatabase } from "../db/open.ts";
@@ -7,6 +9,7 @@ import { type Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { checkMasterKey, openMasterKey } from "../identity/master-key.ts";
 import { createSecretBox, type SecretBox } from "../identity/secret-box.ts";
+import { backupFeatureDeps } from "./backup-deps.ts";
 import { type DataPaths, prepareDataDir } from "./paths.ts";
 
 export interface OpenData {
@@ -25,15 +28,20 @@ export interface OpenData {
  */
 export const openData = async (
   paths: DataPaths,
-  deps: { clock: Clock; log: Log; snapshot(db: Db, pending: string[]): Promise<void> },
+  deps: { clock: Clock; log: Log; version: string },
 ): Promise<OpenData> => {
   await prepareDataDir(paths);
   const lock = acquireInstanceLock(paths.lock);
   try {
+    const finished = await finishInterruptedRestore(paths.dataDir);
+    if (finished) deps.log.warn("a restore that was cut short is now complete", { ...finished });
     const { db, raw } = openDatabase(paths.database);
     const isNew = raw.query("SELECT 1 FROM sqlite_schema LIMIT 1").get() === null;
     const pending = await pendingMigrations(db);
-    if (pending.length > 0 && !isNew) await deps.snapshot(db, pending);
+    if (pending.length > 0 && !isNew) {
+      const snapshot = await snapshotBeforeMigration(backupFeatureDeps({ ...deps, paths }));
+      deps.log.info("database copied before its migration", { pending, path: snapshot.path });
+    }
     const done = await migrate(db);
     if (done.length > 0) deps.log.info("database migrated", { migrations: done });
     const store = createStore(db);

@@ -5,7 +5,7 @@ import type { Settings } from "../config.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { Deployments } from "../deploy/deployments.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { HostView, PanelDeps } from "../panel/deps.ts";
+import type { EngineStatus, HostView, PanelDeps } from "../panel/deps.ts";
 import { createSite } from "../sites/create-site.ts";
 import { deleteSite } from "../sites/delete-site.ts";
 import type { SiteDeps } from "../sites/deps.ts";
@@ -31,6 +31,7 @@ interface PanelWiring {
   sites: SiteDeps;
   deployments: Deployments;
   usage: UsageDeps;
+  engine(): EngineStatus;
   host(): Promise<HostView>;
   appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
@@ -72,7 +73,7 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     createKey: (actor, input) => identity.createApiKey(actor, ["admin"], input as never),
     revokeKey: async (actor, id) => void (await identity.revokeApiKey(actor, id)),
 
-    engine: async () => (await wiring.host()).engine,
+    engine: async () => wiring.engine(),
     host: () => wiring.host(),
     ...wiring.backups,
 

@@ -12,7 +12,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { hostOf } from "../domain/slug.ts";
 import { createEdgeClient } from "../edge/client.ts";
-import { checkoutCommit, fetchRepository, resolveCommit } from "../git/source.ts";
+import { checkoutCommit, fetchRepository, listRemote, resolveCommit } from "../git/source.ts";
 import { gitRemote } from "../git/remote.ts";
 import { createApp } from "../http/app.ts";
 import type { AppEnv } from "../http/auth.ts";
@@ -63,6 +63,8 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
   const urlOf = (slug: string, environment: string) => siteUrl(settings, hostOfSite(slug, environment));
 
+  const fetchPolicy = { allowHosts: settings.fetchAllowHosts, caFile: settings.fetchCaFile };
+
   const supervisorDeps: SupervisorDeps = {
     store,
     engine,
@@ -101,8 +103,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
         (
           await fetchRepository({
             ...input,
-            allowHosts: settings.fetchAllowHosts,
-            caFile: settings.fetchCaFile,
+            ...fetchPolicy,
           })
         ).hash,
       branchHead: async (repoPath, branch) =>
@@ -129,6 +130,11 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     secretBox,
     networkSlots: networkSlots(settings.networkPool),
     urlOf,
+    defaultBranch: async (url) =>
+      listRemote({ url, ...fetchPolicy, signal: AbortSignal.timeout(10_000) }).then(
+        (remote) => remote.head,
+        () => null,
+      ),
     publicUrl: settings.publicUrl,
     panelDomain: settings.panelDomain,
     onChange: {
@@ -166,7 +172,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     edgeUp: supervisor.edgeUp,
   });
   const appLogs = createAppLog({ sites, store, engine });
-  const backups = backupDeps({ data, paths, clock, log, version });
+  const backups = backupDeps({ paths, clock, log, version }, data);
   const hooks = hookDeps({ store, sites, deployments, secretBox, clock, settings });
   const git = gitDeps({
     log,
@@ -188,9 +194,10 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     sites,
     deployments,
     usage,
+    engine: supervisor.engineStatus,
     host,
     appLog: appLogs.appLog,
-    backups: backups.panel,
+    backups,
     hooks: hooks.panel,
   });
   const app = createApp({
@@ -203,7 +210,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     ...appLogs,
     ...hooks.routes,
     host,
-    ...backups.routes,
+    ...backups,
     usage: async (actor, slug, { resolution, from, to }, environmentName) => {
       const { environment } = await reachSite(sites, actor, slug, "read", environmentName);
       const { items } = await queryUsage(usage, { environmentId: environment.id, resolution, from, to });
@@ -237,7 +244,18 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     deployDeps,
     hookDeps: { ...git.hooks, pushes: git.pushes },
     startJobs: () =>
-      startCroftJobs({ supervisor, usage, identity, store, engine, edge, backups: backups.jobs, clock, log }),
+      startCroftJobs({
+        supervisor,
+        usage,
+        identity,
+        store,
+        engine,
+        edge,
+        paths,
+        backups: backups.jobs,
+        clock,
+        log,
+      }),
     close: () => usageFiles.close(),
   };
 };

@@ -70,6 +70,8 @@ export interface CommitFacts {
   hash: string;
   message: string;
   author: string;
+  /** Sentences about what was left out: links that lead outside, submodules. */
+  notes: string[];
 }
 
 /** Where source code comes from; the git adapter. Errors are AppErrors fit for the log. */

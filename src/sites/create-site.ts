@@ -47,6 +47,9 @@ export const createSite = async (
     deleteVolumes: 0,
     cleanedAt: null,
   };
+  // Asked before the transaction; what is wrong with the address the first deployment tells.
+  const branch =
+    input.branch ?? ((input.repositoryUrl && (await deps.defaultBranch(input.repositoryUrl))) || "main");
   const environmentId = newId("env", nowMs);
   await deps.store.transaction(async (queries) => {
     if (await queries.siteBySlug(site.slug))
@@ -61,7 +64,7 @@ export const createSite = async (
       id: environmentId,
       siteId: site.id,
       name: "production",
-      branch: input.branch ?? "main",
+      branch,
       autoDeploy: input.autoDeploy === false ? 0 : 1,
       strategy: "blue-green",
       replicas: input.replicas ?? 1,

@@ -59,6 +59,8 @@ export interface SiteDeps {
   networkSlots: number;
   /** Where visitors reach a host, and people the panel. */
   urlOf(slug: string, environment: string): string;
+  /** The branch a repository itself calls its main one; null when it does not say, or cannot be reached. */
+  defaultBranch(repositoryUrl: string): Promise<string | null>;
   publicUrl: string;
   panelDomain: string;
   /** Told after commit; the supervisor brings containers and routes in line. */

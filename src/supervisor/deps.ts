@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { EdgeHealth, RouteTable, RouteTarget } from "../domain/edge.ts";
-import type { Engine, NetworkRef } from "../domain/engine.ts";
+import type { Engine } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import type {
   AuditEntryRecord,
@@ -18,6 +18,7 @@ export interface SupervisorStore {
   liveEnvironments(): Promise<LiveEnvironment[]>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
+  nextNetworkSlot(slots: number): Promise<number | null>;
   updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
   siteById(id: string): Promise<SiteRecord | undefined>;
   sitesToClean(): Promise<SiteRecord[]>;
@@ -67,5 +68,3 @@ export interface SupervisorDeps {
   /** Ends deployments of a site that was deleted. */
   cancelDeployment(id: string): Promise<boolean>;
 }
-
-export type { NetworkRef };

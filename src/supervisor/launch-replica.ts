@@ -1,12 +1,15 @@
 import { chmod, mkdir } from "node:fs/promises";
+import type { NetworkRef, Ownership } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
 import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
-import { notFound, publicMessageOf } from "../errors.ts";
+import { AppError, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
-import { networkOf } from "./networks.ts";
+import { networkOf, networkSlots } from "./networks.ts";
 import { readBackLimits } from "./keep-limits.ts";
+
+const maxSubnetsTried = 64;
 
 /**
  * Starts one more replica of a release within the environment's present limits. The row is written before the
@@ -66,14 +69,13 @@ const start = async (
   config: ReleaseConfig,
   replicaId: string,
 ) => {
-  const owner = {
+  const owner: Ownership = {
     site: site.slug,
     environment: environment.name,
     release: String(release.number),
     role: "site",
-  } as const;
-  const network = networkOf(deps.networkPool, environment);
-  await deps.engine.ensureNetwork(network, owner);
+  };
+  const network = await ensureFreeNetwork(deps, environment, owner);
   const volumes = await deps.store.volumesOf(environment.id);
   for (const volume of volumes) {
     const folder = deps.paths.volume(volume.id);
@@ -99,6 +101,33 @@ const start = async (
     limits,
     stopGraceSeconds: deps.stopGraceSeconds,
   });
+};
+
+/**
+ * The environment's network; on another subnet of the pool where something else on this host has taken its own,
+ * such as what an installation that was removed by hand left behind.
+ */
+const ensureFreeNetwork = async (
+  deps: SupervisorDeps,
+  environment: EnvironmentRecord,
+  owner: Ownership,
+): Promise<NetworkRef> => {
+  let present = environment;
+  for (let attempt = 1; ; attempt++) {
+    const network = networkOf(deps.networkPool, present);
+    try {
+      await deps.engine.ensureNetwork(network, owner);
+      return network;
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "conflict" || attempt === maxSubnetsTried)
+        throw error;
+      const networkSlot = await deps.store.nextNetworkSlot(networkSlots(deps.networkPool));
+      if (networkSlot === null) throw error;
+      deps.log.warn("a subnet is taken by something else; using the next", { subnet: network.subnet });
+      await deps.store.updateEnvironment(environment.id, { networkSlot });
+      present = { ...present, networkSlot };
+    }
+  }
 };
 
 /** The release's frozen variables, and what Croft itself tells an app. */

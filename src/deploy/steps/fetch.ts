@@ -27,6 +27,7 @@ export const fetchSource = async (deps: DeployDeps, job: Job): Promise<string> =
   });
   const subject = facts.message.split("\n")[0] ?? "";
   journal.write("fetch", `commit ${facts.hash.slice(0, 10)} by ${facts.author}: ${subject}`);
+  for (const note of facts.notes) journal.write("fetch", note, "warning");
   return targetDir;
 };
 

@@ -1,16 +1,23 @@
 import type { Actor } from "../../domain/actor.ts";
-import { AppError } from "../../errors.ts";
+import { AppError, notFound } from "../../errors.ts";
 import { type ApiRoute, apiRoute } from "../api-route.ts";
 
 export interface HostRoutesDeps {
   host(): Promise<unknown>;
   listBackups(): Promise<unknown[]>;
   createBackup(actor: Actor): Promise<unknown>;
+  verifyBackup(id: string): Promise<unknown>;
 }
 
 const operatorOnly = (actor: Actor): void => {
   if (actor.kind === "user" && !actor.isAdmin)
     throw new AppError("forbidden", "only the operator of this installation may do this");
+};
+
+/** An id only: the feature also takes paths, which are for the host's own shell. */
+const backupId = (text: string): string => {
+  if (!/^bak_[0-9a-z]+$/.test(text)) throw notFound(`backup ${text}`);
+  return text;
 };
 
 export const hostRoutes = (deps: HostRoutesDeps): ApiRoute[] => [
@@ -40,6 +47,16 @@ export const hostRoutes = (deps: HostRoutesDeps): ApiRoute[] => [
     handle: async ({ actor }) => {
       operatorOnly(actor);
       return deps.createBackup(actor);
+    },
+  }),
+  apiRoute({
+    method: "post",
+    path: "/backups/:id/verify",
+    scope: "admin",
+    summary: "Read a backup back whole and check it; operator only",
+    handle: async ({ actor, params }) => {
+      operatorOnly(actor);
+      return deps.verifyBackup(backupId(params.id!));
     },
   }),
 ];
