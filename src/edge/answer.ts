@@ -133,7 +133,7 @@ const passBody = (
   const end = input.length;
   let at = from;
   let done = upstream.framing === "none";
-  exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
+  exchange.deadlineMs = edge.clock.nowMs + (visitor.left ? edge.deadlines.leaveMs : edge.deadlines.silenceMs);
   if (upstream.framing === "length") {
     const length = Math.min(upstream.remaining, end - at);
     upstream.remaining -= length;

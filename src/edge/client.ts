@@ -24,6 +24,8 @@ export interface EdgeClient {
 }
 
 const answerMs = 5_000;
+/** Shorter, since it is asked often and nothing is done for it. */
+const healthMs = 2_000;
 
 const health = z.object({
   pid: z.number(),
@@ -88,7 +90,7 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     return parsed.data;
   };
   return {
-    health: () => call("GET", "/health", health),
+    health: () => call("GET", "/health", health, undefined, healthMs),
     putTable: (table) => call("PUT", "/table", z.object({ version: z.number() }), table, 15_000),
     meters: () => call("GET", "/meters", meterReading),
     active: () => call("GET", "/active", z.record(z.string(), z.number())),
@@ -105,6 +107,10 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     },
   };
 };
+
+/** The call failed because somebody holds the socket, but does not answer: an edge that hangs. */
+export const isHanging = (error: unknown): boolean =>
+  error instanceof AppError && (error.cause as { name?: string } | undefined)?.name === "TimeoutError";
 
 const parseJson = (text: string): unknown => {
   try {

@@ -14,6 +14,8 @@ export interface Deadlines {
   answerMs: number;
   /** Without a byte of a running answer, or of a tunnel in either direction: event streams may be silent for long. */
   silenceMs: number;
+  /** Without a byte of an answer for a visitor who has sent FIN: whoever is gone resets what comes. */
+  leaveMs: number;
   /** Reading on after the last answer of a connection, so that a reset does not overtake it. */
   lingerMs: number;
   /** An unused upstream connection; below the 5 s after which common servers close theirs. */
@@ -29,6 +31,7 @@ export const defaultDeadlines: Deadlines = {
   connectMs: 5_000,
   answerMs: 60_000,
   silenceMs: 3_600_000,
+  leaveMs: 1_000,
   lingerMs: 2_000,
   upstreamIdleMs: 4_000,
 };

@@ -25,7 +25,8 @@ export const finishExchange = (exchange: Exchange): void => {
   leave(exchange);
   countLatency(target.meter, edge.now() - exchange.startedAtMs);
   if (visitor.phase === "closed") return;
-  if (!exchange.keepAlive || unread || edge.stopping) {
+  const over = visitor.left && visitor.held === null;
+  if (!exchange.keepAlive || unread || over || edge.stopping) {
     if (unread || visitor.held !== null) lingerVisitor(visitor);
     else closeVisitor(visitor);
     return;

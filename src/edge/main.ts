@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { AppError, invalid } from "../errors.ts";
 import { stderrLog } from "../domain/log.ts";
-import { createEdgeClient } from "./client.ts";
+import { createEdgeClient, isHanging } from "./client.ts";
 import { serveControl } from "./control-server.ts";
 import { createEdge, listen, startSweep } from "./edge.ts";
 import { openMeterStore } from "./meter-store.ts";
@@ -114,7 +114,10 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
 const refuseSecond = async (dir: string): Promise<void> => {
   const running = await createEdgeClient(dir)
     .health()
-    .catch(() => null);
+    .catch((error: unknown) => {
+      if (isHanging(error)) throw error;
+      return null;
+    });
   if (running !== null)
     throw new AppError("conflict", `an edge (process ${running.pid}) already runs on ${dir}; stop it first`);
 };

@@ -284,6 +284,50 @@ describe("requests", () => {
     client.close();
   });
 
+  test("a visitor who only stops sending still gets its answers, pipelined ones too", async () => {
+    const upstream = Bun.serve({
+      port: 0,
+      development: false,
+      fetch: (request) => new Response(`<${new URL(request.url).pathname}>`),
+    });
+    fixture.route([routeTo(["site.test"], toPort(upstream.port!))]);
+    for (const paths of [["/a"], ["/a", "/b", "/c"]]) {
+      const client = await connectRaw(fixture.port);
+      client.send(paths.map((path) => `GET ${path} HTTP/1.1\r\n${host}\r\n`).join(""));
+      client.socket.shutdown();
+      const text = await client.untilClosed();
+      expect([...(text.match(/<\/.>/g) ?? [])]).toEqual(paths.map((path) => `<${path}>`));
+    }
+    await upstream.stop(true);
+  });
+
+  test("a visitor who closes in the middle of a stream cancels it at the upstream", async () => {
+    let pulled = 0;
+    const left = Promise.withResolvers<void>();
+    const upstream = Bun.serve({
+      port: 0,
+      development: false,
+      fetch: () =>
+        new Response(
+          new ReadableStream({
+            async pull(controller) {
+              pulled++;
+              controller.enqueue(Buffer.from("event"));
+              await Bun.sleep(20);
+            },
+            cancel: () => left.resolve(),
+          }),
+        ),
+    });
+    fixture.route([routeTo(["site.test"], toPort(upstream.port!))]);
+    const client = await connectRaw(fixture.port);
+    client.send(get);
+    while (pulled < 3) await Bun.sleep(5);
+    client.close();
+    await left.promise;
+    await upstream.stop(true);
+  });
+
   test("a visitor who leaves cancels the request at the upstream", async () => {
     const left = Promise.withResolvers<void>();
     const upstream = Bun.serve({

@@ -53,7 +53,7 @@ const connect = (exchange: Exchange, replica: Replica): void => {
   const { visitor } = exchange;
   const { edge } = visitor;
   visitor.phase = "connecting";
-  exchange.upstream = connectUpstream(edge, replica, exchange, edge.upstreamEvents);
+  connectUpstream(edge, replica, exchange, edge.upstreamEvents);
 };
 
 /** Adds the edge's own fields and the end of the head. */
@@ -109,7 +109,9 @@ const awaitAnswer = (exchange: Exchange): void => {
   const { edge } = visitor;
   visitor.phase = "answer";
   visitor.deadlineMs = Number.POSITIVE_INFINITY;
-  if (!exchange.answered) exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.answerMs;
+  if (!exchange.answered)
+    exchange.deadlineMs =
+      edge.clock.nowMs + (visitor.left ? edge.deadlines.leaveMs : edge.deadlines.answerMs);
 };
 
 /** A connection is open: the head is put together anew, since others used the scratch space meanwhile. */

@@ -222,4 +222,24 @@ describe("superviseEdge", () => {
     // It serves on without its supervisor.
     expect((await client.health()).pid).toBe(pid);
   });
+
+  test("an edge that hangs is killed, and another one started", async () => {
+    const end = new AbortController();
+    let seen = 0;
+    const supervision = superviseEdge({
+      ...wanted(),
+      signal: end.signal,
+      onRestart: () => seen++,
+      patienceMs: 500,
+    });
+    while (seen < 1) await Bun.sleep(5);
+    const client = createEdgeClient(join(root, "edge"));
+    const { pid } = await client.health();
+    process.kill(pid, "SIGSTOP");
+    while (seen < 2) await Bun.sleep(20);
+    expect((await client.health()).pid).not.toBe(pid);
+    await gone(pid);
+    end.abort();
+    await supervision;
+  }, 30_000);
 });

@@ -15,7 +15,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { AppError } from "../errors.ts";
 import type { EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
-import { createEdgeClient, type EdgeClient } from "./client.ts";
+import { createEdgeClient, type EdgeClient, isHanging } from "./client.ts";
 import { blockingFolder, reachable } from "./reachable.ts";
 import { stageProgram } from "./staged-program.ts";
 
@@ -41,11 +41,16 @@ const pollMs = 20;
  * A running edge of this version on these addresses: adopts the one that runs on the folder, replaces it when
  * it is another, starts one when there is none. The edge outlives the caller. Cheap when one runs. Not for two
  * callers at once.
- * @throws AppError `unavailable`: an address is taken, the folder is out of the user's reach, or the edge ended
+ * @throws AppError `unavailable`: an address is taken, the folder is out of the user's reach, the edge hangs or
+ *   ended
  */
 export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
   const client = createEdgeClient(wanted.dir);
-  const running = await client.health().catch(() => null);
+  const running = await client.health().catch((error: unknown) => {
+    // Another edge beside one that hangs would fight with it over files and addresses.
+    if (isHanging(error)) throw error;
+    return null;
+  });
   if (running !== null) {
     if (running.version === wanted.version && listensAsWanted(running, wanted)) return client;
     wanted.log.info("another edge is replaced", { pid: running.pid, version: running.version });

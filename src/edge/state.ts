@@ -108,6 +108,8 @@ export interface Visitor {
   exchange: Exchange | null;
   /** Coarse time by which the visitor must have sent the next thing; Infinity when nothing is awaited. */
   deadlineMs: number;
+  /** Has sent FIN: gone, or only done with sending. */
+  left: boolean;
   /** A head has begun: its deadline is absolute. */
   headBegun: boolean;
   /** Reads on after an exchange; set by the visitor's module, so that lower ones need not import it. */

@@ -1,35 +1,48 @@
 import { readFileSync } from "node:fs";
-import type { EdgeClient } from "./client.ts";
+import { resolve } from "node:path";
+import { type EdgeClient, isHanging } from "./client.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 
 export interface EdgeSupervision extends EdgeProcess {
   signal: AbortSignal;
   /** Called with each edge that is new to the supervision: the first, adopted or started, and each successor. */
   onRestart?: (client: EdgeClient) => void;
+  /** An edge that lives but has not answered for this long is killed, and another one started. 10 s by default. */
+  patienceMs?: number;
 }
 
 const checkMs = 250;
 const healthEvery = 8;
+const longestPauseMs = 10_000;
 
 /**
  * Keeps an edge running until the signal: looks four times a second whether the process is there, and every
- * two seconds whether it answers. A start that fails is logged and tried again with growing pauses (10 s at most).
+ * two seconds whether it answers. A start that fails is logged and tried again with growing pauses. The edge
+ * itself outlives the supervision.
  */
-export const superviseEdge = async ({ signal, onRestart, ...wanted }: EdgeSupervision): Promise<void> => {
+export const superviseEdge = async (supervision: EdgeSupervision): Promise<void> => {
+  const { signal, onRestart, patienceMs = 10_000, ...wanted } = supervision;
   let pid: number | null = null;
+  let answeredAtMs = performance.now();
   let pauseMs = checkMs;
   for (let round = 0; !signal.aborted; round++) {
-    if (pid === null || !isAlive(pid) || round % healthEvery === 0) {
+    const alive = pid !== null && isAlive(pid);
+    if (!alive || round % healthEvery === 0) {
       try {
         const client = await ensureEdge(wanted);
         const present = (await client.health()).pid;
         if (present !== pid) onRestart?.(client);
         pid = present;
+        answeredAtMs = performance.now();
         pauseMs = checkMs;
       } catch (error) {
         if (signal.aborted) return;
         wanted.log.error("the edge could not be started", { error });
-        pauseMs = Math.min(10_000, pauseMs * 2);
+        if (alive && isHanging(error) && performance.now() - answeredAtMs > patienceMs) {
+          wanted.log.error("the edge lives but does not answer; it is killed", { pid });
+          kill(pid!, resolve(wanted.dir));
+          pauseMs = checkMs;
+        } else pauseMs = Math.min(longestPauseMs, pauseMs * 2);
       }
     }
     await pause(pauseMs, signal);
@@ -44,6 +57,12 @@ const isAlive = (pid: number): boolean => {
   } catch {
     return false;
   }
+};
+
+/** Only a process that is an edge on this folder: a number alone may belong to another one by now. */
+const kill = (pid: number, dir: string): void => {
+  const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+  if (words.includes("edge") && words.includes(dir)) process.kill(pid, "SIGKILL");
 };
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -36,7 +36,10 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
       return;
     }
     if (exchange.deadlineMs <= nowMs) {
-      failExchange(exchange, 504);
+      if (visitor.left) {
+        abandonExchange(exchange);
+        closeVisitor(visitor, true);
+      } else failExchange(exchange, 504);
       return;
     }
     if (visitor.phase === "body" && visitor.deadlineMs <= nowMs) failExchange(exchange, 408);

@@ -19,7 +19,7 @@ export const connectUpstream = (
   replica: Replica,
   exchange: Exchange,
   events: UpstreamEvents,
-): UpstreamConnection => {
+): void => {
   const connection: UpstreamConnection = {
     replica,
     edge,
@@ -39,6 +39,7 @@ export const connectUpstream = (
     deadlineMs: edge.clock.nowMs + edge.deadlines.connectMs,
   };
   edge.connecting.add(connection);
+  exchange.upstream = connection;
   const { address } = replica.upstream;
   const options = { data: connection, socket: handlers(events), allowHalfOpen: true };
   const opening =
@@ -47,7 +48,6 @@ export const connectUpstream = (
       : Bun.connect<UpstreamConnection>({ hostname: address.host, port: address.port, ...options });
   // `connectError` has told already.
   opening.catch(() => fail(connection, events));
-  return connection;
 };
 
 const fail = (connection: UpstreamConnection, events: UpstreamEvents): void => {

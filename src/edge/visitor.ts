@@ -29,6 +29,7 @@ export const visitorOpened = (edge: Edge, socket: ByteSocket, secure: boolean): 
     exchange: null,
     deadlineMs: edge.clock.nowMs + edge.deadlines.headMs,
     headBegun: true,
+    left: false,
     advance,
   };
   edge.visitors.add(visitor);
@@ -117,6 +118,10 @@ const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number):
   const after = parseRequestHead(input, at, end, edge.requestOut, edge.requestHead);
   if (after > 0) return beginExchange(visitor, input, at, after, end);
   if (after === 0 && end - at <= maxHeadBytes) {
+    if (visitor.left) {
+      closeVisitor(visitor);
+      return end;
+    }
     visitor.held = at === 0 ? input : input.subarray(at);
     if (!visitor.headBegun) {
       visitor.headBegun = true;
@@ -139,7 +144,8 @@ export const visitorDrained = (visitor: Visitor): void => {
   if (visitor.phase === "closed" || !flush(visitor.out, visitor.edge.clock)) return;
   const { exchange } = visitor;
   if (exchange === null) {
-    if (visitor.phase === "linger") visitor.out.socket.shutdown();
+    if (visitor.left && visitor.held === null) closeVisitor(visitor);
+    else if (visitor.phase === "linger") visitor.out.socket.shutdown();
     else if (visitor.held !== null || visitor.paused) advance(visitor);
     return;
   }
@@ -156,17 +162,28 @@ export const visitorDrained = (visitor: Visitor): void => {
   exchange.source?.drained();
 };
 
-/** The visitor sends nothing more: taken as leaving, since most who do have closed both ways. */
+/**
+ * The visitor sends nothing more, or (not `clean`) the connection broke. Most who send FIN have closed both ways,
+ * some wait for their answer: one that is coming may still arrive, but none is waited for longer than a moment.
+ */
 export const visitorEnded = (visitor: Visitor, clean: boolean): void => {
   if (visitor.phase === "closed") return;
-  const { exchange } = visitor;
-  if (exchange !== null) {
-    if (visitor.phase === "tunnel") {
-      endTunnel(exchange, "visitor", clean);
-      return;
-    }
-    abandonExchange(exchange);
+  const { exchange, edge, phase } = visitor;
+  if (exchange !== null && phase === "tunnel") {
+    endTunnel(exchange, "visitor", clean);
+    return;
   }
+  if (clean && (phase === "answer" || phase === "connecting") && exchange?.body === "none") {
+    visitor.left = true;
+    exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.leaveMs;
+    resumeVisitor(visitor);
+    return;
+  }
+  if (clean && exchange === null && visitor.out.pendingBytes > 0) {
+    visitor.left = true;
+    return;
+  }
+  if (exchange !== null) abandonExchange(exchange);
   closeVisitor(visitor);
 };
 

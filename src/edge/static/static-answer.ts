@@ -159,6 +159,7 @@ const stream = async (
       return;
     }
     at += bytesRead;
+    if (visitor.left) exchange.deadlineMs = clock.nowMs + visitor.edge.deadlines.leaveMs;
     target.meter.bytesOut += bytesRead;
     send(visitor.out, piece, 0, bytesRead, clock);
   }
