@@ -97,6 +97,27 @@ test("a deployment that fails ends with 1 and the reason", async () => {
   expect(err).toContain("npm install ended with 1");
 });
 
+test("a connection that breaks during the build is no refusal: the deployment is found and followed", async () => {
+  let ended = false;
+  rig.answers.follow = async () => {
+    // The daemon goes away; the deployment comes to its end under the next one.
+    croft.cutGit();
+    ended = true;
+    return outcome;
+  };
+  croft.answers["GET /deployments/dep_1"] = () => ({
+    id: "dep_1",
+    site: "shop",
+    status: ended ? "success" : "building",
+    release: 1,
+    error: null,
+  });
+  await write("index.html", "x");
+  const { out, err, exitCode } = await run(["deploy", "shop", "--dir", "app", "--wait"]);
+  expect(err).toContain("the connection broke");
+  expect({ out, exitCode }).toEqual({ out: "Release 1 is live at http://shop.localhost\n", exitCode: 0 });
+});
+
 test.each([
   [["deploy", "shop", "--dir", "empty"], "holds no files"],
   [["deploy", "shop", "--dir", "missing"], "is not a folder"],

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DeploymentSummary, DeploymentView, SiteView } from "../domain/views.ts";
 import { AppError } from "../errors.ts";
 import type { Client } from "./client.ts";
@@ -14,6 +15,12 @@ export interface FolderDeploy {
   /** Relative to where the person stands. */
   dir: string;
   environment: string | undefined;
+}
+
+export interface PushedDeployment {
+  deployment: DeploymentView;
+  /** False when the connection broke while the push was showing the log. */
+  logShown: boolean;
 }
 
 /** The hash that git gives a tree without entries, in every repository of SHA-1. */
@@ -41,7 +48,7 @@ export const deployFolder = async (
   context: Pick<Context, "io">,
   client: Client,
   { slug, dir, environment }: FolderDeploy,
-): Promise<DeploymentView> => {
+): Promise<PushedDeployment> => {
   const { io } = context;
   const folder = resolve(io.cwd, dir);
   const info = await stat(folder).catch(() => null);
@@ -91,8 +98,20 @@ export const deployFolder = async (
     io.err(`Pushing ${folder} to ${site.branch} of ${slug}\n`);
     const progress = io.isTerminal ? ["--progress"] : ["--quiet"];
     const pushed = await git(["push", ...progress, "--", remote, `${commit}:${ref}`], auth, io.err);
-    if (pushed.exitCode !== 0) throw failed(`the push was refused: ${lastWords(pushed)}`);
-    return await findDeployment(client, slug, environment, commit);
+    const find = () => findDeployment(client, slug, environment, commit);
+    if (pushed.exitCode === 0) {
+      const deployment = await find();
+      if (deployment) return { deployment, logShown: true };
+      throw failed(
+        "the push was accepted, but it deployed nothing; is automatic deployment switched off for this site?",
+      );
+    }
+    if (brokenOff.test(pushed.stderr)) {
+      io.err("croft: the connection broke; looking whether the push had been accepted\n");
+      const deployment = await findAgain(find, io.signal);
+      if (deployment) return { deployment, logShown: false };
+    }
+    throw failed(`the push was refused: ${lastWords(pushed)}`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -130,19 +149,33 @@ const commitFolder = async (options: {
   return (await must("the folder could not be committed", git(args, identity))).stdout.trim();
 };
 
+/** Git's words for a connection that ended in the middle of the answer. */
+const brokenOff = /unexpected disconnect|curl (?:18|52|56)\b|early EOF|the remote end hung up/i;
+
 /** The push answers when its deployment is over, so it is among the newest. */
 const findDeployment = async (
   client: Client,
   slug: string,
   environment: string | undefined,
   commit: string,
-): Promise<DeploymentView> => {
+): Promise<DeploymentView | null> => {
   const path = sitePath(slug, "/deployments", { limit: 20, environment });
   const { items } = await client.get<{ items: DeploymentSummary[] }>(path);
   const found = items.find((one) => one.commit?.hash === commit);
-  if (!found)
-    throw failed(
-      "the push was accepted, but it deployed nothing; is automatic deployment switched off for this site?",
-    );
-  return client.get<DeploymentView>(`/deployments/${found.id}`);
+  return found ? client.get<DeploymentView>(`/deployments/${found.id}`) : null;
+};
+
+/** For half a minute, in which a daemon that was restarted is back. */
+const findAgain = async (
+  find: () => Promise<DeploymentView | null>,
+  signal: AbortSignal,
+): Promise<DeploymentView | null> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await find();
+    } catch (error) {
+      if (attempt === 30 || signal.aborted) throw error;
+    }
+    await sleep(1000, undefined, { signal });
+  }
 };

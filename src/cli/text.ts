@@ -13,12 +13,12 @@ export const table = (rows: readonly (readonly string[])[]): string => {
   return clean.map((row) => row.map(pad).join("  ").trimEnd() + "\n").join("");
 };
 
-/** `2026-01-31 14:05`, in the reader's own zone. */
-export const localTime = (iso: string | null): string => {
+/** `2026-01-31 14:05`, in the reader's own zone; with seconds when asked. */
+export const localTime = (iso: string | null, seconds = false): string => {
   if (iso === null) return "-";
   const date = new Date(iso);
   const two = (n: number) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ""}`;
 };
 
 /** `850 ms`, `12.3 s`, `4 min 5 s`. */

@@ -22,8 +22,7 @@ export const deploy = defineCommand({
     if (dir !== undefined) {
       const { deployFolder } = await import("../deploy-folder.ts");
       const pushed = await deployFolder(context, client, { slug: slug!, dir, environment });
-      // The push has shown the log already.
-      return finishDeployment(context, client, pushed, wait, { showLog: false });
+      return finishDeployment(context, client, pushed.deployment, wait, { showLog: !pushed.logShown });
     }
     const path = sitePath(slug!, "/deployments", { environment });
     const started = await client.send<DeploymentView>("POST", path, {

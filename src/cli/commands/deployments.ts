@@ -7,6 +7,8 @@ import { duration, localTime, table } from "../text.ts";
 const source = (deployment: DeploymentSummary): string => {
   if (deployment.commit)
     return `${deployment.commit.hash.slice(0, 10)} ${deployment.commit.message.split("\n")[0]!.slice(0, 50)}`;
+  if (deployment.trigger === "rollback" && deployment.release !== null)
+    return `back to #${deployment.release}`;
   return deployment.image ?? deployment.branch ?? "";
 };
 

@@ -29,8 +29,8 @@ export const timeFlag = (name: string, text: string | undefined, nowMs = Date.no
 const bytes = (n: number | null): string => (n === null ? "-" : formatBytes(n));
 const number = (n: number | null, digits: number): string => (n === null ? "-" : n.toFixed(digits));
 
-const row = (point: UsagePoint): string[] => [
-  localTime(point.at),
+const row = (point: UsagePoint, seconds: boolean): string[] => [
+  localTime(point.at, seconds),
   bytes(point.memoryBytes.avg),
   bytes(point.memoryBytes.max),
   number(point.cpuPercent.avg, 1),
@@ -64,7 +64,7 @@ export const usage = defineCommand({
         "P50 MS",
         "P99 MS",
       ];
-      return table([head, ...answer.items.map(row)]);
+      return table([head, ...answer.items.map((point) => row(point, answer.resolution === "raw"))]);
     });
   },
 });

@@ -39,11 +39,18 @@ export interface Ran {
 export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { gitPort?: number } = {}) => {
   const seen: SeenRequest[] = [];
   const app = new Hono();
-  app.all("/git/*", (c) => {
+  const running = new Set<() => void>();
+  app.all("/git/*", async (c) => {
     const { pathname, search } = new URL(c.req.url);
     const { method, headers, body, signal } = c.req.raw;
     const init = { method, headers, body, signal, decompress: false, redirect: "manual" } as RequestInit;
-    return fetch(`http://127.0.0.1:${parts.gitPort}${pathname}${search}`, init);
+    const answer = await fetch(`http://127.0.0.1:${parts.gitPort}${pathname}${search}`, init);
+    // Ends too early when it is cut, with nothing amiss that the server could tell of.
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
+      start: (controller) => void running.add(() => controller.terminate()),
+    });
+    answer.body?.pipeTo(writable).catch(() => {});
+    return new Response(readable, answer);
   });
   app.all("/api/v1/*", async (c) => {
     const url = new URL(c.req.url);
@@ -90,6 +97,11 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
     home,
     seen,
     run,
+    answers,
+    /** Breaks off the git requests that run. */
+    cutGit: () => {
+      for (const end of running) end();
+    },
     close: async () => {
       await server.stop(true);
       await rm(home, { recursive: true, force: true });
