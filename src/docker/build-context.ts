@@ -46,9 +46,28 @@ const listPaths = async (
   return paths.sort();
 };
 
+/** Values that mean themselves inside double quotes, whatever the Dockerfile's escape character is. */
+const plainValue = /^[\w.:/-]*$/;
+
+/**
+ * The Dockerfile with all labels as one last instruction, so of its last stage. Each label given to the builder's
+ * own parameter is a step with a container and a commit instead.
+ * @returns null where that is not safe: values to be quoted, or a last line that goes on in the next
+ */
+export const withLabels = (dockerfile: string, labels: Record<string, string>): string | null => {
+  const pairs = Object.entries(labels);
+  if (!pairs.every(([key, value]) => plainValue.test(key) && plainValue.test(value))) return null;
+  // A continued line goes on past empty lines and comments.
+  const last = dockerfile.split(/\r?\n/).findLast((line) => !/^\s*(#|$)/.test(line));
+  if (last === undefined || /[\\`]\s*$/.test(last)) return null;
+  return `${dockerfile}\nLABEL ${pairs.map(([key, value]) => `${key}="${value}"`).join(" ")}\n`;
+};
+
 export interface BuildContext {
   /** Path of the Dockerfile inside the context, for the builder. */
   dockerfile: string;
+  /** Those that the builder must still be given: they are not in the Dockerfile. */
+  labels: Record<string, string>;
   tar: AsyncGenerator<Uint8Array>;
 }
 
@@ -60,22 +79,35 @@ export interface BuildContext {
 export const buildContext = async (
   contextDir: string,
   dockerfile: { path: string } | { text: string },
+  labels: Record<string, string>,
   signal: AbortSignal,
 ): Promise<BuildContext> => {
   const ignoreText = await readIgnore(contextDir);
-  const extra: Uint8Array[] = [];
-  const generated = "text" in dockerfile;
-  const name = generated ? generatedDockerfile : dockerfile.path.replace(/^(?:\.?\/)+/, "");
-  if (generated) {
-    extra.push(tarEntry(name, dockerfile.text));
-    // the builder takes out of the context what `.dockerignore` names, of these two files
-    extra.push(tarEntry(".dockerignore", `${ignoreText ?? ""}\n.dockerignore\n${name}\n`));
-  } else if (!(await lstat(join(contextDir, name)).catch(() => null))?.isFile())
-    throw deployFailed(`there is no file ${name} in the source`);
-  const replaced = generated ? [name, ".dockerignore"] : [];
-  const listed = await listPaths(contextDir, ignoreText, generated ? [] : [name, ".dockerignore"], signal);
-  const paths = listed.filter((path) => !replaced.includes(path));
-  return { dockerfile: name, tar: writeTar(contextDir, paths, extra, signal) };
+  const ownName = "path" in dockerfile ? dockerfile.path.replace(/^(?:\.?\/)+/, "") : null;
+  if (ownName !== null && !(await lstat(join(contextDir, ownName)).catch(() => null))?.isFile())
+    throw deployFailed(`there is no file ${ownName} in the source`);
+  const text = "text" in dockerfile ? dockerfile.text : await readFile(join(contextDir, ownName!), "utf8");
+  const labelled = withLabels(text, labels);
+  // An own Dockerfile that cannot be added to goes up as it is.
+  if (ownName !== null && labelled === null) {
+    const paths = await listPaths(contextDir, ignoreText, [ownName, ".dockerignore"], signal);
+    return { dockerfile: ownName, labels, tar: writeTar(contextDir, paths, [], signal) };
+  }
+  // Under another name, so that copying the source does not copy labels that are new each time. The builder takes
+  // out of the context what `.dockerignore` names, of these two files.
+  const name = generatedDockerfile;
+  const hidesIgnore = ownName === null || ignoreText === null;
+  const extra = [
+    tarEntry(name, labelled ?? text),
+    tarEntry(".dockerignore", `${ignoreText ?? ""}\n${hidesIgnore ? ".dockerignore\n" : ""}${name}\n`),
+  ];
+  const listed = await listPaths(contextDir, ignoreText, [], signal);
+  const paths = listed.filter((path) => path !== name && path !== ".dockerignore");
+  return {
+    dockerfile: name,
+    labels: labelled === null ? labels : {},
+    tar: writeTar(contextDir, paths, extra, signal),
+  };
 };
 
 async function* writeTar(
@@ -85,7 +117,8 @@ async function* writeTar(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   yield* extra;
-  const owner = ["--owner=0", "--group=0", "--numeric-owner", "--format=gnu"];
+  // Checkouts are closed to others on this host; inside an image any user may have to read them, as from git.
+  const owner = ["--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX", "--format=gnu"];
   // --directory counts for what comes after it, the list included
   const list = [
     `--directory=${contextDir}`,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildRequest, NetworkRef } from "../domain/engine.ts";
 import { MB } from "../domain/size.ts";
@@ -107,6 +107,40 @@ test(".dockerignore: patterns, exceptions, and the Dockerfile even when ignored"
     "./src/index.js",
     "./vendor/keep",
   ]);
+});
+
+test("ownership takes one step; a Dockerfile whose last line goes on keeps all its words", async () => {
+  const run = `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nRUN cd /app && ls -A | sort`;
+  for (const [end, lastStep] of [
+    ["", /^Step 5\/5 : LABEL croft/],
+    ["\n# the end\n\n", /^Step 5\/5 : LABEL croft/],
+    [" \\\n\n# a comment does not end it\n", /^Step 9\/9 : LABEL croft/],
+  ] as const) {
+    const asked = request({ Dockerfile: run + end });
+    await fixture.engine.build(asked);
+    expect(printed(asked.log).filter((line) => /^\.?\w/.test(line) && !line.startsWith("Success"))).toEqual([
+      "Dockerfile",
+    ]);
+    expect(asked.log.findLast((line) => line.startsWith("Step "))).toMatch(lastStep);
+    const { labels } = (await fixture.engine.inspectImage(asked.tag))!;
+    expect(labels).toMatchObject({ "croft.site": fixture.site, "croft.role": "site" });
+  }
+});
+
+test("files that only their owner may read here can be read by every user in the image", async () => {
+  const asked = request({
+    Dockerfile: `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nUSER nobody\nRUN cat /app/a/private && /app/a/script\n`,
+    "a/private": "readable\n",
+    "a/script": "#!/bin/sh\necho runs\n",
+  });
+  for (const [path, mode] of [
+    ["a", 0o700],
+    ["a/private", 0o600],
+    ["a/script", 0o700],
+  ] as const)
+    chmodSync(join(asked.contextDir, path), mode);
+  await fixture.engine.build(asked);
+  expect(printed(asked.log)).toEqual(expect.arrayContaining(["readable", "runs"]));
 });
 
 test("names with newlines, dashes and spaces, and links, arrive as they are; nothing of the host comes with them", async () => {

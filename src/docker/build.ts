@@ -58,7 +58,8 @@ export const createBuild =
     signal.throwIfAborted();
     const cgroup = await cgroups.open(limits);
     try {
-      const context = await buildContext(request.contextDir, request.dockerfile, signal);
+      const { contextDir, dockerfile } = request;
+      const context = await buildContext(contextDir, dockerfile, ownershipLabels(owner), signal);
       const options = {
         version: "1" as const,
         dockerfile: context.dockerfile,
@@ -68,7 +69,7 @@ export const createBuild =
         cpuperiod: cpuPeriodMicros,
         cpuquota: Math.round((limits.cpuMillicores / 1000) * cpuPeriodMicros),
         networkmode: request.network.name,
-        labels: ownershipLabels(owner),
+        labels: context.labels,
         rm: true,
         forcerm: true,
         nocache: false,
