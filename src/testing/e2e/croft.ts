@@ -1,6 +1,8 @@
+import { closeSync, openSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "bun:test";
+import type { EdgeHealth } from "../../domain/edge.ts";
 import type { DeploymentView, SiteView } from "../../domain/views.ts";
 
 const main = join(import.meta.dir, "..", "..", "main.ts");
@@ -27,9 +29,12 @@ export interface TestCroft {
   edgePort: number;
   token: string;
   daemonPid(): number;
+  edge(): Promise<EdgeHealth>;
+  /** What all its daemons wrote so far. */
   log(): Promise<string>;
   start(env?: Record<string, string>): Promise<void>;
-  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Ends the daemon, waits for it. @returns its exit code, null when it was killed */
+  kill(signal: NodeJS.Signals): Promise<number | null>;
   api<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -98,7 +103,11 @@ export const until = async <T>(
   }
 };
 
-export const startCroft = async (extraEnv: Record<string, string> = {}): Promise<TestCroft> => {
+/** @param program argv of another build of the same program, such as the compiled binary */
+export const startCroft = async (
+  extraEnv: Record<string, string> = {},
+  program: string[] = [process.execPath, main],
+): Promise<TestCroft> => {
   const root = await mkdtemp("/var/tmp/croft-e2e-");
   // The edge runs as another user and must get through.
   await chmod(root, 0o755);
@@ -115,6 +124,7 @@ export const startCroft = async (extraEnv: Record<string, string> = {}): Promise
     HOME: root,
     ...extraEnv,
   };
+  const logFile = join(root, "daemon.log");
   let daemon: Bun.Subprocess | null = null;
   const slugs = new Set<string>();
 
@@ -124,20 +134,25 @@ export const startCroft = async (extraEnv: Record<string, string> = {}): Promise
     edgePort,
     token: "",
     daemonPid: () => daemon!.pid,
-    log: () => Bun.file(join(root, "daemon.log")).text(),
+    log: () => Bun.file(logFile).text(),
+    edge: async () =>
+      (await fetch("http://edge/health", {
+        unix: join(dataDir, "run", "edge", "edge.sock"),
+      }).then((response) => response.json())) as EdgeHealth,
 
     start: async (more = {}) => {
-      const logFile = Bun.file(join(root, "daemon.log"));
-      daemon = Bun.spawn([process.execPath, main, "serve"], {
+      const output = openSync(logFile, "a");
+      daemon = Bun.spawn([...program, "serve"], {
         env: { ...(process.env as Record<string, string>), ...env, ...more },
         stdin: "ignore",
         stdout: "ignore",
-        stderr: logFile,
+        stderr: output,
       });
+      closeSync(output);
       await until(
         "the daemon answers",
         async () => {
-          if (daemon!.exitCode !== null) throw new Error(`the daemon ended: ${await logFile.text()}`);
+          if (daemon!.exitCode !== null) throw new Error(`the daemon ended: ${await croft.log()}`);
           return fetch(`http://127.0.0.1:${panelPort}/healthz`).then(
             (response) => response.ok,
             () => false,
@@ -149,6 +164,7 @@ export const startCroft = async (extraEnv: Record<string, string> = {}): Promise
     kill: async (signal) => {
       daemon!.kill(signal);
       await daemon!.exited;
+      return daemon!.exitCode;
     },
 
     api: async (method, path, body, token = croft.token) => {
@@ -170,8 +186,7 @@ export const startCroft = async (extraEnv: Record<string, string> = {}): Promise
       });
       return { status: response.status, body: await response.text(), headers: response.headers };
     },
-    cli: (args, input) =>
-      run([process.execPath, main, ...args], { env: { ...env, CROFT_TOKEN: croft.token }, input }),
+    cli: (args, input) => run([...program, ...args], { env: { ...env, CROFT_TOKEN: croft.token }, input }),
 
     createSite: async (slug, fields = {}) => {
       slugs.add(slug);
@@ -226,6 +241,10 @@ export const startCroft = async (extraEnv: Record<string, string> = {}): Promise
           .split("\n")
           .filter(Boolean))
           await docker("network", "rm", id);
+        for (const image of (await docker("images", "--format", "{{.Repository}}:{{.Tag}}", `croft/${slug}`))
+          .split("\n")
+          .filter(Boolean))
+          await docker("rmi", image);
       }
       await docker("network", "rm", `croft-build-${env.CROFT_NETWORK_POOL!.replaceAll(/[./]/g, "-")}`);
       await rm(root, { recursive: true, force: true });
