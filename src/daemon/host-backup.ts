@@ -43,10 +43,14 @@ export type HostBackup = ReturnType<typeof hostBackup>;
  */
 const stopSites = async (dockerHost: string, database: string): Promise<void> => {
   const engine = createDockerEngine({ dockerHost, log: silentLog, clock: systemClock, hostFirewall: false });
+  // Opening would create it.
+  if (!(await Bun.file(database).exists())) return;
   try {
-    const { db } = openDatabase(database);
+    const { db, raw } = openDatabase(database);
     const replicas = await releaseQueries(db).liveReplicas();
     await db.destroy();
+    // Kysely leaves statements open; a connection that closes by itself later would take the restored WAL along.
+    raw.close(true);
     await Promise.all(replicas.map((replica) => engine.stopReplica(replica.id, stopGraceSeconds)));
   } catch (error) {
     stderrLog.warn("running sites could not be stopped before the restore; stop their containers by hand", {

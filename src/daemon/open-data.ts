@@ -57,6 +57,7 @@ export const openData = async (
       keyFingerprint: master.fingerprint,
       close: async () => {
         await db.destroy();
+        raw.close(true);
         lock.release();
       },
     };
