@@ -1,4 +1,5 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
+import { labelOf } from "../field-labels.ts";
 import type { Refusal, Typed } from "../form.ts";
 import { useShell } from "../shell.ts";
 
@@ -46,7 +47,7 @@ export const FormErrors = ({ refusal, idPrefix = "" }: { refusal: Refusal | null
           <ul>
             {refusal.fields.map((field) => (
               <li>
-                <a href={`#${idPrefix}${field.path}`}>{field.path}</a> {field.message}
+                <a href={`#${idPrefix}${field.path}`}>{labelOf(field.path)}</a> {field.message}
               </li>
             ))}
           </ul>

@@ -50,7 +50,7 @@ export const NewSite = (props: {
             label="Git address"
             {...common}
             required
-            autofocus
+            autofocus={!refusal}
             mono
             type="url"
             placeholder="https://github.com/you/your-site"
@@ -63,7 +63,7 @@ export const NewSite = (props: {
             label="Image"
             {...common}
             required
-            autofocus
+            autofocus={!refusal}
             mono
             placeholder="nginx:1.27"
             data={{ "data-slug-from": "slug" }}

@@ -1,6 +1,6 @@
 // The panel over made-up data, to look at: bun run src/panel/testing/dev-server.ts [port]
 // Sign in as ada, "right horse battery". The deployment of radio goes on by itself.
-import { fakeWorld } from "./fake-deps.ts";
+import { fakeWorld } from "./fake-world.ts";
 import { fakeEvents } from "./fake-events.ts";
 import { owner, panelApp } from "./panel-app.ts";
 

@@ -15,7 +15,8 @@ import { createIdentity } from "../../identity/identity.ts";
 import { ensureSetupToken } from "../../identity/setup-token.ts";
 import { temporaryDatabase } from "../../testing/temporary-database.ts";
 import { pageError, panelRoutes } from "../routes.tsx";
-import { fakeDeps, type FakeWorld, fakeWorld } from "./fake-deps.ts";
+import { fakeDeps } from "./fake-deps.ts";
+import { type FakeWorld, fakeWorld } from "./fake-world.ts";
 
 export const owner = { username: "ada", email: "ada@example.org", password: "right horse battery" };
 
@@ -58,7 +59,19 @@ export const panelApp = async (
   app.use(authenticate({ identity }));
   if (options.before) app.route("/", options.before);
   app.route("/", panelRoutes(deps));
-  return { app, world, deps, setupToken, dispose: () => database.close() };
+  const original = { ...deps };
+  return {
+    app,
+    world,
+    deps,
+    setupToken,
+    /** Undoes what a test did to the made-up features; accounts and sessions stay. */
+    reset: () => {
+      Object.assign(world, fakeWorld());
+      Object.assign(deps, original);
+    },
+    dispose: () => database.close(),
+  };
 };
 
 export type PanelApp = Awaited<ReturnType<typeof panelApp>>;
