@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { type DeploymentStatus, isTerminal, type StepName } from "../../domain/deployment.ts";
+import type { UsagePoint } from "../../domain/views.ts";
+import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+import { leftovers, rowsOf } from "./leftovers.ts";
+import { keepVisiting, type Visitors } from "./visitors.ts";
+
+const phases: StepName[] = ["fetch", "plan", "build", "release", "start", "probe", "switch", "drain"];
+const soak = process.env.CROFT_SOAK === "1";
+const timesPerPhase = soak ? 20 : 1;
+
+setDefaultTimeout(soak ? 3_600_000 : 120_000);
+
+let croft: TestCroft;
+let edgePid: number;
+let visitors: Visitors;
+let slowVisits = 0;
+let version = 0;
+/** How long each step of an undisturbed deployment took, in ms. */
+const usualMs = new Map<StepName, number>();
+const slug = uniqueSlug("crash");
+const host = `${slug}.localhost`;
+// Large enough that laying out the source takes a while.
+const ballast = "0123456789abcdef".repeat(1_500_000);
+
+/** Every step takes long enough to be met: sources of 24 MB, a build that sleeps, a slow start, a slow request. */
+const app = (): Record<string, string> => ({
+  Dockerfile: `FROM node:22-bookworm-slim
+WORKDIR /app
+COPY version.txt .
+RUN sleep 1; echo ${slug}
+COPY server.js .
+CMD ["node", "server.js"]`,
+  ".dockerignore": "ballast",
+  ballast,
+  "version.txt": String(version),
+  "server.js": `const version = require("node:fs").readFileSync("version.txt", "utf8");
+    const server = require("node:http").createServer((q, s) =>
+      setTimeout(() => s.end("version " + version), q.url === "/slow" ? 2500 : 0));
+    process.on("SIGTERM", () => process.exit(0));
+    setTimeout(() => server.listen(process.env.PORT), 500);`,
+});
+
+interface Row {
+  id: string;
+  status: DeploymentStatus;
+  attempts: number;
+  step: StepName | null;
+  startedAt: number;
+}
+
+/** The newest deployment with its newest step. */
+const newest = (): Row =>
+  rowsOf<Row>(
+    croft,
+    `SELECT deployments.id, status, attempts, name AS step, deployment_steps.started_at AS startedAt
+     FROM deployments LEFT JOIN deployment_steps ON deployment_id = deployments.id
+     ORDER BY deployments.id DESC, deployment_steps.started_at DESC, deployment_steps.rowid DESC LIMIT 1`,
+  )[0]!;
+
+/** Waits in small steps, since some phases last a few milliseconds only. */
+const reach = async (phase: StepName, afterId: string): Promise<void> => {
+  const endMs = performance.now() + 60_000;
+  for (;;) {
+    const row = newest();
+    if (row.id > afterId && row.step !== null && phases.indexOf(row.step) >= phases.indexOf(phase)) return;
+    if (performance.now() > endMs) throw new Error(`${phase} was not reached: ${JSON.stringify(row)}`);
+    await Bun.sleep(1);
+  }
+};
+
+const visitSlowly = async (): Promise<string> => {
+  slowVisits++;
+  return (await croft.visit(host, "/slow")).body;
+};
+
+beforeAll(async () => {
+  croft = await startCroft();
+  await croft.createSite(slug);
+  await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 1_000_000 });
+  const { exitCode, output } = await croft.push(slug, app());
+  expect(exitCode, output).toBe(0);
+  for (const step of (await croft.lastDeployment(slug)).steps)
+    usualMs.set(step.name, Date.parse(step.endedAt!) - Date.parse(step.startedAt));
+  usualMs.set("drain", 1500);
+  edgePid = (await croft.edge()).pid;
+  visitors = keepVisiting(croft, host);
+});
+afterAll(() => croft.destroy());
+
+const crashDuring = async (phase: StepName): Promise<void> => {
+  const before = newest().id;
+  const oldVersion = `version ${version}`;
+  version++;
+  const pushing = croft.push(slug, app());
+  await reach("fetch", before);
+  const slow = phase === "switch" || phase === "drain" ? reach("probe", before).then(visitSlowly) : null;
+  await reach(phase, before);
+  await Bun.sleep((usualMs.get(phase) ?? 0) * (soak ? Math.random() : 0.5));
+  await croft.kill("SIGKILL");
+  const { id } = newest();
+  await pushing;
+
+  const restartedMs = Date.now();
+  await croft.start();
+  await until(
+    "the deployment is taken up again",
+    async () => newest(),
+    (row) => isTerminal(row.status) || row.startedAt >= restartedMs,
+    10_000,
+  );
+  await until(
+    "it ends",
+    async () => newest(),
+    (row) => isTerminal(row.status),
+    60_000,
+  );
+  expect(newest()).toMatchObject({ id, status: "success" });
+  expect((await croft.visit(host)).body).toBe(`version ${version}`);
+  if (slow) expect(await slow).toBe(oldVersion);
+  await until(
+    "nothing is left over",
+    () => leftovers(croft, slug, slug),
+    (wrong) => wrong.length === 0,
+    15_000,
+  );
+  expect((await croft.edge()).pid).toBe(edgePid);
+};
+
+for (const phase of phases)
+  test(`killed during ${phase}: the site answers throughout and the deployment is finished by the next daemon`, async () => {
+    for (let i = 0; i < timesPerPhase; i++) await crashDuring(phase);
+  });
+
+test("no visitor noticed, and each request was counted once", async () => {
+  const { count, failures } = await visitors.stop();
+  expect(failures.slice(0, 5)).toEqual([]);
+  expect(count).toBeGreaterThan(100);
+  const made = count + slowVisits + phases.length * timesPerPhase;
+  await until(
+    "all requests are in the usage",
+    async () =>
+      (
+        await croft.api<{ items: UsagePoint[] }>("GET", `/sites/${slug}/usage?resolution=hour`)
+      ).body.items.reduce((sum, point) => sum + point.requests, 0),
+    (counted) => counted === made,
+    10_000,
+  );
+});

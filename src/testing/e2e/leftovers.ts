@@ -1,0 +1,81 @@
+import { Database } from "bun:sqlite";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { docker, type TestCroft } from "./croft.ts";
+
+const lines = (text: string): string[] => text.split("\n").filter(Boolean).sort();
+
+/** A look into the daemon's database from outside, for what must hold whatever the API says. */
+export const rowsOf = <T>(croft: TestCroft, query: string, ...values: string[]): T[] => {
+  const db = new Database(join(croft.dataDir, "croft.db"), { readonly: true });
+  try {
+    return db.query(query).all(...values) as T[];
+  } finally {
+    db.close();
+  }
+};
+
+/** Processes that mention the data directory, other than the daemon and its edge. */
+const strangers = async (croft: TestCroft): Promise<string[]> => {
+  const own = new Set([croft.daemonPid(), (await croft.edge()).pid]);
+  const found: string[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name) || own.has(Number(name)) || Number(name) === process.pid) continue;
+    const command = await readFile(join("/proc", name, "cmdline"), "latin1").catch(() => "");
+    const environment = await readFile(join("/proc", name, "environ"), "latin1").catch(() => "");
+    if (command.includes(croft.dataDir) || environment.includes(`GIT_DIR=${croft.dataDir}`))
+      found.push(command.replaceAll("\0", " "));
+  }
+  return found;
+};
+
+/**
+ * What there is of a site in the engine and on disk beside what its rows call for; empty when all is as it should be.
+ * @param buildMarker a word that only this site's build commands hold
+ */
+export const leftovers = async (croft: TestCroft, slug: string, buildMarker: string): Promise<string[]> => {
+  const wrong: string[] = [];
+  const compare = (what: string, present: string[], wanted: string[]): void => {
+    if (present.join() !== wanted.toSorted().join())
+      wrong.push(`${what}: ${present.join(", ") || "none"} instead of ${wanted.join(", ") || "none"}`);
+  };
+  const label = ["--filter", `label=croft.site=${slug}`];
+  const replicas = rowsOf<{ id: string }>(
+    croft,
+    `SELECT replicas.id FROM replicas JOIN environments ON environments.id = environment_id
+     JOIN sites ON sites.id = site_id WHERE slug = ? AND state <> 'removed'`,
+    slug,
+  );
+  compare(
+    "containers",
+    lines(await docker("ps", "-a", "--format", "{{.Names}}", ...label)),
+    replicas.map((row) => `croft-${row.id}`),
+  );
+  const [environment] = rowsOf<{ id: string }>(
+    croft,
+    "SELECT environments.id FROM environments JOIN sites ON sites.id = site_id WHERE slug = ?",
+    slug,
+  );
+  compare("networks", lines(await docker("network", "ls", "--format", "{{.Name}}", ...label)), [
+    `croft-${environment!.id}`,
+  ]);
+  const tags = rowsOf<{ tag: string }>(
+    croft,
+    `SELECT DISTINCT image_tag AS tag FROM releases WHERE environment_id = ? AND retired_at IS NULL`,
+    environment!.id,
+  );
+  compare(
+    "image tags",
+    lines(await docker("images", "--format", "{{.Repository}}:{{.Tag}}", `croft/${slug}`)),
+    tags.map((row) => row.tag),
+  );
+  const builds = lines(await docker("ps", "-a", "--no-trunc", "--format", "{{.Command}}"));
+  compare(
+    "build containers",
+    builds.filter((command) => command.includes(buildMarker)),
+    [],
+  );
+  compare("work folders", await readdir(join(croft.dataDir, "work")), []);
+  compare("processes", await strangers(croft), []);
+  return wrong;
+};
