@@ -21,7 +21,8 @@ const run = async (argv: string[]): Promise<number> => {
     }
     default: {
       const { runCli } = await import("./cli/run.ts");
-      return runCli(argv, process.env);
+      const hostBackup = async () => (await import("./daemon/host-backup.ts")).hostBackup(process.env);
+      return runCli(argv, process.env, { hostBackup });
     }
   }
 };

@@ -29,7 +29,12 @@ export interface Client {
   readonly token: string | null;
   /** @throws ApiError */
   get<T>(path: string): Promise<T>;
-  send<T>(method: Exclude<Method, "GET">, path: string, body?: unknown): Promise<T>;
+  send<T>(
+    method: Exclude<Method, "GET">,
+    path: string,
+    body?: unknown,
+    options?: { timeoutMs: number },
+  ): Promise<T>;
   /** One connection's events, until the server ends it; resumes after `lastEventId`. */
   events(path: string, lastEventId: string | null): AsyncGenerator<ServerEvent>;
 }
@@ -80,9 +85,14 @@ export const createClient = (options: ClientOptions): Client => {
     throw problem;
   };
 
-  const json = async <T>(method: Method, path: string, body?: unknown): Promise<T> => {
+  const json = async <T>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    timeoutMs = requestTimeoutMs,
+  ): Promise<T> => {
     const response = await request(method, path, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       ...(body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
@@ -95,7 +105,7 @@ export const createClient = (options: ClientOptions): Client => {
     url,
     token,
     get: (path) => json("GET", path),
-    send: (method, path, body) => json(method, path, body),
+    send: (method, path, body, options) => json(method, path, body, options?.timeoutMs),
     events: async function* (path, lastEventId) {
       const silence = new AbortController();
       let timer = setTimeout(() => silence.abort(), silenceMs);

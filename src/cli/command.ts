@@ -1,4 +1,6 @@
 import type { ParseArgsConfig, parseArgs } from "node:util";
+import type { Restored, RestoreOptions } from "../backup/restore-backup.ts";
+import type { BackupView } from "../backup/view.ts";
 import type { Client } from "./client.ts";
 import type { Io } from "./io.ts";
 
@@ -6,12 +8,22 @@ type ParseArgsOptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 
 export type Environment = Record<string, string | undefined>;
 
+/** Backups on this machine's own disk, with the daemon stopped or not to be reached. */
+export interface HostBackup {
+  list(): Promise<BackupView[]>;
+  /** By path, name or id. */
+  verify(which: string): Promise<BackupView>;
+  restore(options: RestoreOptions): Promise<Restored>;
+}
+
 export interface Context {
   io: Io;
   env: Environment;
   json: boolean;
   /** Made at the first call: commands that need no daemon never look for one. */
   client(): Promise<Client>;
+  /** @throws AppError `unavailable` in a program that was not built with it */
+  hostBackup(): Promise<HostBackup>;
   /** The command's result: `value` as the one JSON document with --json, else the text. */
   print(value: unknown, text: () => string): void;
 }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import type { BackupView } from "../backup/view.ts";
 import { defaultLimits } from "../domain/limits.ts";
 import { MB } from "../domain/size.ts";
 import type { DeploymentView } from "../domain/views.ts";
+import type { HostBackup } from "./command.ts";
 import { timeFlag } from "./commands/usage.ts";
 import { type Answer, eventStream, type FakeCroft, fakeCroft, problem } from "./testing/fake-croft.ts";
 
@@ -259,6 +261,74 @@ test("a key is revoked by its prefix or id", async () => {
   const unknown = await croft.run(["key", "revoke", "zzzz"]);
   expect(unknown).toMatchObject({ exitCode: 1 });
   expect(unknown.err).toContain("croft key list");
+});
+
+describe("backups", () => {
+  const backup = (id: string, change: Partial<BackupView> = {}): BackupView => ({
+    id,
+    kind: "manual",
+    path: `/data/backups/${id}`,
+    bytes: 1024,
+    createdAt: "2026-01-01T00:00:00.000Z",
+    verifiedAt: "2026-01-01T00:00:01.000Z",
+    state: "whole",
+    croftVersion: "0.1.0",
+    migrations: [],
+    keyFingerprint: null,
+    volumes: [],
+    warnings: [],
+    notes: [],
+    ...change,
+  });
+  const asked: unknown[] = [];
+  const hostBackup: HostBackup = {
+    list: async () => [backup("bak_host")],
+    verify: async (which) => {
+      asked.push(which);
+      return backup("bak_host");
+    },
+    restore: async (options) => {
+      asked.push({ ...options, signal: undefined });
+      return { backup: backup("bak_host"), keptIn: "/data/before-restore", notes: ["the old state is kept"] };
+    },
+  };
+  beforeEach(() => void asked.splice(0));
+  const nobody = { env: { CROFT_URL: "http://127.0.0.1:1" }, hostBackup };
+
+  test("the newest whole one is verified, by the daemon where there is one", async () => {
+    answers["GET /backups"] = () => ({
+      items: [backup("bak_3", { state: "damaged" }), backup("bak_2"), backup("bak_1")],
+    });
+    answers["POST /backups/bak_2/verify"] = () => backup("bak_2");
+    const { out } = await croft.run(["backup", "verify", "--json"], { hostBackup });
+    expect(JSON.parse(out).id).toBe("bak_2");
+    expect(asked).toEqual([]);
+  });
+
+  test("without a daemon, or by path, the host's own files are read", async () => {
+    expect((await croft.run(["backup", "list"], nobody)).out).toContain("bak_host");
+    expect((await croft.run(["backup", "verify"], nobody)).exitCode).toBe(0);
+    expect((await croft.run(["backup", "verify", "/mnt/copy"], { hostBackup })).exitCode).toBe(0);
+    expect(asked).toEqual(["bak_host", "/mnt/copy"]);
+    expect(croft.seen).toEqual([]);
+  });
+
+  test("what the daemon refuses is not looked for elsewhere", async () => {
+    answers["GET /backups"] = () => problem(403, "forbidden", "only the operator may do this");
+    const { exitCode, err } = await croft.run(["backup", "list"], { hostBackup });
+    expect({ exitCode, told: err.includes("only the operator") }).toEqual({ exitCode: 1, told: true });
+  });
+
+  test("restoring passes on which one, and says what is to be known", async () => {
+    const { err, exitCode } = await croft.run(["backup", "restore", "--at", "2026-01-02T00:00:00Z"], nobody);
+    expect(exitCode).toBe(0);
+    expect(err).toContain("the old state is kept");
+    expect(asked).toEqual([{ at: "2026-01-02T00:00:00Z" }]);
+    expect((await croft.run(["backup", "restore", "--at", "noon"], nobody)).exitCode).toBe(2);
+    expect(
+      (await croft.run(["backup", "restore", "--at", "2026-01-02", "--from", "x"], nobody)).exitCode,
+    ).toBe(2);
+  });
 });
 
 test("plan needs no daemon", async () => {

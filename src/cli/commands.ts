@@ -216,6 +216,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/backup.ts")).backupList,
   },
   {
+    name: "backup verify",
+    usage: "[BACKUP]",
+    summary: "read a backup back whole, by id, or by path on the host; the newest one by default",
+    load: async () => (await import("./commands/backup.ts")).backupVerify,
+  },
+  {
+    name: "backup restore",
+    usage: "[--from BACKUP | --at TIME] [--without-key]",
+    summary: "put a backup back, on the host, with the daemon stopped; the newest one by default",
+    load: async () => (await import("./commands/backup-restore.ts")).backupRestore,
+  },
+  {
     name: "user list",
     usage: "",
     summary: "accounts of this installation (operators)",

@@ -1,13 +1,21 @@
 import { parseArgs } from "node:util";
 import type { AppError } from "../errors.ts";
 import type { ApiError } from "./client.ts";
-import { type Command, type Context, type Environment, globalOptions } from "./command.ts";
+import { type Command, type Context, type Environment, globalOptions, type HostBackup } from "./command.ts";
 import { type CommandEntry, commands, findCommand } from "./commands.ts";
 import { helpOfCommand, helpOfGroup, overview } from "./help.ts";
 import type { Io } from "./io.ts";
 import { UsageError } from "./usage-error.ts";
 
-const createContext = (env: Environment, io: Io, json: boolean): Context => ({
+/** What the program hands to the command line besides arguments and environment. */
+export interface CliParts {
+  /** Default: the process's own. */
+  io?: Io;
+  /** For the commands that work on this host's files; loaded when one of them runs. */
+  hostBackup?(): Promise<HostBackup>;
+}
+
+const createContext = (env: Environment, io: Io, json: boolean, parts: CliParts): Context => ({
   io,
   env,
   json,
@@ -17,6 +25,11 @@ const createContext = (env: Environment, io: Io, json: boolean): Context => ({
       import("./client.ts"),
     ]);
     return createClient({ ...(await readConnection(env)), signal: io.signal });
+  },
+  hostBackup: async () => {
+    if (parts.hostBackup) return parts.hostBackup();
+    const { AppError } = await import("../errors.ts");
+    throw new AppError("unavailable", "this program cannot work on the host's own files");
   },
   print: (value, text) => io.out(json ? JSON.stringify(value, null, 2) + "\n" : text()),
 });
@@ -49,7 +62,13 @@ const parse = (entry: CommandEntry, command: Command, args: string[]) => {
   return { words: parsed.positionals, flags: parsed.values as Record<string, unknown> };
 };
 
-const runCommand = async (entry: CommandEntry, args: string[], env: Environment, io: Io): Promise<number> => {
+const runCommand = async (
+  entry: CommandEntry,
+  args: string[],
+  env: Environment,
+  io: Io,
+  parts: CliParts,
+): Promise<number> => {
   const json = args.includes("--json");
   try {
     const command = await entry.load();
@@ -58,7 +77,7 @@ const runCommand = async (entry: CommandEntry, args: string[], env: Environment,
       io.out(helpOfCommand(entry));
       return 0;
     }
-    return (await command.run(createContext(env, io, json), words, flags as never)) ?? 0;
+    return (await command.run(createContext(env, io, json, parts), words, flags as never)) ?? 0;
   } catch (error) {
     return reportError(error, entry, json, io, env);
   }
@@ -93,8 +112,12 @@ const reportError = (
  * Runs one command of the command line.
  * @returns the exit status: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped by the person
  */
-export const runCli = async (argv: readonly string[], env: Environment, given?: Io): Promise<number> => {
-  const io = given ?? (await import("./io.ts")).processIo();
+export const runCli = async (
+  argv: readonly string[],
+  env: Environment,
+  parts: CliParts = {},
+): Promise<number> => {
+  const io = parts.io ?? (await import("./io.ts")).processIo();
   const first = argv[0];
   if (
     first === undefined ||
@@ -105,7 +128,7 @@ export const runCli = async (argv: readonly string[], env: Environment, given?: 
     (first === undefined ? io.err : io.out)(overview());
     return first === undefined ? 2 : 0;
   }
-  if (first === "--version" || first === "-v") return runCli(["version", ...argv.slice(1)], env, io);
+  if (first === "--version" || first === "-v") return runCli(["version", ...argv.slice(1)], env, parts);
   const asksHelp = first === "help";
   const words = asksHelp ? argv.slice(1) : argv;
   const found = findCommand(words);
@@ -114,7 +137,7 @@ export const runCli = async (argv: readonly string[], env: Environment, given?: 
       io.out(helpOfCommand(found.entry));
       return 0;
     }
-    return runCommand(found.entry, [...found.rest], env, io);
+    return runCommand(found.entry, [...found.rest], env, io, parts);
   }
   const group = commands.filter((entry) => entry.name.startsWith(`${words[0]} `));
   if (group.length > 0) {

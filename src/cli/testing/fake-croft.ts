@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
+import type { HostBackup } from "../command.ts";
 import type { Io } from "../io.ts";
 import { runCli } from "../run.ts";
 
@@ -75,7 +76,12 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
   /** Runs one command; `stdin` is what it reads there. */
   const run = async (
     argv: string[],
-    options: { env?: Record<string, string>; stdin?: string; signal?: AbortSignal } = {},
+    options: {
+      env?: Record<string, string>;
+      stdin?: string;
+      signal?: AbortSignal;
+      hostBackup?: HostBackup;
+    } = {},
   ): Promise<Ran> => {
     const ran: Ran = { exitCode: -1, out: "", err: "" };
     const io: Io = {
@@ -88,7 +94,10 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
       signal: options.signal ?? new AbortController().signal,
     };
     const env = { HOME: home, CROFT_URL: url, CROFT_TOKEN: "croft_test_key", ...options.env };
-    ran.exitCode = await runCli(argv, env, io);
+    ran.exitCode = await runCli(argv, env, {
+      io,
+      hostBackup: options.hostBackup && (async () => options.hostBackup!),
+    });
     return ran;
   };
 
