@@ -41,7 +41,7 @@ export const beginExchange = (
     case "replicas":
       return dispatch(exchange, input, after, end);
     case "static":
-      answerFromFolder(exchange, goal.folder, head, input);
+      answerFromFolder(exchange, target.folder!, head, input);
       return after;
     case "message":
       answerExchange(

@@ -39,6 +39,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       meter,
       bucket: changeBucket(before, route.limits.requestsPerMinute, nowMs),
       replicas,
+      folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
     };
     byId.set(route.id, active);
     for (const host of route.hosts) byHost.set(host, active);

@@ -9,6 +9,7 @@ import type { TokenBucket } from "./limiter.ts";
 import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
+import type { StaticFolder } from "./static/static-file.ts";
 import type { UpstreamEvents } from "./upstream-connection.ts";
 
 /** The records of the data path. One visitor has at most one exchange, an exchange at most one upstream connection. */
@@ -49,6 +50,8 @@ export interface ActiveRoute {
   bucket: TokenBucket | null;
   /** Empty unless the target is replicas. */
   replicas: Replica[];
+  /** Of a static target. */
+  folder: StaticFolder | null;
 }
 
 /** A replica at an address: the key of a pool. Another replica at the same address is another pool. */

@@ -1,4 +1,6 @@
+import { read } from "node:fs";
 import { STATUS_CODES } from "node:http";
+import { promisify } from "node:util";
 import { send } from "../byte-socket.ts";
 import { ascii } from "../byte-classes.ts";
 import { answerExchange, completeExchange, failExchange } from "../exchange-end.ts";
@@ -9,13 +11,13 @@ import type { RequestHead } from "../request-head.ts";
 import type { Exchange } from "../state.ts";
 import { contentTypeOf } from "./content-types.ts";
 import { entityTagOf, isNotModified, rangeOf } from "./static-conditions.ts";
-import { type Found, openInside } from "./static-file.ts";
+import { closeFound, type Found, openInside, type StaticFolder } from "./static-file.ts";
 import { folderLocation, type StaticPath, staticPathOf } from "./static-path.ts";
 
 /** Answers an exchange from a release folder. The head is still in `edge.requestHead` and `edge.requestOut`. */
 export const answerFromFolder = (
   exchange: Exchange,
-  folder: string,
+  folder: StaticFolder,
   head: RequestHead,
   input: Uint8Array,
 ): void => {
@@ -29,7 +31,7 @@ export const answerFromFolder = (
   const path = staticPathOf(textOf(input, head.targetStart, head.targetEnd));
   const fields = fieldTexts(edge.requestOut, conditionNames);
   serve(exchange, folder, path, fields).catch((error: unknown) => {
-    edge.log.error("a static file could not be served", { error, folder });
+    edge.log.error("a static file could not be served", { error, folder: folder.path });
     if (exchange.visitor.exchange === exchange) failExchange(exchange, 500);
   });
 };
@@ -38,7 +40,7 @@ const conditionNames = new Set(["if-none-match", "if-modified-since", "if-range"
 
 const serve = async (
   exchange: Exchange,
-  folder: string,
+  folder: StaticFolder,
   path: StaticPath | null,
   fields: Map<string, string>,
 ): Promise<void> => {
@@ -51,7 +53,7 @@ const serve = async (
     found = await openInside(folder, [...path.segments, "index.html"]);
   } else if (found.kind === "file" && path!.folder) {
     // A file is not a folder: relative links in it would lead elsewhere.
-    await found.handle.close();
+    await closeFound(found);
     found = { kind: "none" };
   }
   let status = 200;
@@ -67,7 +69,7 @@ const serve = async (
   try {
     if (isCurrent(exchange)) await sendFile(exchange, found, status, fields);
   } finally {
-    await found.handle.close();
+    await closeFound(found);
   }
 };
 
@@ -81,7 +83,7 @@ const redirect = (exchange: Exchange, location: string): void => {
 
 const sendFile = async (
   exchange: Exchange,
-  { handle, stats, name }: Extract<Found, { kind: "file" }>,
+  { descriptor, stats, name }: Extract<Found, { kind: "file" }>,
   status: number,
   fields: Map<string, string>,
 ): Promise<void> => {
@@ -91,28 +93,30 @@ const sendFile = async (
     // Kept, but asked about again: a deploy is seen at once.
     "Cache-Control: public, max-age=0, must-revalidate\r\n";
   if (status === 200 && isNotModified(fields, tag, stats.mtimeMs)) {
-    emitHead(exchange, 304, version);
-    completeExchange(exchange);
+    sendBare(exchange, beginAnswer(exchange, 304, version));
     return;
   }
   const range =
     status === 200 && !exchange.isHead ? rangeOf(fields, stats.size, tag, stats.mtimeMs) : "whole";
   if (range === "unsatisfiable") {
-    emitHead(exchange, 416, `Content-Range: bytes */${stats.size}\r\nContent-Length: 0\r\n`);
-    completeExchange(exchange);
+    const fields = `Content-Range: bytes */${stats.size}\r\nContent-Length: 0\r\n`;
+    sendBare(exchange, beginAnswer(exchange, 416, fields));
     return;
   }
   const { from, to } = range === "whole" ? { from: 0, to: stats.size } : range;
   const about =
     `Content-Type: ${contentTypeOf(name)}\r\nContent-Length: ${to - from}\r\n` +
     `X-Content-Type-Options: nosniff\r\n${status === 200 ? `${version}Accept-Ranges: bytes\r\n` : ""}`;
-  if (range === "whole") emitHead(exchange, status, about);
-  else emitHead(exchange, 206, `${about}Content-Range: bytes ${from}-${to - 1}/${stats.size}\r\n`);
-  if (exchange.isHead || to === from) completeExchange(exchange);
-  else await stream(exchange, handle, from, to);
+  const head =
+    range === "whole"
+      ? beginAnswer(exchange, status, about)
+      : beginAnswer(exchange, 206, `${about}Content-Range: bytes ${from}-${to - 1}/${stats.size}\r\n`);
+  if (exchange.isHead || to === from) sendBare(exchange, head);
+  else await stream(exchange, head, descriptor, from, to);
 };
 
-const emitHead = (exchange: Exchange, status: number, fields: string): void => {
+/** Decides the answer and gives its head, counted but not sent. */
+const beginAnswer = (exchange: Exchange, status: number, fields: string): Uint8Array => {
   const { visitor, target } = exchange;
   const { edge } = visitor;
   if (edge.stopping || exchange.body !== "none") exchange.keepAlive = false;
@@ -127,23 +131,36 @@ const emitHead = (exchange: Exchange, status: number, fields: string): void => {
   exchange.answered = true;
   countAnswer(target.meter, status);
   target.meter.bytesOut += head.length;
-  send(visitor.out, head, 0, head.length, edge.clock);
+  return head;
 };
 
+const sendBare = (exchange: Exchange, head: Uint8Array): void => {
+  const { visitor } = exchange;
+  send(visitor.out, head, 0, head.length, visitor.edge.clock);
+  completeExchange(exchange);
+};
+
+const readFile = promisify(read);
 const pieceBytes = 64 * 1024;
 
-/** Reads piece by piece, the next one only when the visitor has taken the last: memory is bounded per visitor. */
+/**
+ * Reads piece by piece, the next one only when the visitor has taken the last: memory is bounded per visitor.
+ * The head goes out with the first piece.
+ */
 const stream = async (
   exchange: Exchange,
-  handle: Extract<Found, { kind: "file" }>["handle"],
+  head: Uint8Array,
+  descriptor: number,
   from: number,
   to: number,
 ): Promise<void> => {
   const { visitor, target } = exchange;
-  const { clock } = visitor.edge;
+  const { clock, deadlines } = visitor.edge;
   const drain = { wake: (): void => {} };
   exchange.source = { drained: () => drain.wake(), cancel: () => drain.wake() };
-  const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, to - from));
+  const piece = Buffer.allocUnsafeSlow(head.length + Math.min(pieceBytes, to - from));
+  piece.set(head);
+  let filled = head.length;
   let at = from;
   while (at < to) {
     if (visitor.out.pendingBytes > 0) {
@@ -151,7 +168,13 @@ const stream = async (
       if (!isCurrent(exchange)) return;
       continue;
     }
-    const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, to - at), at);
+    const { bytesRead } = await readFile(
+      descriptor,
+      piece,
+      filled,
+      Math.min(piece.length - filled, to - at),
+      at,
+    );
     if (!isCurrent(exchange)) return;
     if (bytesRead === 0) {
       // Shorter than announced: the visitor must see that it is cut.
@@ -159,9 +182,10 @@ const stream = async (
       return;
     }
     at += bytesRead;
-    if (visitor.left) exchange.deadlineMs = clock.nowMs + visitor.edge.deadlines.leaveMs;
+    if (visitor.left) exchange.deadlineMs = clock.nowMs + deadlines.leaveMs;
     target.meter.bytesOut += bytesRead;
-    send(visitor.out, piece, 0, bytesRead, clock);
+    send(visitor.out, piece, 0, filled + bytesRead, clock);
+    filled = 0;
   }
   exchange.source = null;
   completeExchange(exchange);

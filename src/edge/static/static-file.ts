@@ -1,10 +1,20 @@
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
+import { close, constants, fstatSync, open, readlinkSync, type Stats } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
-/** An open file inside the folder, or what there is instead. The one who gets a handle closes it. */
+const openFile = promisify(open);
+const closeFile = promisify(close);
+
+/** A release folder; where it really is, is asked once and again when something seems to lie outside. */
+export interface StaticFolder {
+  path: string;
+  real: string | null;
+}
+
+/** An open file inside the folder, or what there is instead. The one who gets a descriptor closes it. */
 export type Found =
-  { kind: "file"; handle: FileHandle; stats: Stats; name: string } | { kind: "folder" } | { kind: "none" };
+  { kind: "file"; descriptor: number; stats: Stats; name: string } | { kind: "folder" } | { kind: "none" };
 
 const none: Found = { kind: "none" };
 
@@ -12,31 +22,39 @@ const none: Found = { kind: "none" };
  * Opens `folder/…segments`. Links are followed as long as they stay inside: what counts is where the open
  * descriptor really is, so that nothing can be exchanged between check and use.
  */
-export const openInside = async (folder: string, segments: readonly string[]): Promise<Found> => {
-  const path = join(folder, ...segments);
-  let handle: FileHandle;
+export const openInside = async (folder: StaticFolder, segments: readonly string[]): Promise<Found> => {
+  const path = join(folder.path, ...segments);
+  let descriptor: number;
   try {
     // Non-blocking, since opening a FIFO would wait for a writer.
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    descriptor = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     if (missing.has((error as { code?: string }).code ?? "")) return none;
     throw error;
   }
   let kept = false;
   try {
-    const [root, real, stats] = await Promise.all([
-      realpath(folder),
-      readlink(`/proc/self/fd/${handle.fd}`),
-      handle.stat(),
-    ]);
-    if (real !== root && !real.startsWith(`${root}/`)) return none;
+    // Both are answered by the kernel from memory; only opening and reading may wait for a disk.
+    const stats = fstatSync(descriptor);
+    if (!(await isInside(folder, readlinkSync(`/proc/self/fd/${descriptor}`)))) return none;
     if (stats.isDirectory()) return { kind: "folder" };
     if (!stats.isFile()) return none;
     kept = true;
-    return { kind: "file", handle, stats, name: segments.at(-1) ?? "" };
+    return { kind: "file", descriptor, stats, name: segments.at(-1) ?? "" };
   } finally {
-    if (!kept) await handle.close();
+    if (!kept) await closeFile(descriptor);
   }
 };
+
+export const closeFound = (found: Extract<Found, { kind: "file" }>): Promise<void> =>
+  closeFile(found.descriptor);
+
+const isInside = async (folder: StaticFolder, real: string): Promise<boolean> => {
+  if (folder.real !== null && isBelow(folder.real, real)) return true;
+  folder.real = await realpath(folder.path);
+  return isBelow(folder.real, real);
+};
+
+const isBelow = (root: string, real: string): boolean => real === root || real.startsWith(`${root}/`);
 
 const missing = new Set(["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "ENXIO", "EPERM"]);
