@@ -79,10 +79,12 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
 
     fleet: async (actor) => {
       const views = await listSites(sites, actor);
-      const ids = await Promise.all(views.map((site) => environmentIdOf(actor, site.slug)));
-      const latest = await latestUsage(usage, ids);
-      return views.map((site, index) => {
-        return { site, usage: latest.get(ids[index]!) ?? null };
+      const latest = await latestUsage(
+        usage,
+        views.map((site) => site.environmentId),
+      );
+      return views.map((site) => {
+        return { site, usage: latest.get(site.environmentId) ?? null };
       });
     },
     getSite: (actor, slug) => showSite(sites, actor, slug),

@@ -11,6 +11,7 @@ export interface SiteView {
   description: string;
   type: SiteType;
   environment: string;
+  environmentId: string;
   owner: string;
   repositoryUrl: string | null;
   branch: string;

@@ -19,7 +19,13 @@ export interface SiteQueries {
   siteById(id: string): Promise<SiteRecord | undefined>;
   listSites(userId: string | null): Promise<SiteRecord[]>;
   roleInOrganization(organizationId: string, userId: string): Promise<OrganizationRole | null>;
-  ownerName(site: SiteRecord): Promise<string>;
+  ownerNames(ids: string[]): Promise<Map<string, string>>;
+  environmentsOfSites(siteIds: string[]): Promise<EnvironmentRecord[]>;
+  volumesOfMany(environmentIds: string[]): Promise<VolumeRecord[]>;
+  releasesByIds(ids: string[]): Promise<ReleaseRecord[]>;
+  deploymentsByIds(ids: string[]): Promise<DeploymentRecord[]>;
+  latestDeployments(environmentIds: string[]): Promise<DeploymentRecord[]>;
+  liveReplicasOfMany(environmentIds: string[]): Promise<ReplicaRecord[]>;
   updateSite(id: string, patch: Partial<SiteRecord>): Promise<void>;
   markSiteDeleted(id: string, atMs: number, deleteVolumes: boolean): Promise<boolean>;
   environmentByName(siteId: string, name: string): Promise<EnvironmentRecord | undefined>;

@@ -6,11 +6,12 @@ import type {
   ReleaseRecord,
   ReplicaRecord,
   SiteRecord,
+  VolumeRecord,
 } from "../domain/records.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
-import type { ReleaseView, SiteView } from "../domain/views.ts";
+import type { ReleaseView, ReplicaView, SiteView } from "../domain/views.ts";
 import { isTerminal } from "../domain/deployment.ts";
-import { reachSite } from "./access.ts";
+import { reachSite, type SiteInReach } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
 import { volumeView } from "./volumes.ts";
@@ -22,17 +23,24 @@ export const showSite = async (
   environmentName?: string,
 ): Promise<SiteView> => {
   const { site, environment } = await reachSite(deps, actor, slug, "read", environmentName);
-  return viewOf(deps, site, environment);
+  const [view] = await viewsOf(deps, [{ site, environment }]);
+  return view!;
 };
 
 /** The sites an actor owns, alone or through an organisation; an operator sees all. */
 export const listSites = async (deps: SiteDeps, actor: Actor): Promise<SiteView[]> => {
   const sites = await deps.store.listSites(actor.kind === "system" || actor.isAdmin ? null : actor.userId);
-  const views: SiteView[] = [];
-  for (const site of sites)
-    for (const environment of await deps.store.environmentsOfSite(site.id))
-      if (environment.name === "production") views.push(await viewOf(deps, site, environment));
-  return views;
+  const environments = await deps.store.environmentsOfSites(sites.map((site) => site.id));
+  const production = new Map(
+    environments.filter((one) => one.name === "production").map((one) => [one.siteId, one]),
+  );
+  return viewsOf(
+    deps,
+    sites.flatMap((site) => {
+      const environment = production.get(site.id);
+      return environment ? [{ site, environment }] : [];
+    }),
+  );
 };
 
 export const listReleases = async (
@@ -43,69 +51,113 @@ export const listReleases = async (
 ): Promise<ReleaseView[]> => {
   const { environment } = await reachSite(deps, actor, slug, "read", environmentName);
   const releases = await deps.store.releasesOf(environment.id);
-  return Promise.all(
-    releases.map(async (release) =>
-      releaseView(
-        release,
-        await deps.store.deploymentById(release.deploymentId),
-        environment.currentReleaseId,
-      ),
-    ),
+  const deployments = byId(
+    await deps.store.deploymentsByIds(releases.map((release) => release.deploymentId)),
+  );
+  return releases.map((release) =>
+    releaseView(release, deployments.get(release.deploymentId), environment.currentReleaseId),
   );
 };
 
-const viewOf = async (
+const byId = <Row extends { id: string }>(rows: Row[]): Map<string, Row> =>
+  new Map(rows.map((row) => [row.id, row]));
+
+/** A handful of queries for any number of sites. */
+const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[]> => {
+  const { store } = deps;
+  const ids = places.map(({ environment }) => environment.id);
+  const latest = new Map((await store.latestDeployments(ids)).map((row) => [row.environmentId, row]));
+  const replicas = Map.groupBy(await store.liveReplicasOfMany(ids), (row) => row.environmentId);
+  const volumes = Map.groupBy(await store.volumesOfMany(ids), (row) => row.environmentId);
+  const wanted = [
+    ...places.map(({ environment }) => environment.currentReleaseId),
+    ...[...latest.values()].map((deployment) => deployment.releaseId),
+  ].filter((id) => id !== null);
+  const releases = byId(await store.releasesByIds(wanted));
+  const deployments = byId(
+    await store.deploymentsByIds([...releases.values()].map((release) => release.deploymentId)),
+  );
+  const owners = await store.ownerNames(places.map(({ site }) => ownerIdOf(site)));
+  return places.map(({ site, environment }) => {
+    const current = releases.get(environment.currentReleaseId ?? "");
+    return viewOf(deps, site, environment, {
+      owner: owners.get(ownerIdOf(site)) ?? "",
+      latest: latest.get(environment.id),
+      latestRelease: releases.get(latest.get(environment.id)?.releaseId ?? ""),
+      current,
+      currentDeployment: deployments.get(current?.deploymentId ?? ""),
+      replicas: replicas.get(environment.id) ?? [],
+      volumes: volumes.get(environment.id) ?? [],
+    });
+  });
+};
+
+const ownerIdOf = (site: SiteRecord): string => site.ownerUserId ?? site.ownerOrganizationId ?? "";
+
+interface Parts {
+  owner: string;
+  latest: DeploymentRecord | undefined;
+  latestRelease: ReleaseRecord | undefined;
+  current: ReleaseRecord | undefined;
+  currentDeployment: DeploymentRecord | undefined;
+  replicas: ReplicaRecord[];
+  volumes: VolumeRecord[];
+}
+
+const viewOf = (
   deps: SiteDeps,
   site: SiteRecord,
   environment: EnvironmentRecord,
-): Promise<SiteView> => {
-  const [latest] = await deps.store.deploymentsOf(environment.id, 1, null);
-  const replicas = await deps.store.liveReplicasOf(environment.id);
-  const current = environment.currentReleaseId
-    ? await deps.store.releaseById(environment.currentReleaseId)
-    : undefined;
-  const currentDeployment = current && (await deps.store.deploymentById(current.deploymentId));
-  const latestRelease = latest?.releaseId ? await deps.store.releaseById(latest.releaseId) : undefined;
-  const place = { slug: site.slug, environment: environment.name };
-  return {
-    id: site.id,
-    slug: site.slug,
-    name: site.name,
-    description: site.description,
-    type: site.type,
-    environment: environment.name,
-    owner: await deps.store.ownerName(site),
-    repositoryUrl: site.repositoryUrl,
-    branch: environment.branch,
-    rootDirectory: site.rootDirectory,
-    buildCommand: site.buildCommand,
-    startCommand: site.startCommand,
-    port: site.port,
-    image: site.image,
-    autoDeploy: environment.autoDeploy === 1,
-    healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
-    urls: [deps.urlOf(site.slug, environment.name)],
-    gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
-    ...statusOf(environment, latest, current, replicas),
-    limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
-    diskUsedBytes: environment.diskUsedBytes,
-    currentRelease: current ? releaseView(current, currentDeployment, current.id) : null,
-    replicas: replicas.map((replica) => ({
-      id: replica.id,
-      state: replica.state,
-      restarts: replica.restarts,
-      oomKills: replica.oomKills,
-      exitCode: replica.exitCode,
-      reason: replica.reason,
-      startedAt: isoOrNull(replica.startedAt),
-      nextRestartAt: isoOrNull(replica.nextRestartAt),
-    })),
-    volumes: (await deps.store.volumesOf(environment.id)).map(volumeView),
-    latestDeployment: latest ? deploymentSummary(latest, place, latestRelease?.number ?? null) : null,
-    createdAt: isoOf(site.createdAt),
-    updatedAt: isoOf(site.updatedAt),
-  };
-};
+  parts: Parts,
+): SiteView => ({
+  id: site.id,
+  slug: site.slug,
+  name: site.name,
+  description: site.description,
+  type: site.type,
+  environment: environment.name,
+  environmentId: environment.id,
+  owner: parts.owner,
+  repositoryUrl: site.repositoryUrl,
+  branch: environment.branch,
+  rootDirectory: site.rootDirectory,
+  buildCommand: site.buildCommand,
+  startCommand: site.startCommand,
+  port: site.port,
+  image: site.image,
+  autoDeploy: environment.autoDeploy === 1,
+  healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
+  urls: [deps.urlOf(site.slug, environment.name)],
+  gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
+  ...statusOf(environment, parts.latest, parts.current, parts.replicas),
+  limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
+  diskUsedBytes: environment.diskUsedBytes,
+  currentRelease: parts.current
+    ? releaseView(parts.current, parts.currentDeployment, parts.current.id)
+    : null,
+  replicas: parts.replicas.map(replicaView),
+  volumes: parts.volumes.map(volumeView),
+  latestDeployment: parts.latest
+    ? deploymentSummary(
+        parts.latest,
+        { slug: site.slug, environment: environment.name },
+        parts.latestRelease?.number ?? null,
+      )
+    : null,
+  createdAt: isoOf(site.createdAt),
+  updatedAt: isoOf(site.updatedAt),
+});
+
+const replicaView = (replica: ReplicaRecord): ReplicaView => ({
+  id: replica.id,
+  state: replica.state,
+  restarts: replica.restarts,
+  oomKills: replica.oomKills,
+  exitCode: replica.exitCode,
+  reason: replica.reason,
+  startedAt: isoOrNull(replica.startedAt),
+  nextRestartAt: isoOrNull(replica.nextRestartAt),
+});
 
 /** Status and, where a person is needed, one sentence with the cause and the next step. */
 export const statusOf = (

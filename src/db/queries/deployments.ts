@@ -80,6 +80,25 @@ export const deploymentQueries = (db: Kysely<Schema>) => ({
     if (beforeId !== null) query = query.where("id", "<", beforeId);
     return query.orderBy("id", "desc").limit(limit).execute();
   },
+  deploymentsByIds: (ids: string[]): Promise<DeploymentRecord[]> =>
+    db.selectFrom("deployments").selectAll().where("id", "in", ids).execute(),
+  /** The newest of each environment, by the index deployments_by_environment. */
+  latestDeployments: (environmentIds: string[]): Promise<DeploymentRecord[]> =>
+    db
+      .selectFrom("environments")
+      .innerJoin("deployments", (join) =>
+        join.on("deployments.id", "=", (eb) =>
+          eb
+            .selectFrom("deployments as newest")
+            .select("newest.id")
+            .whereRef("newest.environmentId", "=", "environments.id")
+            .orderBy("newest.id", "desc")
+            .limit(1),
+        ),
+      )
+      .selectAll("deployments")
+      .where("environments.id", "in", environmentIds)
+      .execute(),
   /** By the partial index deployments_open. */
   openDeployments: (): Promise<DeploymentRecord[]> =>
     db

@@ -18,6 +18,8 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
     )?.number ?? 0) + 1,
   releaseById: (id: string): Promise<ReleaseRecord | undefined> =>
     db.selectFrom("releases").selectAll().where("id", "=", id).executeTakeFirst(),
+  releasesByIds: (ids: string[]): Promise<ReleaseRecord[]> =>
+    db.selectFrom("releases").selectAll().where("id", "in", ids).execute(),
   releaseByNumber: (environmentId: string, number: number): Promise<ReleaseRecord | undefined> =>
     db
       .selectFrom("releases")
@@ -65,6 +67,14 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
   /** All that are not removed, by the partial index replicas_by_environment. */
   liveReplicas: (): Promise<ReplicaRecord[]> =>
     db.selectFrom("replicas").selectAll().where("state", "<>", "removed").orderBy("id").execute(),
+  liveReplicasOfMany: (environmentIds: string[]): Promise<ReplicaRecord[]> =>
+    db
+      .selectFrom("replicas")
+      .selectAll()
+      .where("environmentId", "in", environmentIds)
+      .where("state", "<>", "removed")
+      .orderBy("id")
+      .execute(),
   liveReplicasOf: (environmentId: string): Promise<ReplicaRecord[]> =>
     db
       .selectFrom("replicas")

@@ -56,26 +56,25 @@ export const siteQueries = (db: Kysely<Schema>) => ({
         .where("userId", "=", userId)
         .executeTakeFirst()
     )?.role ?? null,
-  ownerName: async (site: SiteRecord): Promise<string> => {
-    if (site.ownerUserId !== null)
-      return (
-        (
-          await db
-            .selectFrom("users")
-            .select("username")
-            .where("id", "=", site.ownerUserId)
-            .executeTakeFirst()
-        )?.username ?? ""
-      );
-    return (
-      (
-        await db
-          .selectFrom("organizations")
-          .select("name")
-          .where("id", "=", site.ownerOrganizationId ?? "")
-          .executeTakeFirst()
-      )?.name ?? ""
-    );
+  /** Environments of many sites at once. */
+  environmentsOfSites: (siteIds: string[]): Promise<EnvironmentRecord[]> =>
+    db.selectFrom("environments").selectAll().where("siteId", "in", siteIds).execute(),
+  volumesOfMany: (environmentIds: string[]): Promise<VolumeRecord[]> =>
+    db
+      .selectFrom("volumes")
+      .selectAll()
+      .where("environmentId", "in", environmentIds)
+      .orderBy("name")
+      .execute(),
+  /** Names of owners, users and organisations alike, by id. */
+  ownerNames: async (ids: string[]): Promise<Map<string, string>> => {
+    const rows = await db
+      .selectFrom("users")
+      .select(["id", "username as name"])
+      .where("id", "in", ids)
+      .unionAll(db.selectFrom("organizations").select(["id", "name"]).where("id", "in", ids))
+      .execute();
+    return new Map(rows.map((row) => [row.id, row.name]));
   },
   updateSite: async (id: string, patch: Partial<SiteRecord>): Promise<void> => {
     if (Object.keys(patch).length > 0)

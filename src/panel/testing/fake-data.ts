@@ -69,6 +69,7 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
     description: "",
     type: "auto",
     environment: "production",
+    environmentId: `env_${slug}`,
     owner: "ada",
     repositoryUrl: null,
     branch: "main",
