@@ -17,8 +17,9 @@ export interface Io {
 
 const readLine = (question: string, secret: boolean): Promise<string> => {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // Before the question shows, or what is typed at once would be echoed still.
   if (secret) stdin.setRawMode(true);
+  stderr.write(question);
   return new Promise((resolve, reject) => {
     let line = "";
     const finish = (error?: Error) => {
@@ -54,7 +55,7 @@ export const processIo = (): Io => {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     readStdin: async () => (await Bun.stdin.text()).replace(/\r?\n$/, ""),
-    ask: (question, { secret = false } = {}) => {
+    ask: async (question, { secret = false } = {}) => {
       if (!process.stdin.isTTY || !process.stderr.isTTY)
         throw new UsageError(
           "there is no terminal to ask on; pass it on standard input instead (see --help)",
