@@ -1,27 +1,8 @@
-import { createDockerEngine } from "../src/docker/docker-engine.ts";
-import { systemClock } from "../src/domain/clock.ts";
-import { silentLog } from "../src/domain/log.ts";
-import { dockerApi, dockerFixture, dockerHost } from "../src/testing/docker-fixture.ts";
-
-/** One figure beside one peer; see the README for the names that stay. */
-interface Row {
-  group: string;
-  name: string;
-  value: number;
-  unit: string;
-  peer: string;
-  peerValue: number;
-  ratio: number;
-  note: string;
-}
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
-
-const timed = async (work: () => Promise<unknown>): Promise<number> => {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-};
+import { createDockerEngine } from "../../src/docker/docker-engine.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import { silentLog } from "../../src/domain/log.ts";
+import { dockerApi, dockerFixture, dockerHost } from "../../src/testing/docker-fixture.ts";
+import { median, type Row, row, timed } from "./row.ts";
 
 /**
  * Reading what all running containers use, once: cgroup files through Croft's engine beside Docker's stats API,
@@ -65,16 +46,13 @@ export const usageBench = async (containers = 20): Promise<Row[]> => {
     }
     const [value, peerValue] = [median(readings), median(stats)];
     return [
-      {
-        group: "usage",
-        name: "usage/sample",
-        value: Number(value.toFixed(3)),
+      row("usage/sample", {
+        value,
         unit: "ms",
         peer: "Docker stats API, one-shot",
-        peerValue: Number(peerValue.toFixed(1)),
-        ratio: Number((value / peerValue).toFixed(5)),
+        peerValue,
         note: `${read} running containers, median of 7; ${(peerValue / value).toFixed(0)} times as fast`,
-      },
+      }),
     ];
   } finally {
     await fixture.cleanup();
