@@ -19,7 +19,7 @@ describe("wrong usage ends with 2 and says what is right", () => {
     [["brew"], 'no command "brew"'],
     [["site"], "croft site limits SLUG"],
     [["site", "frobnicate"], 'no command "frobnicate"'],
-    [["site", "show"], "it takes: SLUG"],
+    [["site", "show"], "something is missing\nUsage: croft site show SLUG"],
     [["site", "show", "a", "b"], 'unexpected "b"'],
     [["site", "show", "a", "--colour"], "--colour"],
     [["site", "limits", "a", "--memory", "-1"], "--memory"],

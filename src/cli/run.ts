@@ -54,11 +54,9 @@ const parse = (entry: CommandEntry, command: Command, args: string[]) => {
   }
   const [min, max] = command.words;
   if ((parsed.values as { help?: boolean }).help !== true && parsed.positionals.length < min)
-    throw new UsageError(`something is missing; it takes: ${entry.usage}`);
+    throw new UsageError("something is missing");
   if (parsed.positionals.length > max)
-    throw new UsageError(
-      `unexpected ${JSON.stringify(parsed.positionals[max])}; it takes: ${entry.usage || "no words"}`,
-    );
+    throw new UsageError(`unexpected ${JSON.stringify(parsed.positionals[max])}`);
   return { words: parsed.positionals, flags: parsed.values as Record<string, unknown> };
 };
 

@@ -13,9 +13,13 @@ export interface IdentityDeps {
   log: Log;
   dataDir: string;
   throttles: {
-    /** Sign-ins per address, and per account from all addresses together; attempts at the setup token per address. */
+    /** Sign-ins per address. */
     address: Throttle;
+    /** Sign-ins per account, from all addresses together. */
     account: Throttle;
+    /** Sign-ins per address and account once the account's own are used up. */
+    newcomer: Throttle;
+    /** Attempts at the setup token, per address. */
     setup: Throttle;
   };
 }

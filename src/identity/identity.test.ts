@@ -197,16 +197,18 @@ describe("signing in", () => {
     await identity.signIn(owner, caller);
   });
 
-  test("many addresses guessing one account are stopped; an address known for it gets through", async () => {
+  test("many addresses guessing one account are slowed down, and lock its owner out nowhere", async () => {
     await setUp();
     await identity.signIn(owner, caller);
-    const codes: string[] = [];
-    for (let i = 0; i < 62; i++)
-      await identity
-        .signIn({ username: "ada", password: "x".repeat(201) }, { ip: `203.0.113.${i}`, userAgent: null })
-        .catch((error) => codes.push(error.code));
-    expect(codes.slice(58)).toEqual(["unauthenticated", "unauthenticated", "rate_limited", "rate_limited"]);
-    await expect(identity.signIn(owner, elsewhere)).rejects.toMatchObject({ code: "rate_limited" });
+    const guess = (ip: string) =>
+      identity
+        .signIn({ username: "ada", password: "x".repeat(201) }, { ip, userAgent: null })
+        .catch((error) => error.code as string);
+    for (let i = 0; i < 60; i++) expect(await guess(`203.0.113.${i}`)).toBe("unauthenticated");
+    const codes = [];
+    for (let i = 0; i < 4; i++) codes.push(await guess("203.0.113.200"));
+    expect(codes).toEqual(["unauthenticated", "unauthenticated", "rate_limited", "rate_limited"]);
+    await identity.signIn(owner, elsewhere);
     await identity.signIn(owner, caller);
   });
 

@@ -33,6 +33,7 @@ export const createIdentity = ({ store, dataDir, clock, log, hashing }: Identity
     throttles: {
       address: createThrottle(clock, { burst: 20, refillMs: 10_000 }),
       account: createThrottle(clock, { burst: 60, refillMs: 10_000 }),
+      newcomer: createThrottle(clock, { burst: 2, refillMs: 1_800_000 }),
       setup: createThrottle(clock, { burst: 10, refillMs: 30_000 }),
     },
   };

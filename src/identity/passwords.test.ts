@@ -38,6 +38,20 @@ test("more than may wait are refused at once; those that wait are all served", a
   expect((await passwords.verify("x", null)).ok).toBe(false);
 });
 
+test("a flood of strangers neither fills the lane of known ones nor goes before them", async () => {
+  const passwords = createPasswords({ concurrent: 1, waiting: 2 });
+  const order: string[] = [];
+  const strangers = Array.from({ length: 5 }, (_, i) =>
+    passwords.verify("x", null).then(
+      () => void order.push(`stranger ${i}`),
+      () => void order.push(`refused ${i}`),
+    ),
+  );
+  const known = passwords.verify("x", null, "known").then(() => void order.push("known"));
+  await Promise.all([...strangers, known]);
+  expect(order).toEqual(["refused 3", "refused 4", "stranger 0", "known", "stranger 1", "stranger 2"]);
+});
+
 const account = { username: "ada", email: "ada@example.org", password: "right horse battery" };
 
 test.each([

@@ -7,13 +7,20 @@ const current = "$argon2id$v=19$m=19456,t=2,p=1$";
 /** Verified when there is no such user, so that the answer takes just as long. Nobody knows what it hashes. */
 const nobodysHash = `${current}fBTcxbKSnyyZfENC2XMq2A0j2AM8nDmhJMTymd1aeBk$37E+Dlhzq7nzD4QLO6glzxAS64QEFY0/5Ph5tR8GLVY`;
 
+/** Each lane has its own places to wait; `known` goes first, so that a flood of strangers delays nobody else. */
+export type Lane = "known" | "stranger";
+
 export interface Passwords {
   hash(password: string): Promise<string>;
   /**
    * `storedHash` is argon2 or bcrypt, null for a user that does not exist.
    * @returns whether it fits, and a new hash to store when the old one is of an older kind
    */
-  verify(password: string, storedHash: string | null): Promise<{ ok: boolean; upgradedHash: string | null }>;
+  verify(
+    password: string,
+    storedHash: string | null,
+    lane?: Lane,
+  ): Promise<{ ok: boolean; upgradedHash: string | null }>;
 }
 
 export interface PasswordOptions {
@@ -27,9 +34,10 @@ export interface PasswordOptions {
  */
 export const createPasswords = ({ concurrent = 2, waiting = 20 }: PasswordOptions = {}): Passwords => {
   let running = 0;
-  const queue: (() => void)[] = [];
+  const lanes: Record<Lane, (() => void)[]> = { known: [], stranger: [] };
 
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+  const inTurn = async <T>(lane: Lane, work: () => Promise<T>): Promise<T> => {
+    const queue = lanes[lane];
     if (running >= concurrent) {
       if (queue.length >= waiting)
         throw new AppError("rate_limited", "too many sign-ins at once; try again in a moment", {
@@ -41,16 +49,16 @@ export const createPasswords = ({ concurrent = 2, waiting = 20 }: PasswordOption
     try {
       return await work();
     } finally {
-      const next = queue.shift();
+      const next = lanes.known.shift() ?? lanes.stranger.shift();
       if (next) next();
       else running--;
     }
   };
 
   return {
-    hash: (password) => inTurn(() => Bun.password.hash(password, argon2id)),
-    verify: (password, storedHash) =>
-      inTurn(async () => {
+    hash: (password) => inTurn("known", () => Bun.password.hash(password, argon2id)),
+    verify: (password, storedHash, lane = "stranger") =>
+      inTurn(lane, async () => {
         const ok = await Bun.password.verify(password, storedHash ?? nobodysHash);
         if (!ok || storedHash === null) return { ok: false, upgradedHash: null };
         const outdated = !storedHash.startsWith(current);

@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 import { newApiKey } from "./api-keys.ts";
 import { type IdentityDeps, securityEvent } from "./deps.ts";
 import { parse } from "./parse.ts";
+import type { Lane } from "./passwords.ts";
 import { newKeySchema } from "./schemas.ts";
 import { type NewSession, startSession } from "./sessions.ts";
 import type { Caller } from "./store.ts";
@@ -16,21 +17,18 @@ export interface Credentials {
 }
 
 /**
- * The account's bucket is shared by all addresses, so that many of them cannot guess in turns; an address that
- * the account was signed in from before is let through, so that they cannot lock its owner out either.
+ * The account's bucket is shared by all addresses, so that many of them cannot guess in turns. When it is empty a
+ * new address has still two attempts of its own, and one that the account was signed in from before is not held
+ * back at all: guessing from everywhere must not lock the owner out.
  */
-const passAccountThrottle = async (
-  { store, throttles }: IdentityDeps,
+const passAccountThrottle = (
+  { throttles }: IdentityDeps,
   account: string,
-  user: UserRecord | undefined,
-  caller: Caller,
-): Promise<void> => {
-  if (throttles.account.tryTake(account)) return;
-  const known = user && caller.ip !== null && (await store.hasSessionFrom(user.id, caller.ip));
-  if (!known)
-    throw new AppError("rate_limited", "too many attempts on this account; try again in a minute", {
-      retryAfterSeconds: 60,
-    });
+  address: string,
+  lane: Lane,
+): void => {
+  if (lane === "known" || throttles.account.tryTake(account)) return;
+  throttles.newcomer.take(`${address} ${account}`);
 };
 
 /**
@@ -45,12 +43,14 @@ const checkCredentials = async (
   const account = username.trim().toLowerCase().slice(0, 254);
   deps.throttles.address.take(address);
   const user = await deps.store.userByLogin(account);
-  await passAccountThrottle(deps, account, user, caller);
+  const known = user && caller.ip !== null && (await deps.store.hasSessionFrom(user.id, caller.ip));
+  const lane: Lane = known ? "known" : "stranger";
+  passAccountThrottle(deps, account, address, lane);
   // Longer than any password can be: nothing to hash.
   const checked =
     password.length > 200
       ? { ok: false, upgradedHash: null }
-      : await deps.passwords.verify(password, user?.passwordHash ?? null);
+      : await deps.passwords.verify(password, user?.passwordHash ?? null, lane);
   if (!checked.ok || user?.isActive !== 1) {
     // What was typed for a name that does not exist may be a password by mistake: it is not kept.
     await securityEvent(deps, "sign_in_failed", "low", { username: user?.username ?? "(unknown)" }, caller);
