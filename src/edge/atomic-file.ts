@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -11,14 +11,20 @@ const sha256 = (text: string): string => new Bun.CryptoHasher("sha256").update(t
 /** @param durable also survives a power cut, for the price of waiting for the disk */
 export const writeAtomically = (path: string, text: string, durable: boolean): void => {
   const beside = `${path}.new`;
-  const file = openSync(beside, "w", 0o600);
   try {
-    writeSync(file, `${sha256(text)}\n${text}`);
-    if (durable) fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const file = openSync(beside, "w", 0o600);
+    try {
+      // Not `writeSync`: on a full disk that one writes a part and says so only by its result.
+      writeFileSync(file, `${sha256(text)}\n${text}`);
+      if (durable) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
   }
-  renameSync(beside, path);
   if (durable) syncFolder(dirname(path));
 };
 

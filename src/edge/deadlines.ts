@@ -32,6 +32,6 @@ export const defaultDeadlines: Deadlines = {
   answerMs: 60_000,
   silenceMs: 3_600_000,
   leaveMs: 1_000,
-  lingerMs: 2_000,
+  lingerMs: 5_000,
   upstreamIdleMs: 4_000,
 };

@@ -1,5 +1,5 @@
 import { sendCopied } from "./byte-socket.ts";
-import { abandonExchange } from "./exchange-end.ts";
+import { abandonExchange, failExchange } from "./exchange-end.ts";
 import type { Edge, Exchange } from "./state.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
 import { atBoundary, closeFrameToUpstream, closeFrameToVisitor } from "./websocket-frames.ts";
@@ -35,7 +35,10 @@ const inFlight = (edge: Edge, ids: Set<string>): number => {
   return count;
 };
 
-/** Ends what is in flight: a WebSocket by close frames where they fit between two frames, the rest by a reset. */
+/**
+ * Ends what is in flight: a WebSocket by close frames where they fit between two frames, a request without an
+ * answer by 503, and an answer that is under way by a reset.
+ */
 export const cutExchange = (edge: Edge, exchange: Exchange): void => {
   const { visitor, upstream, tunnel } = exchange;
   const polite = tunnel !== null && atBoundary(tunnel.toVisitor) && visitor.out.pendingBytes === 0;
@@ -46,6 +49,10 @@ export const cutExchange = (edge: Edge, exchange: Exchange): void => {
       const farewell = closeFrameToUpstream();
       sendCopied(upstream.out, farewell, 0, farewell.length, edge.clock);
     }
+  }
+  if (tunnel === null) {
+    failExchange(exchange, 503);
+    return;
   }
   abandonExchange(exchange);
   // After the close frame the visitor answers with its own; only then, or soon, the connection goes.

@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../domain/log.ts";
 import { upstreamData, upstreamEnded } from "./answer.ts";
 import { createBodyFrame } from "./body-frame.ts";
+import { makeRoom, visitorCapacity } from "./capacity.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { createHeadWriter } from "./head-writer.ts";
@@ -16,13 +17,11 @@ import { sweep } from "./sweep.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
-/** Above this many visitors at once new ones are turned away, before the process runs out of descriptors. */
-const maxVisitors = 20_000;
-
 export const createEdge = (deps: {
   log: Log;
   meters?: Map<string, Meter>;
   deadlines?: Partial<Deadlines>;
+  capacity?: number;
 }): Edge => ({
   log: deps.log,
   clock: { nowMs: performance.now() },
@@ -38,6 +37,7 @@ export const createEdge = (deps: {
     drained: upstreamDrained,
     ended: upstreamEnded,
   },
+  capacity: deps.capacity ?? visitorCapacity(),
   stopping: false,
   requestHead: createRequestHead(),
   requestOut: createHeadWriter(),
@@ -50,7 +50,11 @@ export const createEdge = (deps: {
 export const startSweep = (edge: Edge): (() => void) => {
   const timer = setInterval(() => {
     edge.clock.nowMs = edge.now();
-    sweep(edge);
+    try {
+      sweep(edge);
+    } catch (error) {
+      edge.log.error("looking after deadlines failed", { error });
+    }
   }, edge.deadlines.sweepMs);
   return () => clearInterval(timer);
 };
@@ -80,7 +84,7 @@ export const listen = (edge: Edge, address: { host: string; port: number }): TCP
 
 const visitorHandlers = (edge: Edge) => ({
   open(socket: Socket<Visitor>) {
-    if (edge.visitors.size >= maxVisitors || edge.stopping) socket.terminate();
+    if (edge.stopping || !makeRoom(edge)) socket.terminate();
     else socket.data = visitorOpened(edge, socket as never, false);
   },
   data(socket: Socket<Visitor>, bytes: Uint8Array) {

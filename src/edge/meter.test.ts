@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { latencyBoundsMs } from "../domain/edge.ts";
@@ -125,5 +125,24 @@ describe("the table file", () => {
     flipped[100]! ^= 1;
     writeFileSync(path, flipped);
     expect(store.load()).toBeNull();
+  });
+
+  test("a full disk: saving fails, the table before stays whole", () => {
+    const small = join(dir, "small");
+    mkdirSync(small);
+    const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small]);
+    expect(mounted.exitCode).toBe(0);
+    try {
+      const store = createTableStore(small, silentLog);
+      store.save(table);
+      const hosts = Array.from({ length: 10_000 }, (_, at) => `host-${at}.test`);
+      const large = { version: 4, routes: [{ ...table.routes[0]!, hosts }] };
+      expect(() => store.save(large)).toThrow(/ENOSPC/);
+      expect(store.load()).toEqual(table);
+      store.save({ ...table, version: 5 });
+      expect(store.load()!.version).toBe(5);
+    } finally {
+      Bun.spawnSync(["umount", small]);
+    }
   });
 });

@@ -23,6 +23,8 @@ export interface Edge {
   readonly connecting: Set<UpstreamConnection>;
   readonly router: Router;
   readonly upstreamEvents: UpstreamEvents;
+  /** How many visitors there may be at once. */
+  readonly capacity: number;
   /** No new connections and requests: each connection ends after its answer. */
   stopping: boolean;
   /** Scratch space; each holds its content only within one event. */

@@ -135,6 +135,19 @@ describe("changing replicas", () => {
     upstream.close();
   });
 
+  test("at the drain's deadline a request without an answer gets 503", async () => {
+    const upstream = startRawUpstream(() => undefined);
+    fixture = startEdge([routeTo(["site.test"], { kind: "replicas", replicas: [replicaAt(upstream.port)] })]);
+    const client = await connectRaw(fixture.port);
+    client.send(get);
+    while (activeByReplica(fixture.edge.router)[`replica-${upstream.port}`] !== 1) await Bun.sleep(1);
+    expect(await drainReplicas(fixture.edge, [`replica-${upstream.port}`], 100)).toBe(1);
+    await client.until((text) => text.includes("</html>"));
+    expect(client.text()).toStartWith("HTTP/1.1 503 ");
+    client.close();
+    upstream.close();
+  });
+
   test("the replica with fewer requests in flight comes first", async () => {
     const counts = [0, 0, 0];
     const servers = counts.map((_, at) =>

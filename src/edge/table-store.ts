@@ -31,7 +31,12 @@ const target = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("static"), folder: absolutePath }),
   z.strictObject({
     kind: z.literal("message"),
-    status: z.int().min(200).max(599),
+    // A page needs a status that has a body.
+    status: z
+      .int()
+      .min(200)
+      .max(599)
+      .refine((status) => status !== 204 && status !== 205 && status !== 304, "a status with a body"),
     title: z.string(),
     message: z.string(),
   }),
