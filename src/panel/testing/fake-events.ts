@@ -87,6 +87,13 @@ export const fakeEvents = () => {
       appLines.push(...lines);
       wakeAll();
     },
+    /** Forgets all, for the next test. */
+    clear(): void {
+      events.length = 0;
+      appLines.length = 0;
+      connections.length = 0;
+      refuse = 0;
+    },
     cut(): void {
       const old = cut;
       cut = new AbortController();
