@@ -28,7 +28,8 @@ export const deploymentSummary = (
   branch: deployment.branch,
   commit: commitView(deployment),
   image: deployment.image,
-  release: releaseNumber,
+  // A release that never served is nobody's: only its number is used up.
+  release: deployment.switchedAt === null ? null : releaseNumber,
   buildMs: deployment.buildMs,
   deployMs: deployment.deployMs,
   error:
