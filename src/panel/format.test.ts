@@ -18,14 +18,15 @@ test.each([
 ])("%p is %s", (at, text) => expect(format.relativeTime(at, now)).toBe(text));
 
 test.each([
-  [0, "0.0 s"],
+  [0, "0 ms"],
+  [99.4, "99 ms"],
   [640, "0.6 s"],
   [9_970, "10 s"],
   [31_400, "31 s"],
   [59_700, "1 min"],
   [125_000, "2 min 5 s"],
   [3_840_000, "1 h 4 min"],
-  [-5, "0.0 s"],
+  [-5, "0 ms"],
 ])("%p ms took %s", (ms, text) => expect(format.duration(ms)).toBe(text));
 
 test("figures stand beside what they are measured against", () => {
@@ -49,7 +50,7 @@ test("numbers", () => {
     "1M",
   ]);
   expect([1, 3].map((n) => format.plural(n, "release"))).toEqual(["1 release", "3 releases"]);
-  expect([170, 500, 2000].map(format.cores)).toEqual(["0.17", "0.5", "2"]);
+  expect([0, 0.4, 10, 170, 500, 2000].map(format.cores)).toEqual(["0", "<0.01", "0.01", "0.17", "0.5", "2"]);
   expect([0.42, 12.4, 1_300].map(format.millis)).toEqual(["0.4 ms", "12 ms", "1.3 s"]);
   expect(format.sentence("it broke")).toBe("It broke.");
   expect(format.sentence("Why?")).toBe("Why?");

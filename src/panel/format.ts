@@ -30,8 +30,9 @@ export const exactTime = (atMs: number): string =>
 /** `09:12:33` in UTC. */
 export const clockTime = (atMs: number): string => new Date(atMs).toISOString().slice(11, 19);
 
-/** `0.6 s`, `31 s`, `2 min 5 s`, `1 h 4 min`. */
+/** `40 ms`, `0.6 s`, `31 s`, `2 min 5 s`, `1 h 4 min`. */
 export const duration = (ms: number): string => {
+  if (ms < 100) return `${Math.max(0, Math.round(ms))} ms`;
   const tenths = Math.max(0, Math.round(ms / 100));
   if (tenths < 100) return `${(tenths / 10).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
@@ -58,8 +59,9 @@ export const count = (n: number): string => Math.round(n).toLocaleString("en");
 export const plural = (n: number, one: string, many = `${one}s`): string =>
   `${count(n)} ${n === 1 ? one : many}`;
 
-/** `0.17`, `0.5`, `2` cores from thousandths. */
-export const cores = (millicores: number): string => String(Number((millicores / 1000).toFixed(2)));
+/** `0.17`, `0.5`, `2` cores from thousandths; `<0.01` for what is more than nothing. */
+export const cores = (millicores: number): string =>
+  millicores > 0 && millicores < 5 ? "<0.01" : String(Number((millicores / 1000).toFixed(2)));
 
 /** `12 ms`, `0.4 ms`, `1.3 s`. */
 export const millis = (ms: number): string =>

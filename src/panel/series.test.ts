@@ -3,7 +3,7 @@ import { defaultLimits } from "../domain/limits.ts";
 import { chartScale, chartsOf, hasFigures, releaseMarks, ticks } from "./chart-data.ts";
 import { bucketed, merge, spacingMs, thin } from "./series.ts";
 import { fakeRelease, fakeUsage } from "./testing/fake-data.ts";
-import { overviewRange, rangeNamed, readingOf } from "./usage-range.ts";
+import { drawnFrom, overviewRange, rangeNamed, readingOf } from "./usage-range.ts";
 
 const at = Date.UTC(2026, 10, 20);
 const hour = 3_600_000;
@@ -131,6 +131,9 @@ describe("ranges", () => {
   test("a young site is shown by its last hour", () => {
     expect(overviewRange(at - hour, at).name).toBe("1h");
     expect(overviewRange(at - 30 * hour, at).name).toBe("24h");
+    expect(drawnFrom(at - hour, at - 20 * 60_000, at)).toBe(at - 20 * 60_000);
+    expect(drawnFrom(at - hour, at - 1000, at)).toBe(at - 5 * 60_000);
+    expect(drawnFrom(at - hour, at - 30 * hour, at)).toBe(at - hour);
   });
 
   test("the distance of points is the usual one", () => {

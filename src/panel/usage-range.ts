@@ -72,6 +72,10 @@ export const readingOf = (
   return { resolution: range.resolution, fromMs: toMs - range.spanMs };
 };
 
+/** Where the drawing begins: at the site's own beginning when that lies inside, but never less than five minutes ago. */
+export const drawnFrom = (fromMs: number, createdMs: number, toMs: number): number =>
+  Math.max(fromMs, Math.min(createdMs, toMs - hour / 12));
+
 /** For a young site the last hour says more than a day with nothing in it. */
 export const overviewRange = (createdMs: number, nowMs: number): UsageRange =>
   rangeNamed(nowMs - createdMs < 3 * hour ? "1h" : "24h");

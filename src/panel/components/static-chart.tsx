@@ -122,7 +122,10 @@ const Marks = ({ chart, x }: { chart: ChartData; x: (atMs: number) => string }) 
 /** Whole hours or days along the bottom: in UTC, and in the reader's zone with JavaScript (`data-at`). */
 const Hours = ({ chart, x }: { chart: ChartData; x: (atMs: number) => string }) => {
   const span = chart.toMs - chart.fromMs;
-  const step = [hour / 4, hour, 6 * hour, 24 * hour, 7 * 24 * hour].find((one) => span / one <= 5) ?? span;
+  const step =
+    [hour / 60, hour / 12, hour / 4, hour, 6 * hour, 24 * hour, 7 * 24 * hour].find(
+      (one) => span / one <= 5,
+    ) ?? span;
   const byDay = step >= 24 * hour;
   const times: number[] = [];
   for (let at = Math.ceil(chart.fromMs / step) * step; at <= chart.toMs; at += step) times.push(at);

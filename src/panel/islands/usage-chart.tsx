@@ -67,6 +67,7 @@ const overlay = (chart: ChartData, ink: Colours, limitInside: boolean) => (plot:
 const options = (chart: ChartData, width: number, readout: HTMLElement): uPlot.Options => {
   const ink = colours();
   const { top, limitInside } = chartScale(chart);
+  const scale = ticks(top, chart.unit);
   const byDay = chart.toMs - chart.fromMs > 2 * day;
   const axis = { stroke: ink.soft, font, grid: { stroke: ink.line, width: 1 }, ticks: { show: false } };
   return {
@@ -87,9 +88,9 @@ const options = (chart: ChartData, width: number, readout: HTMLElement): uPlot.O
       },
       {
         ...axis,
-        size: 64,
+        size: 20 + 6.6 * Math.max(...scale.map((value) => figure(value, chart.unit).length)),
         gap: 6,
-        splits: [0, ...ticks(top, chart.unit)],
+        splits: [0, ...scale],
         values: (_: uPlot, at: number[]) => at.map((value) => figure(value, chart.unit)),
       },
     ],

@@ -122,7 +122,7 @@ const Outcome = ({ deployment, site }: DeploymentPageProps) => {
           {deployment.error && <p class="cause people-text">{sentence(deployment.error.message)}</p>}
           <p>
             {servingSentence(deployment)}
-            {took && ` It took ${took}.`}
+            {took && ` The deployment took ${took}.`}
             {deployment.status === "success" && address && (
               <>
                 {" "}
@@ -130,7 +130,7 @@ const Outcome = ({ deployment, site }: DeploymentPageProps) => {
               </>
             )}
           </p>
-          {deployment.build?.errorExcerpt && !deployment.build.success && (
+          {deployment.build?.errorExcerpt && deployment.build.errorExcerpt !== deployment.error?.message && (
             <pre class="excerpt" tabindex={0} aria-label="Where the build failed">
               {deployment.build.errorExcerpt}
             </pre>
@@ -177,8 +177,8 @@ const Build = ({ deployment: { build } }: DeploymentPageProps) => (
           <dd>{duration(build.durationMs)}</dd>
           {build.optimisations.length > 0 && (
             <>
-              <dt>Made small by</dt>
-              <dd>{build.optimisations.join(", ")}</dd>
+              <dt>Optimised</dt>
+              <dd>{build.optimisations.join("; ")}</dd>
             </>
           )}
         </dl>

@@ -11,7 +11,7 @@ import { SiteUsage } from "../pages/site-usage.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
 import { bucketed, merge, spacingMs } from "../series.ts";
 import { usageCsv } from "../usage-csv.ts";
-import { overviewRange, rangeNamed, readingOf, type UsageRange } from "../usage-range.ts";
+import { drawnFrom, overviewRange, rangeNamed, readingOf, type UsageRange } from "../usage-range.ts";
 
 const chartPoints = 288;
 
@@ -51,7 +51,7 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     const toMs = deps.clock.nowMs();
     const reading = readingOf(range, toMs, deps.sampleSeconds);
     const points = await deps.usage(person, site.slug, { ...reading, toMs });
-    return { range, fromMs: reading.fromMs, toMs, points };
+    return { range, fromMs: drawnFrom(reading.fromMs, Date.parse(site.createdAt), toMs), toMs, points };
   };
 
   const charts = async (
