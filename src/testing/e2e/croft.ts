@@ -92,6 +92,7 @@ export const until = async <T>(
   look: () => Promise<T>,
   good: (value: T) => boolean,
   deadlineMs = 30_000,
+  pauseMs = 100,
 ): Promise<T> => {
   const endMs = performance.now() + deadlineMs;
   for (;;) {
@@ -99,7 +100,7 @@ export const until = async <T>(
     if (good(value)) return value;
     if (performance.now() > endMs)
       throw new Error(`${what}: not within ${deadlineMs} ms; last: ${JSON.stringify(value)}`);
-    await Bun.sleep(100);
+    await Bun.sleep(pauseMs);
   }
 };
 
@@ -159,6 +160,8 @@ export const startCroft = async (
           );
         },
         Boolean,
+        30_000,
+        2,
       );
     },
     kill: async (signal) => {
