@@ -208,13 +208,11 @@ describe("with JavaScript", () => {
   test("/ goes to the search, Tab first to the way past the navigation, and focus is seen", async () => {
     await browser.go("/sites/bike-kitchen/environment");
     await browser.view.press("Tab");
-    expect(await browser.view.evaluate("document.activeElement.textContent")).toBe("Skip to content");
-    expect(await browser.view.evaluate("document.activeElement.getBoundingClientRect().top >= 0")).toBe(true);
+    await browser.until(`document.activeElement.textContent === "Skip to content"`);
+    await browser.until("document.activeElement.getBoundingClientRect().top >= 0");
     await browser.view.press("/");
-    expect(await browser.view.evaluate("document.activeElement.id")).toBe("find");
-    expect(await browser.view.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe(
-      "solid",
-    );
+    await browser.until(`document.activeElement.id === "find"`);
+    await browser.until(`getComputedStyle(document.activeElement).outlineStyle === "solid"`);
     await browser.view.type("kitchen");
     await browser.view.press("Enter");
     await browser.until(`location.search === "?q=kitchen"`);

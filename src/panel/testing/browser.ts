@@ -61,16 +61,23 @@ export const openBrowser = async (origin: string) => {
       await view.press("Tab");
       await view.type(owner.password);
       await view.press("Enter");
-      await until(view, `location.pathname === "/"`);
+      await until(view, `location.pathname === "/" && document.readyState === "complete"`);
     },
-    go: (path: string) => view.navigate(`${origin}${path}`),
+    go: async (path: string) => {
+      await view.navigate(`${origin}${path}`);
+      // A page that was still loading may have ended the wait in place of this one.
+      await until(
+        view,
+        `location.href === ${JSON.stringify(origin + path)} && document.readyState === "complete"`,
+      );
+    },
     text: async (selector: string) =>
       (await view.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`)) as string,
     until: (condition: string) => until(view, condition),
   };
 };
 
-const until = async (view: Evaluating, condition: string, deadlineMs = 10_000): Promise<void> => {
+const until = async (view: Evaluating, condition: string, deadlineMs = 20_000): Promise<void> => {
   const end = performance.now() + deadlineMs;
   for (;;) {
     // A page that is just being left cannot be asked.
