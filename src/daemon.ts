@@ -4,7 +4,7 @@ import { listen } from "./daemon/listen.ts";
 import { openData } from "./daemon/open-data.ts";
 import { dataPaths } from "./daemon/paths.ts";
 import { programCommand } from "./daemon/program.ts";
-import { recoverDeployments } from "./deploy/recover.ts";
+import { sweepImages } from "./deploy/sweep.ts";
 import { systemClock } from "./domain/clock.ts";
 import { stderrLog } from "./domain/log.ts";
 import { superviseEdge } from "./edge/supervise.ts";
@@ -34,6 +34,8 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   const { signal } = stopped;
   try {
     await writeHookScripts(paths.hooks);
+    // Before anything answers, since croft setup reads it as soon as something does.
+    const setupToken = await ensureSetupToken(settings.dataDir, await data.store.hasUsers());
     const closeHooks = await serveHookSocket({ ...croft.hookDeps, socketPath: paths.hookSocket });
     const server = await listen(croft.app, settings.listen, { path: paths.panelSocket, group: edgeUid });
     const edge = settings.http
@@ -52,8 +54,10 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
     croft.supervisor.start(signal);
     const jobs = croft.startJobs();
     const recovered = recover(croft, signal);
-    await announce(settings, data.store.hasUsers ? await data.store.hasUsers() : false);
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    announce(settings, setupToken);
+    // The signal may have come during the start.
+    if (!signal.aborted)
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
     log.info("croft stops; sites go on being served");
     await jobs.stop();
@@ -73,27 +77,25 @@ const recover = async (croft: Croft, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {
     if (croft.supervisor.engineStatus().up) {
       try {
-        await recoverDeployments(croft.deployDeps);
-        croft.queue.kick();
-        return;
+        await croft.queue.open();
+        return await sweepImages(croft.deployDeps);
       } catch (error) {
-        log.warn("interrupted deployments are not settled yet", { error });
+        log.warn("the queue is not open yet", { error });
       }
     }
     await Bun.sleep(250);
   }
 };
 
-const announce = async (settings: Settings, hasUsers: boolean): Promise<void> => {
+const announce = (settings: Settings, setupToken: string | null): void => {
   log.info("croft serves", {
     version,
     panel: settings.publicUrl,
     listen: `${settings.listen.host}:${settings.listen.port}`,
     dataDir: settings.dataDir,
   });
-  const token = await ensureSetupToken(settings.dataDir, hasUsers);
-  if (token !== null)
+  if (setupToken !== null)
     process.stderr.write(
-      `\nFirst run. Open ${settings.publicUrl}/setup and enter this one-time token, or use croft setup:\n\n  ${token}\n\n`,
+      `\nFirst run. Open ${settings.publicUrl}/setup and enter this one-time token, or use croft setup:\n\n  ${setupToken}\n\n`,
     );
 };

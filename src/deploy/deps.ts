@@ -117,8 +117,12 @@ export interface ReplicaControl {
 /** Places below the data directory. */
 export interface DeployPaths {
   repository(siteId: string): string;
+  /** Holds nothing but the folders of `work`. */
+  workRoot: string;
   /** Scratch of one deployment, removed when it ends. */
   work(deploymentId: string): string;
+  /** Holds nothing but the folders of `staticRelease`. */
+  staticRoot: string;
   staticRelease(releaseId: string): string;
 }
 

@@ -11,6 +11,9 @@ export interface Job {
   signal: AbortSignal;
 }
 
+/** The tag of the image that this deployment builds, or takes. */
+export const buildTag = ({ site, deployment }: Job): string => `croft/${site.slug}:${deployment.id}`;
+
 export const ownerOf = (job: Job, release: string) => ({
   site: job.site.slug,
   environment: job.environment.name,

@@ -1,16 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type {
-  DeploymentRecord,
-  EnvironmentRecord,
-  ReleaseRecord,
-  ReplicaRecord,
-  SiteRecord,
-} from "../domain/records.ts";
+import type { DeploymentRecord, ReleaseRecord, ReplicaRecord } from "../domain/records.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
 import type { DeployDeps } from "./deps.ts";
-import type { Job } from "./job.ts";
+import { buildTag, type Job } from "./job.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { planBuild } from "./plan/plan-build.ts";
 import { retireOldReleases } from "./retention.ts";
@@ -18,8 +12,8 @@ import { secretsOf } from "./secrets.ts";
 import type { Semaphore } from "./semaphore.ts";
 import { buildImage, takeImage } from "./steps/build.ts";
 import { fetchSource } from "./steps/fetch.ts";
-import { type Built, discardRelease, makeRelease } from "./steps/release.ts";
-import { drainReplicas, probeReplicas, startReplicas, switchTo } from "./steps/rollout.ts";
+import { type Built, discardRelease, makeRelease, removeUnusedImage } from "./steps/release.ts";
+import { drainReplicas, draining, probeReplicas, startReplicas, switchTo } from "./steps/rollout.ts";
 
 /** Why a running deployment ends early; the reason of its abort signal. */
 export type Interruption = "cancelled" | "shutdown";
@@ -113,7 +107,11 @@ export const finish = async (
   const { deployment, journal, site, environment } = job;
   let old: string[] = [];
   await journal.step("switch", async () => {
-    old = await switchTo(deps, job, release, replicas);
+    old =
+      deployment.switchedAt === null
+        ? await switchTo(deps, job, release, replicas)
+        : await draining(deps, job);
+    await deps.publishRoutes(AbortSignal.timeout(30_000));
   });
   journal.write("deploy", `release ${release.number} serves at ${deps.urlOf(site.slug, environment.name)}`);
   await journal.step("drain", () => drainReplicas(deps, job, old));
@@ -123,26 +121,30 @@ export const finish = async (
   await retireOldReleases(deps, environment.id);
 };
 
-/** Undoes what was started, in reverse order. Best effort: recovery and the supervisor sweep up what resists. */
+/** Undoes what was started, in reverse order. Best effort: the supervisor and `sweepImages` clear what resists. */
 const undo = async (deps: DeployDeps, job: Job, release: ReleaseRecord | null): Promise<void> => {
-  if (!release) return;
-  try {
-    const started = (await deps.store.liveReplicasOf(job.environment.id)).filter(
-      (replica) =>
-        replica.releaseId === release.id && (replica.state === "starting" || replica.state === "running"),
+  const attempt = (what: () => Promise<void>): Promise<void> =>
+    what().catch((error) =>
+      deps.log.error("undo of a deployment incomplete", { deployment: job.deployment.id, error }),
     );
-    const current = (await deps.store.environmentById(job.environment.id))?.currentReleaseId;
-    // A rollback to the release that serves already has replicas that must stay; only fresh ones go.
-    const fresh = started.filter((replica) => replica.createdAt >= (job.deployment.startedAt ?? 0));
-    await deps.replicas.remove(
-      fresh.map((replica) => replica.id),
-      0,
-    );
-    if (release.deploymentId === job.deployment.id && release.id !== current)
-      await discardRelease(deps, release);
-  } catch (error) {
-    deps.log.error("undo of a deployment incomplete", { deployment: job.deployment.id, error });
-  }
+  if (release) await attempt(() => removeStarted(deps, job, release));
+  if (release?.deploymentId === job.deployment.id) await attempt(() => discardRelease(deps, release));
+  // A build that was cut short after its image had its tag.
+  else await attempt(() => removeUnusedImage(deps, buildTag(job)));
+};
+
+/** A rollback to the release that serves already has replicas that must stay; only fresh ones go. */
+const removeStarted = async (deps: DeployDeps, job: Job, release: ReleaseRecord): Promise<void> => {
+  const fresh = (await deps.store.liveReplicasOf(job.environment.id)).filter(
+    (replica) =>
+      replica.releaseId === release.id &&
+      (replica.state === "starting" || replica.state === "running") &&
+      replica.createdAt >= (job.deployment.startedAt ?? 0),
+  );
+  await deps.replicas.remove(
+    fresh.map((replica) => replica.id),
+    0,
+  );
 };
 
 const fail = async (deps: DeployDeps, job: Job, cause: unknown): Promise<void> => {
@@ -176,18 +178,3 @@ const writeEnd = (journal: Journal, interruption: Interruption | null, message: 
     journal.write("orchestrator", "cancelled; the release before goes on serving", "warning");
   else journal.write("orchestrator", `failed: ${message}`, "error");
 };
-
-/** What recovery needs to take a deployment up again. */
-export const resumeJob = async (
-  deps: DeployDeps,
-  deployment: DeploymentRecord,
-  environment: EnvironmentRecord,
-  site: SiteRecord,
-  signal: AbortSignal,
-): Promise<Job> => ({
-  deployment,
-  environment,
-  site,
-  signal,
-  journal: await openJournal(deps, deployment, []),
-});

@@ -2,6 +2,7 @@ import type Dockerode from "dockerode";
 import type { ImageFacts } from "../domain/engine.ts";
 import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
+import { imageRepository } from "./labels.ts";
 import { readProgress } from "./progress.ts";
 
 const pullStartDeadlineMs = 60_000;
@@ -65,6 +66,14 @@ export const createImages = (client: DockerClient) => ({
 
   async tagImage(imageId: string, tag: string): Promise<void> {
     await client.call("tag image", (docker) => docker.getImage(imageId).tag(splitTag(tag)));
+  },
+
+  siteImageTags(): Promise<string[]> {
+    return client.call("list images", async (docker) =>
+      (await docker.listImages({ filters: { reference: [imageRepository("*")] } })).flatMap((image) =>
+        (image.RepoTags ?? []).filter((tag) => tag.startsWith(imageRepository(""))),
+      ),
+    );
   },
 
   async removeImage(reference: string): Promise<void> {

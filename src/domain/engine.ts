@@ -166,6 +166,8 @@ export interface Engine {
   /** Pulls when a registry answers; `deploy_failed` otherwise. */
   pullImage(reference: string, onLog: (line: string) => void, signal: AbortSignal): Promise<void>;
   tagImage(imageId: string, tag: string): Promise<void>;
+  /** All tags in Croft's own namespace, `croft/<site>:<anything>`, of whatever installation. */
+  siteImageTags(): Promise<string[]>;
   /** Removes the tag; a release's image goes when nothing else names it. Idempotent. */
   removeImage(reference: string): Promise<void>;
   /** Removes everything labelled with this site: containers, networks, images. Volumes only when told. */

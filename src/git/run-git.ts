@@ -27,6 +27,7 @@ export interface GitResult {
 
 const addressSpaceBytes = 2 * GB;
 let prlimit: string | null | undefined;
+let tether: string[] | undefined;
 
 /**
  * The argv that runs git inside kernel limits: a crafted object can make git ask for any amount of memory, and a
@@ -35,10 +36,22 @@ let prlimit: string | null | undefined;
  */
 export const limitedGit = (args: readonly string[], maxFileBytes = GB): string[] => {
   prlimit ??= Bun.which("prlimit");
+  tether ??= tetherOf();
   const limits = prlimit
     ? [prlimit, `--as=${addressSpaceBytes}:`, `--fsize=${maxFileBytes}:`, "--core=0"]
     : [];
-  return [...limits, "git", ...args];
+  return [...tether, ...limits, "git", ...args];
+};
+
+/**
+ * Git must not outlive a daemon that was killed, least of all one that waits for a host that hangs. The kernel tells
+ * only the first child (prctl(2), PR_SET_PDEATHSIG), and git keeps such a signal from its helpers; timeout(1) hands
+ * it on to the whole group. Politely, so that git takes its lock files along. The time is only a last resort: every
+ * caller has a shorter deadline.
+ */
+const tetherOf = (): string[] => {
+  const [setpriv, timeout] = [Bun.which("setpriv"), Bun.which("timeout")];
+  return setpriv && timeout ? [setpriv, "--pdeathsig", "TERM", timeout, "--kill-after=5", "2h"] : [];
 };
 
 /** Signals a process group. @returns false when nothing of it is left */

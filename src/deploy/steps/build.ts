@@ -5,7 +5,7 @@ import type { BuildRecord } from "../../domain/records.ts";
 import { formatBytes } from "../../domain/size.ts";
 import { AppError, publicMessageOf } from "../../errors.ts";
 import type { DeployDeps } from "../deps.ts";
-import { type Job, ownerOf } from "../job.ts";
+import { buildTag, type Job, ownerOf } from "../job.ts";
 import { checkBaseImage, checkDockerfile } from "../plan/dockerfile-policy.ts";
 import { writeIgnoreFile } from "../plan/ignore-file.ts";
 import type { BuildPlan } from "../plan/plan-build.ts";
@@ -30,7 +30,7 @@ export const buildImage = async (
   plan: ImagePlan,
   slots: Semaphore,
 ): Promise<SourceImage> => {
-  const { deployment, site, journal } = job;
+  const { deployment, journal } = job;
   const text =
     plan.kind === "dockerfile" ? await readFile(join(contextDir, plan.path), "utf8") : plan.dockerfile;
   const { externalImages, exposedPorts } = checkDockerfile(text);
@@ -38,7 +38,7 @@ export const buildImage = async (
   const signal = AbortSignal.any([job.signal, deadline]);
   const release = await slots.acquire(job.signal);
   const startedMs = deps.clock.monotonicMs();
-  const tag = `croft/${site.slug}:${deployment.id}`;
+  const tag = buildTag(job);
   let built: BuiltImage | null = null;
   let failure: unknown = null;
   try {
@@ -140,7 +140,7 @@ export const ensureImage = async (
 
 /** A ready image: a fresh one when its registry answers, otherwise the one that is here. */
 export const takeImage = async (deps: DeployDeps, job: Job, reference: string): Promise<SourceImage> => {
-  const { deployment, site, journal, signal } = job;
+  const { journal, signal } = job;
   try {
     await deps.engine.pullImage(reference, (line) => journal.write("build", line), signal);
   } catch (cause) {
@@ -150,7 +150,7 @@ export const takeImage = async (deps: DeployDeps, job: Job, reference: string): 
   const facts = await deps.engine.inspectImage(reference);
   if (!facts) throw new AppError("deploy_failed", `image ${reference} could not be had`);
   checkBaseImage(facts, reference);
-  const tag = `croft/${site.slug}:${deployment.id}`;
+  const tag = buildTag(job);
   await deps.engine.tagImage(facts.imageId, tag);
   journal.write("build", `image ${facts.imageId.slice(0, 19)} of ${formatBytes(facts.sizeBytes)}`);
   return { ...facts, tag, exposedPort: facts.exposedPorts[0] ?? null };

@@ -101,11 +101,19 @@ const openForEdge = async (folder: string): Promise<number> => {
   return bytes;
 };
 
-/** Takes back a release that never served. */
+/** Retires a release and removes what it served from. Idempotent. */
 export const discardRelease = async (deps: DeployDeps, release: ReleaseRecord): Promise<void> => {
   await deps.store.retireRelease(release.id, deps.clock.nowMs());
-  if (release.imageTag && !(await deps.store.imageTagInUse(release.imageTag)))
-    await deps.engine.removeImage(release.imageTag);
+  await discardFolder(deps, release);
+  if (release.imageTag) await removeUnusedImage(deps, release.imageTag);
+};
+
+/** The folder of a static release. */
+export const discardFolder = async (deps: DeployDeps, release: ReleaseRecord): Promise<void> => {
   if (release.imageId === null)
     await rm(deps.paths.staticRelease(release.id), { recursive: true, force: true });
+};
+
+export const removeUnusedImage = async (deps: DeployDeps, tag: string): Promise<void> => {
+  if (!(await deps.store.imageTagInUse(tag))) await deps.engine.removeImage(tag);
 };

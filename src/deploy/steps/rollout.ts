@@ -17,7 +17,10 @@ export const startReplicas = async (
     job.signal.throwIfAborted();
     const replica = await deps.replicas.launch(job.environment.id, release.id);
     replicas.push(replica);
-    job.journal.write("deploy", `replica ${replica.id} started on ${replica.address}:${replica.port}`);
+    job.journal.write(
+      "deploy",
+      `replica ${replica.id} started` + (replica.address ? ` on ${replica.address}:${replica.port}` : ""),
+    );
   }
   return replicas;
 };
@@ -98,7 +101,7 @@ const withAppLog = async (
 
 /**
  * The point of no return, in one transaction: the release becomes current, the old replicas are marked for the
- * drain. Then the edge is told; until it follows, the old ones go on serving.
+ * drain. Until the edge is told, they go on serving.
  * @returns ids of the replicas to drain
  */
 export const switchTo = async (
@@ -109,7 +112,7 @@ export const switchTo = async (
 ): Promise<string[]> => {
   const nowMs = deps.clock.nowMs();
   const fresh = new Set(replicas.map((replica) => replica.id));
-  const old = await deps.store.transaction(async (queries) => {
+  return deps.store.transaction(async (queries) => {
     const serving = (await queries.liveReplicasOf(job.environment.id)).filter(
       (replica) => !fresh.has(replica.id),
     );
@@ -125,14 +128,21 @@ export const switchTo = async (
     });
     return serving.map((replica) => replica.id);
   });
-  await deps.publishRoutes(AbortSignal.timeout(30_000));
-  return old;
 };
+
+/** What an interrupted attempt had marked for the drain. */
+export const draining = async (deps: DeployDeps, job: Job): Promise<string[]> =>
+  (await deps.store.liveReplicasOf(job.environment.id))
+    .filter((replica) => replica.state === "draining")
+    .map((replica) => replica.id);
 
 /** Lets the old replicas finish what they have, then stops and removes them. Safe to run again. */
 export const drainReplicas = async (deps: DeployDeps, job: Job, replicaIds: string[]): Promise<void> => {
   if (replicaIds.length === 0) return;
-  const cut = await deps.drain(replicaIds, deps.settings.drainDeadlineMs);
+  const cut = await Promise.race([
+    deps.drain(replicaIds, deps.settings.drainDeadlineMs),
+    shutdown(job.signal),
+  ]);
   if (cut > 0)
     job.journal.write(
       "deploy",
@@ -145,3 +155,14 @@ export const drainReplicas = async (deps: DeployDeps, job: Job, replicaIds: stri
     `${replicaIds.length} old ${replicaIds.length === 1 ? "replica" : "replicas"} stopped`,
   );
 };
+
+/** Rejects when the daemon stops: it need not wait for visitors, since the next start takes the drain up again. */
+const shutdown = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const end = (): void => {
+      if (signal.reason === "shutdown")
+        reject(new AppError("unavailable", "Croft was stopped; its next start finishes this"));
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type DeploymentStatus, isTerminal, type StepName } from "../../domain/deployment.ts";
 import type { UsagePoint } from "../../domain/views.ts";
+import { type GitHost, gitHost } from "../../git/testing/git-host.ts";
 import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
-import { leftovers, rowsOf } from "./leftovers.ts";
+import { leftovers, rowsOf, strangers } from "./leftovers.ts";
 import { keepVisiting, type Visitors } from "./visitors.ts";
 
 const phases: StepName[] = ["fetch", "plan", "build", "release", "start", "probe", "switch", "drain"];
 const soak = process.env.CROFT_SOAK === "1";
-const timesPerPhase = soak ? 20 : 1;
+const timesPerPhase = soak ? Number(process.env.CROFT_SOAK_TIMES ?? 20) : 1;
 
 setDefaultTimeout(soak ? 3_600_000 : 120_000);
 
 let croft: TestCroft;
+let gitServer: GitHost;
 let edgePid: number;
 let visitors: Visitors;
 let slowVisits = 0;
@@ -75,7 +77,11 @@ const visitSlowly = async (): Promise<string> => {
 };
 
 beforeAll(async () => {
-  croft = await startCroft();
+  gitServer = await gitHost();
+  croft = await startCroft({
+    CROFT_FETCH_ALLOW_HOSTS: `localhost:${gitServer.port}`,
+    CROFT_FETCH_CA_FILE: gitServer.policy.caFile!,
+  });
   await croft.createSite(slug);
   await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 1_000_000 });
   const { exitCode, output } = await croft.push(slug, app());
@@ -86,7 +92,10 @@ beforeAll(async () => {
   edgePid = (await croft.edge()).pid;
   visitors = keepVisiting(croft, host);
 });
-afterAll(() => croft.destroy());
+afterAll(async () => {
+  await croft.destroy();
+  await gitServer[Symbol.asyncDispose]();
+});
 
 const crashDuring = async (phase: StepName): Promise<void> => {
   const before = newest().id;
@@ -146,4 +155,33 @@ test("no visitor noticed, and each request was counted once", async () => {
     (counted) => counted === made,
     10_000,
   );
+});
+
+test("a fetch from a host that hangs ends with the daemon that was killed", async () => {
+  const hanging = uniqueSlug("hang");
+  await croft.createSite(hanging, { repositoryUrl: `https://localhost:${gitServer.port}/hang/app.git` });
+  await until(
+    "git fetches",
+    () => strangers(croft),
+    (found) => found.some((command) => command.includes("git")),
+  );
+  await croft.kill("SIGKILL");
+  await until(
+    "git is gone",
+    () => strangers(croft),
+    (left) => left.length === 0,
+    5000,
+  );
+  await croft.start();
+  await until(
+    "it is tried again",
+    () => croft.lastDeployment(hanging),
+    (deployment) => deployment.steps.some((step) => step.name === "fetch" && step.endedAt === null),
+    10_000,
+  );
+  const { id } = await croft.lastDeployment(hanging);
+  const cancelled = await croft.api("POST", `/deployments/${id}/cancel`);
+  expect(cancelled.status, JSON.stringify(cancelled.body)).toBe(200);
+  expect((await croft.lastDeployment(hanging)).status).toBe("cancelled");
+  expect(await strangers(croft)).toEqual([]);
 });

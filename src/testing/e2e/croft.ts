@@ -254,14 +254,19 @@ export const startCroft = async (
     },
   };
 
-  await croft.start();
-  const setup = await croft.cli(
-    ["setup", "--username", "ada", "--email", "ada@example.org", "--password-stdin", "--json"],
-    "correct-horse-battery\n",
-  );
-  expect(setup.exitCode, setup.stderr).toBe(0);
-  croft.token = (JSON.parse(setup.stdout) as { token: string }).token;
-  return croft;
+  try {
+    await croft.start();
+    const setup = await croft.cli(
+      ["setup", "--username", "ada", "--email", "ada@example.org", "--password-stdin", "--json"],
+      "correct-horse-battery\n",
+    );
+    expect(setup.exitCode, setup.stderr).toBe(0);
+    croft.token = (JSON.parse(setup.stdout) as { token: string }).token;
+    return croft;
+  } catch (error) {
+    await croft.destroy();
+    throw error;
+  }
 };
 
 /** A slug that no other test or installation uses: containers of all share one engine. */
