@@ -1,16 +1,17 @@
 import { rm } from "node:fs/promises";
 import type { SiteRecord, VolumeRecord } from "../domain/records.ts";
 import type { SupervisorDeps } from "./deps.ts";
+import { forEachSite } from "./for-each-site.ts";
 import { removeReplicas } from "./launch-replica.ts";
 import { networkOf } from "./networks.ts";
 
 /** Removes what deleted sites left, by our own records. Each part is idempotent, so a failed pass is done again. */
 export const cleanUpDeletedSites = async (deps: SupervisorDeps): Promise<void> => {
-  for (const site of await deps.store.sitesToClean()) {
+  await forEachSite(deps, await deps.store.sitesToClean(), async (site) => {
     await cleanUp(deps, site);
     await deps.store.markSiteCleaned(site.id, deps.clock.nowMs());
     deps.log.info("site removed", { site: site.slug, volumes: site.deleteVolumes === 1 });
-  }
+  });
 };
 
 const cleanUp = async (deps: SupervisorDeps, site: SiteRecord): Promise<void> => {

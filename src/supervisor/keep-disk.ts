@@ -2,6 +2,7 @@ import { systemActor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import { formatBytes } from "../domain/size.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { forEachSite } from "./for-each-site.ts";
 
 /**
  * Measures each environment's disk use: writable layers, logs and volumes, or the release folder of a static site.
@@ -10,12 +11,12 @@ import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
  */
 export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
   let stopped = false;
-  for (const environment of await deps.store.liveEnvironments()) {
+  await forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
     const usedBytes = await measure(deps, environment);
-    if (usedBytes === null) continue;
+    if (usedBytes === null) return;
     const nowMs = deps.clock.nowMs();
     await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
-    if (usedBytes <= environment.diskBytes || environment.stoppedReason !== null) continue;
+    if (usedBytes <= environment.diskBytes || environment.stoppedReason !== null) return;
     stopped = true;
     const used = formatBytes(usedBytes);
     deps.log.warn("site stopped: over its disk limit", { site: environment.slug, used });
@@ -29,7 +30,7 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
         nowMs,
       ),
     );
-  }
+  });
   return stopped;
 };
 

@@ -2,6 +2,7 @@ import type { ContainerLimits } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import type { SupervisorDeps } from "./deps.ts";
+import { forEachSite } from "./for-each-site.ts";
 
 const askedOf = (environment: EnvironmentRecord): ContainerLimits => ({
   memoryBytes: environment.memoryBytes,
@@ -43,8 +44,8 @@ export const applyLimits = async (deps: SupervisorDeps, environmentId: string): 
 };
 
 /** Compares all running replicas with what is asked; repairs and tells of drift. */
-export const keepLimits = async (deps: SupervisorDeps): Promise<void> => {
-  for (const environment of await deps.store.liveEnvironments()) {
+export const keepLimits = async (deps: SupervisorDeps): Promise<void> =>
+  forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
     for (const replica of await deps.store.liveReplicasOf(environment.id)) {
       if (replica.state !== "running") continue;
       const applied = await readBackLimits(deps, environment, replica.id);
@@ -58,5 +59,4 @@ export const keepLimits = async (deps: SupervisorDeps): Promise<void> => {
       await deps.engine.updateLimits(replica.id, askedOf(environment));
       await readBackLimits(deps, environment, replica.id);
     }
-  }
-};
+  });

@@ -2,9 +2,11 @@ import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
+import { AppError } from "../errors.ts";
 import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
-import { launchReplica, removeReplicas } from "./launch-replica.ts";
+import { forEachSite } from "./for-each-site.ts";
+import { launchReplica } from "./launch-replica.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 
 export interface ReconcileState {
@@ -16,6 +18,8 @@ export interface ReconcileState {
   launchAfterMs: Map<string, number>;
   /** Waits until a (re)started replica answers, then lets visitors in. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
+  /** Stops and removes replicas, those that are at it left alone. Returns at once. */
+  retire(replicas: ReplicaRecord[]): void;
 }
 
 /**
@@ -35,17 +39,11 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   );
   const byEnvironment = Map.groupBy(rows, (row) => row.environmentId);
   let nextMs: number | null = null;
-  for (const environment of environments) {
-    const dueMs = await reconcileEnvironment(
-      deps,
-      state,
-      environment,
-      byEnvironment.get(environment.id) ?? [],
-      actual,
-      deploying,
-    );
+  await forEachSite(deps, environments, async (environment) => {
+    const own = byEnvironment.get(environment.id) ?? [];
+    const dueMs = await reconcileEnvironment(deps, state, environment, own, actual, deploying);
     if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
-  }
+  });
   return nextMs;
 };
 
@@ -87,18 +85,12 @@ const reconcileEnvironment = async (
 ): Promise<number | null> => {
   const busy = deploying.has(environment.id);
   const rolloutRelease = deploying.get(environment.id) ?? null;
-  const remove = (replicas: ReplicaRecord[]) =>
-    removeReplicas(
-      deps,
-      replicas.map((replica) => replica.id),
-      deps.stopGraceSeconds,
-    );
   if (environment.stoppedReason !== null) {
-    await remove(rows.filter((row) => !busy || row.releaseId !== rolloutRelease));
+    state.retire(rows.filter((row) => !busy || row.releaseId !== rolloutRelease));
     return null;
   }
   if (!busy)
-    await remove(
+    state.retire(
       rows.filter((row) => row.state === "draining" || row.releaseId !== environment.currentReleaseId),
     );
   if (environment.currentReleaseId === null) return null;
@@ -148,7 +140,13 @@ const followReplica = async (
   if (row.state !== "exited") return noteExit(deps, state, environment, row, container);
   if (row.nextRestartAt !== null && row.nextRestartAt > nowMs) return row.nextRestartAt;
   state.oomSeen.delete(row.id);
-  const restarted = await deps.engine.restartReplica(row.id);
+  let restarted: ReplicaState;
+  try {
+    restarted = await deps.engine.restartReplica(row.id);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "deploy_failed") throw error;
+    return noteFailedStart(deps, row, error);
+  }
   const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
   await deps.store.updateReplica(row.id, started);
   state.warmUp(environment, { ...row, ...started });
@@ -185,6 +183,19 @@ const noteExit = async (
     endedAt: container.finishedAtMs ?? deps.clock.nowMs(),
     nextRestartAt,
   });
+  return nextRestartAt;
+};
+
+/** The app itself can make its container unable to start, such as by putting a file where its folder was. */
+const noteFailedStart = async (
+  deps: SupervisorDeps,
+  row: ReplicaRecord,
+  error: AppError,
+): Promise<number> => {
+  const restarts = row.restarts + 1;
+  const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
+  const reason = `${error.publicMessage}; restart ${restarts}`;
+  await deps.store.updateReplica(row.id, { restarts, reason, nextRestartAt });
   return nextRestartAt;
 };
 

@@ -50,6 +50,41 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     warming: new Set(),
     launchAfterMs: new Map(),
     warmUp: (environment, replica) => void warmUp(environment, replica),
+    retire: (replicas) => void retire(replicas.map((replica) => replica.id)),
+  };
+
+  /** Beside the passes: an app may use up its whole grace, and other sites must not wait for it. */
+  const retiring = new Set<string>();
+  const retire = async (replicaIds: string[]): Promise<void> => {
+    const ids = replicaIds.filter((id) => !retiring.has(id));
+    if (ids.length === 0) return;
+    for (const id of ids) retiring.add(id);
+    try {
+      // From here on they serve nobody, even when the site is started again meanwhile.
+      for (const id of ids) await deps.store.updateReplica(id, { state: "draining" });
+      await removeReplicas(deps, ids, deps.stopGraceSeconds);
+      kick();
+    } catch (error) {
+      if (!lifetime.aborted)
+        deps.log.warn("replicas are not stopped yet; the next pass tries again", { replicas: ids, error });
+    } finally {
+      for (const id of ids) retiring.delete(id);
+    }
+  };
+
+  /** Beside the passes, too, one at a time. */
+  let cleaning = false;
+  const cleanUp = async (): Promise<void> => {
+    if (cleaning) return;
+    cleaning = true;
+    try {
+      await cleanUpDeletedSites(deps);
+    } catch (error) {
+      if (!lifetime.aborted)
+        deps.log.warn("deleted sites are not removed yet; the next pass tries again", { error });
+    } finally {
+      cleaning = false;
+    }
   };
 
   /** Lets visitors in once a (re)started replica answers; one that dies meanwhile is seen by the next pass. */
@@ -101,7 +136,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       return null;
     }
     await routes.publish(AbortSignal.timeout(10_000));
-    await cleanUpDeletedSites(deps);
+    void cleanUp();
     return dueMs;
   };
 

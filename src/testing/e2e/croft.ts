@@ -44,7 +44,7 @@ export interface TestCroft {
   /** Through the edge, by host name. */
   visit(host: string, path?: string, init?: RequestInit): Promise<Answer>;
   cli(args: string[], input?: string): Promise<{ exitCode: number; stdout: string; stderr: string }>;
-  createSite(slug: string, fields?: object): Promise<SiteView>;
+  createSite(slug: string, fields?: object, token?: string): Promise<SiteView>;
   site(slug: string): Promise<SiteView>;
   /** Commits these files in a repository of its own per slug, and pushes. */
   push(
@@ -191,9 +191,9 @@ export const startCroft = async (
     },
     cli: (args, input) => run([...program, ...args], { env: { ...env, CROFT_TOKEN: croft.token }, input }),
 
-    createSite: async (slug, fields = {}) => {
+    createSite: async (slug, fields = {}, token = croft.token) => {
       slugs.add(slug);
-      const { status, body } = await croft.api<SiteView>("POST", "/sites", { slug, ...fields });
+      const { status, body } = await croft.api<SiteView>("POST", "/sites", { slug, ...fields }, token);
       expect(status, JSON.stringify(body)).toBe(201);
       return body;
     },
