@@ -7,6 +7,7 @@ import { programCommand } from "./daemon/program.ts";
 import { sweepImages } from "./deploy/sweep.ts";
 import { systemClock } from "./domain/clock.ts";
 import { stderrLog } from "./domain/log.ts";
+import { edgeView } from "./edge/edge-view.ts";
 import { superviseEdge } from "./edge/supervise.ts";
 import { serveHookSocket } from "./git/hook-socket.ts";
 import { writeHookScripts } from "./git/hook-scripts.ts";
@@ -30,7 +31,16 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stopped.abort());
 
   const data = await openData(paths, { clock: systemClock, log, version });
-  const croft = wireCroft({ settings, paths, data, clock: systemClock, log, version });
+  const view = edgeView(paths.dataDir, edgeUid);
+  const croft = wireCroft({
+    settings,
+    paths,
+    data,
+    edgePath: view.pathFor,
+    clock: systemClock,
+    log,
+    version,
+  });
   const { signal } = stopped;
   try {
     await writeHookScripts(paths.hooks);
@@ -41,6 +51,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
     const edge = settings.http
       ? superviseEdge({
           dir: paths.edge,
+          view,
           listen: [settings.http],
           command: programCommand(),
           uid: edgeUid,
@@ -51,7 +62,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           onRestart: () => croft.supervisor.kick(),
         })
       : Promise.resolve();
-    croft.supervisor.start(signal);
+    const supervising = croft.supervisor.start(signal);
     const jobs = croft.startJobs();
     const recovered = recover(croft, signal);
     announce(settings, setupToken);
@@ -64,7 +75,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
     await croft.queue.stop();
     await server.stop();
     await closeHooks();
-    await Promise.all([edge, recovered]);
+    await Promise.all([edge, recovered, supervising]);
   } finally {
     stopped.abort();
     croft.close();

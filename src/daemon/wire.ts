@@ -44,13 +44,15 @@ interface Wiring {
   settings: Settings;
   paths: DataPaths;
   data: OpenData;
+  /** A path below the data directory as the edge can open it. */
+  edgePath(path: string): string;
   clock: Clock;
   log: Log;
   version: string;
 }
 
 /** Puts the parts together; starts nothing. */
-export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring) => {
+export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version }: Wiring) => {
   const { store, secretBox } = data;
   const engine = createDockerEngine({
     dockerHost: settings.dockerHost,
@@ -72,6 +74,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
     clock,
     log,
     paths,
+    edgePath,
     networkPool: settings.networkPool,
     stopGraceSeconds: defaultDeploySettings.stopGraceSeconds,
     openSecret,
@@ -81,7 +84,7 @@ export const wireCroft = ({ settings, paths, data, clock, log, version }: Wiring
       hosts: [settings.panelDomain],
       target: {
         kind: "replicas",
-        replicas: [{ replicaId: "panel", address: { unixPath: paths.panelSocket } }],
+        replicas: [{ replicaId: "panel", address: { unixPath: edgePath(paths.panelSocket) } }],
       },
     },
     folderBytes: async (path) => (await folderBytes(path)) ?? 0,

@@ -63,13 +63,16 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const listeners = settings.listen.map((address) => listen(edge, address));
   const listening = listeners.map((listener) => `${listener.hostname}:${listener.port}`);
   const stopSweep = startSweep(edge);
-  const meterTimer = setInterval(() => {
+  // A full disk must neither end the edge nor keep it from stopping.
+  const attempt = (what: string, act: () => void): void => {
     try {
-      meters.save();
+      act();
     } catch (error) {
-      log.error("the meters could not be stored", { error });
+      log.error(`${what} failed`, { error });
     }
-  }, meterSaveMs);
+  };
+  const saveMeters = (): void => attempt("storing the meters", meters.save);
+  const meterTimer = setInterval(saveMeters, meterSaveMs);
 
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stop = (): void => {
@@ -77,8 +80,8 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     edge.stopping = true;
     log.info("the edge stops", { active: edge.visitors.size });
     for (const listener of listeners) listener.stop();
-    meters.save();
-    rmSync(socketPath, { force: true });
+    saveMeters();
+    attempt("removing the control socket", () => rmSync(socketPath, { force: true }));
     void stopVisitors(edge).then(end);
   };
   const control = serveControl(socketPath, {
@@ -103,7 +106,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   clearInterval(meterTimer);
   stopSweep();
   // Another edge may have taken over meanwhile; then the counters are its own.
-  if (!existsSync(socketPath)) meters.save();
+  if (!existsSync(socketPath)) saveMeters();
   // The answer to `POST /stop` may still be on its way.
   for (let i = 0; i < 100 && control.pendingRequests > 0; i++) await Bun.sleep(5);
   await control.stop(true);

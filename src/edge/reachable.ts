@@ -13,12 +13,15 @@ const allows = (path: string, id: number, bit: 4 | 2 | 1): boolean => {
   return (mode & bit) !== 0;
 };
 
-/** @returns the outermost folder above `path` that the user may not pass, null when there is none */
-export const blockingFolder = (path: string, id: number): string | null => {
+/**
+ * @param from the outermost folder that counts
+ * @returns the outermost folder above `path` that the user may not pass, null when there is none
+ */
+export const blockingFolder = (path: string, id: number, from = "/"): string | null => {
   const above: string[] = [];
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     above.unshift(folder);
-    if (folder === dirname(folder)) break;
+    if (folder === from || folder === dirname(folder)) break;
   }
   return above.find((folder) => !allows(folder, id, 1)) ?? null;
 };

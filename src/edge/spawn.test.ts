@@ -16,10 +16,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../domain/log.ts";
 import { createEdgeClient } from "./client.ts";
+import { edgeView } from "./edge-view.ts";
 import { blockingFolder, reachable } from "./reachable.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 import { superviseEdge } from "./supervise.ts";
 import { routeTo } from "./testing/edge-fixture.ts";
+import { ended, killEdge } from "./testing/edge-process.ts";
 
 /** Needs root, as the daemon does that starts an edge under another user. */
 
@@ -32,25 +34,13 @@ beforeEach(() => {
   chmodSync(root, 0o755);
 });
 afterEach(async () => {
-  for (const dir of ["edge", "open/edge"]) await kill(join(root, dir));
+  for (const dir of ["edge", "open/edge"]) await killEdge(join(root, dir));
   rmSync(root, { recursive: true, force: true });
 });
 
-const kill = async (dir: string): Promise<void> => {
-  const health = await createEdgeClient(dir)
-    .health()
-    .catch(() => null);
-  if (health === null) return;
-  process.kill(health.pid, "SIGKILL");
-  await gone(health.pid);
-};
-const gone = async (pid: number): Promise<void> => {
-  while (existsSync(`/proc/${pid}/exe`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8")))
-    await Bun.sleep(5);
-};
-
 const wanted = (more: Partial<EdgeProcess> = {}): EdgeProcess => ({
   dir: join(root, "edge"),
+  view: edgeView(root, more.uid ?? null),
   listen: [{ host: "127.0.0.1", port: 0 }],
   command: [process.execPath, entry],
   uid: null,
@@ -86,8 +76,8 @@ describe("ensureEdge", () => {
     expect(second.tableVersion).toBe(3);
     await ensureEdge(wanted({ listen: [{ host: "127.0.0.2", port: 0 }] }));
     expect((await client.health()).listening[0]).toStartWith("127.0.0.2:");
-    await gone(first);
-    await gone(second.pid);
+    await ended(first);
+    await ended(second.pid);
     // The old ones' end has not taken the new one's socket along.
     expect((await client.health()).tableVersion).toBe(3);
   });
@@ -130,7 +120,7 @@ describe("as an unprivileged user", () => {
   test("takes over the files of an edge that ran as root", async () => {
     const first = await ensureEdge(wanted());
     await first.putTable({ version: 4, routes: [] });
-    await kill(join(root, "edge"));
+    await killEdge(join(root, "edge"));
     const client = await ensureEdge(wanted({ uid }));
     expect((await client.health()).tableVersion).toBe(4);
     expect(await client.putTable({ version: 5, routes: [] })).toEqual({ version: 5 });
@@ -169,7 +159,7 @@ describe("as an unprivileged user", () => {
     expect([statSync(bin).uid, statSync(bin).mode & 0o777]).toEqual([0, 0o755]);
     // The second start uses the same copy; the same version is adopted.
     const { ino } = statSync(join(bin, "bun"));
-    await kill(join(root, "edge"));
+    await killEdge(join(root, "edge"));
     await ensureEdge(wanted({ uid, command: [bun, join(home, "main.ts")], version: "9.9" }));
     expect(statSync(join(bin, "bun")).ino).toBe(ino);
   });
@@ -238,7 +228,7 @@ describe("superviseEdge", () => {
     process.kill(pid, "SIGSTOP");
     while (seen < 2) await Bun.sleep(20);
     expect((await client.health()).pid).not.toBe(pid);
-    await gone(pid);
+    await ended(pid);
     end.abort();
     await supervision;
   }, 30_000);

@@ -2,26 +2,29 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  existsSync,
+  constants,
   lchownSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  realpathSync,
+  rmSync,
   statSync,
 } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { AppError } from "../errors.ts";
 import type { EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import { createEdgeClient, type EdgeClient, isHanging } from "./client.ts";
-import { blockingFolder, reachable } from "./reachable.ts";
-import { stageProgram } from "./staged-program.ts";
+import { type EdgeView, wasHanded } from "./edge-view.ts";
+import { programFor } from "./program-for.ts";
+import { blockingFolder } from "./reachable.ts";
 
 export interface EdgeProcess {
   /** The edge's folder; made when it is missing. */
   dir: string;
+  /** How the edge's user gets there. */
+  view: EdgeView;
   listen: { host: string; port: number }[];
   /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
   command: string[];
@@ -32,6 +35,8 @@ export interface EdgeProcess {
   log: Log;
   /** An edge of another version is replaced. */
   version: string;
+  /** Where a copy of the program may lie when the installation's folder is out of the user's reach. */
+  copyPlaces?: readonly string[];
 }
 
 const startMs = 10_000;
@@ -52,9 +57,16 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
     return null;
   });
   if (running !== null) {
-    if (running.version === wanted.version && listensAsWanted(running, wanted)) return client;
+    if (
+      running.version === wanted.version &&
+      listensAsWanted(running, wanted) &&
+      wasHanded(running.pid) === wanted.view.handed
+    )
+      return client;
     wanted.log.info("another edge is replaced", { pid: running.pid, version: running.version });
     await client.stop();
+    // Its own task, but it may have lost the way to its folder.
+    rmSync(join(wanted.dir, "edge.sock"), { force: true });
   }
   await start(wanted, client);
   return client;
@@ -67,10 +79,10 @@ const listensAsWanted = (running: EdgeHealth, { listen }: EdgeProcess): boolean 
   );
 
 const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => {
-  const { dir, listen, uid, log, version } = wanted;
+  const { dir, view, listen, uid, log, version } = wanted;
   for (const address of listen) refuseTaken(address);
-  prepareFolder(dir, uid);
-  const options = ["edge", "--dir", resolve(dir)];
+  prepareFolder(wanted);
+  const options = ["edge", "--dir", view.pathFor(resolve(dir))];
   for (const { host, port } of listen)
     options.push("--listen", `${host.includes(":") ? `[${host}]` : host}:${port}`);
   const { program, staged } = await programFor(wanted);
@@ -78,18 +90,19 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
 
   const output = openSync(wanted.logFile, "a", 0o640);
   const logStart = statSync(wanted.logFile).size;
+  const handed = view.handed ? [openSync(view.root, asPlace)] : [];
   let child: Bun.Subprocess;
   try {
     child = Bun.spawn(uid === null ? argv : [...unprivileged(uid), ...argv], {
-      cwd: dir,
+      // Root's own, so that nothing the edge's user writes can set Bun up (.env, bunfig.toml).
+      cwd: "/",
       env: environment,
       detached: true,
-      stdin: "ignore",
-      stdout: output,
-      stderr: output,
+      // What is handed over becomes descriptor 3, as the view names it.
+      stdio: ["ignore", output, output, ...handed],
     });
   } finally {
-    closeSync(output);
+    for (const descriptor of [output, ...handed]) closeSync(descriptor);
   }
   child.unref();
   const endsAtMs = performance.now() + startMs;
@@ -109,6 +122,9 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
     `the edge did not answer within ${startMs / 1000} s; see ${wanted.logFile}`,
   );
 };
+
+/** O_PATH (open(2)), which Bun has no name for: to get to what lies below, but not to list the folder. */
+const asPlace = 0o10000000 | constants.O_DIRECTORY;
 
 /** Nothing of the caller's own: its environment holds secrets. */
 const environment = {
@@ -151,10 +167,10 @@ const refuseTaken = ({ host, port }: { host: string; port: number }): void => {
  * With a user of its own the folder stays root's, group-writable and sticky: the edge keeps its files there, but
  * cannot put anything in the place of the staged program.
  */
-const prepareFolder = (dir: string, uid: number | null): void => {
+const prepareFolder = ({ dir, view, uid }: EdgeProcess): void => {
   mkdirSync(dir, { recursive: true, mode: 0o750 });
   if (uid === null) return;
-  const blocked = blockingFolder(join(resolve(dir), "edge.sock"), uid);
+  const blocked = blockingFolder(join(resolve(dir), "edge.sock"), uid, view.handed ? view.root : "/");
   if (blocked !== null && blocked !== resolve(dir))
     throw new AppError(
       "unavailable",
@@ -166,28 +182,6 @@ const prepareFolder = (dir: string, uid: number | null): void => {
     chownSync(dir, process.getuid!(), uid);
   }
   chmodSync(dir, 0o1770);
-};
-
-/** The command as it is where the user can reach it, otherwise a copy. */
-const programFor = async ({
-  command,
-  uid,
-  dir,
-}: EdgeProcess): Promise<{ program: string[]; staged: boolean }> => {
-  const [executable, script] = command;
-  const found = isAbsolute(executable!) ? executable! : Bun.which(executable!);
-  if (found === null || !existsSync(found))
-    throw new AppError("unavailable", `the program ${executable} was not found`);
-  if (script !== undefined && !existsSync(script))
-    throw new AppError("unavailable", `the program's script ${script} was not found`);
-  // Without links: what counts is where the files are.
-  const original = realpathSync(found);
-  const program = script === undefined ? [original] : [original, realpathSync(script), ...command.slice(2)];
-  if (uid === null) return { program, staged: false };
-  const inReach =
-    reachable(original, uid, "run") && (script === undefined || reachable(program[1]!, uid, "read"));
-  if (inReach) return { program, staged: false };
-  return { program: await stageProgram(program.slice(0, 2), join(resolve(dir), "bin")), staged: true };
 };
 
 const lastLine = (path: string, from: number): string => {

@@ -38,12 +38,12 @@ export const stageProgram = async (command: readonly string[], binDir: string): 
   return [executable, bundle];
 };
 
-/** The folder is root's and no link: the edge's user, who may write beside it, cannot have put it there. */
-const ownFolder = (binDir: string): void => {
+/** Made or found as root's and no link: the edge's user, who may write beside it, cannot have put it there. */
+export const ownFolder = (binDir: string): void => {
   const present = lstatSync(binDir, { throwIfNoEntry: false });
   if (present !== undefined && (!present.isDirectory() || present.uid !== process.getuid!()))
     throw new AppError("unavailable", `${binDir} does not belong to this user; remove it`);
-  mkdirSync(binDir, { recursive: true, mode: 0o755 });
+  if (present === undefined) mkdirSync(binDir);
   chmodSync(binDir, 0o755);
 };
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { type EdgeClient, isHanging } from "./client.ts";
+import { isEdgeOn } from "./edge-view.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 
 export interface EdgeSupervision extends EdgeProcess {
@@ -40,7 +40,7 @@ export const superviseEdge = async (supervision: EdgeSupervision): Promise<void>
         wanted.log.error("the edge could not be started", { error });
         if (alive && isHanging(error) && performance.now() - answeredAtMs > patienceMs) {
           wanted.log.error("the edge lives but does not answer; it is killed", { pid });
-          kill(pid!, resolve(wanted.dir));
+          if (isEdgeOn(pid!, wanted.dir, wanted.view)) process.kill(pid!, "SIGKILL");
           pauseMs = checkMs;
         } else pauseMs = Math.min(longestPauseMs, pauseMs * 2);
       }
@@ -57,12 +57,6 @@ const isAlive = (pid: number): boolean => {
   } catch {
     return false;
   }
-};
-
-/** Only a process that is an edge on this folder: a number alone may belong to another one by now. */
-const kill = (pid: number, dir: string): void => {
-  const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-  if (words.includes("edge") && words.includes(dir)) process.kill(pid, "SIGKILL");
 };
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>

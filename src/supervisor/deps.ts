@@ -55,6 +55,8 @@ export interface SupervisorDeps {
   clock: Clock;
   log: Log;
   paths: SupervisorPaths;
+  /** A path of this installation as the edge, another user, can open it. */
+  edgePath(path: string): string;
   networkPool: string;
   stopGraceSeconds: number;
   openSecret(ciphertext: string, place: string): Promise<string>;

@@ -51,7 +51,8 @@ const targetOf = async (
     ? await deps.store.releaseById(environment.currentReleaseId)
     : undefined;
   if (!release) return page("Nothing here yet", "This site has not been deployed yet.");
-  if (release.imageId === null) return { kind: "static", folder: deps.paths.staticRelease(release.id) };
+  if (release.imageId === null)
+    return { kind: "static", folder: deps.edgePath(deps.paths.staticRelease(release.id)) };
   const serving = replicas.filter(
     (replica) => replica.releaseId === release.id && replica.state === "running",
   );
