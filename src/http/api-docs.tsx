@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Handler } from "hono";
 import { html } from "hono/html";
 import type { AppEnv } from "./request-env.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Word } from "../words.ts";
 
 /** A state as a coloured word; the word alone says it all, for those who don't see the colour. */

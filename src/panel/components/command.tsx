@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** Commands to copy, one a line. The button appears with JavaScript (islands/page.ts). */
 export const Command = ({ lines, label = "Copy the commands" }: { lines: string[]; label?: string }) => (
   <div class="command">

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { isTerminal } from "../../domain/deployment.ts";
 import type { DeploymentSummary } from "../../domain/views.ts";
 import { duration, firstLine, shortHash } from "../format.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { PropsWithChildren } from "hono/jsx";
 import { type AssetName, assetPath } from "../assets.ts";
 import { type Shell, ShellProvider } from "../shell.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { PropsWithChildren } from "hono/jsx";
 
 /** What an empty list says: the next step. */

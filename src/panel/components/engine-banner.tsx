@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { useShell } from "../shell.ts";
 
 /** On every page while Docker is away. */

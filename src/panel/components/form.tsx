@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { labelOf } from "../field-labels.ts";
 import type { Refusal, Typed } from "../form.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteStatus } from "../../domain/site.ts";

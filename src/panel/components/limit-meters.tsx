@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { SiteView, UsagePoint } from "../../domain/views.ts";
 import { bytesOf, cores, count } from "../format.ts";
 import { Meter } from "./meter.tsx";

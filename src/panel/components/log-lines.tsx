@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { LogLineView } from "../../domain/views.ts";
 import { parseAnsi } from "../ansi.ts";
 import { sourceWord } from "../words.ts";

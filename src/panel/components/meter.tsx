@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { percent } from "../format.ts";
 
 /** Colour by how near the limit is. */

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { SiteView } from "../../domain/views.ts";
 import { Command } from "./command.tsx";
 

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { SiteView } from "../../domain/views.ts";
 import { plural, sentence } from "../format.ts";
 import { siteWord } from "../words.ts";

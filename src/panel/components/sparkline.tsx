@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Tone } from "../words.ts";
 
 /** The shape of the last hours without figures; the figure stands in its own column. */

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { type ChartData, chartScale, ticks } from "../chart-data.ts";
 import { figure } from "../figure.ts";
 import { Time } from "./time.tsx";

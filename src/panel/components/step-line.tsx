@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Segment } from "../deployment-lines.ts";
 
 /** Steps as a line of segments with durations; islands/step-line.tsx draws the same, live. */

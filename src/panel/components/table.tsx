@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Child, PropsWithChildren } from "hono/jsx";
 
 // On a phone rows become cards by CSS, which takes a table's meaning away from screen readers unless the roles

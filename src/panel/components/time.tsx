@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { clockTime, exactTime, relativeTime } from "../format.ts";
 import { useShell } from "../shell.ts";
 

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { useShell } from "../shell.ts";
 
 const Mark = () => (

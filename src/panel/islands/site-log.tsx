@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 // What the app prints, as it prints it. Lines have no numbers: at each connection the newest ones are sent
 // again, and take the place of those shown.
 import { openStream } from "./event-stream.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 // Charts that can be read point by point. The server's drawing stays until this one is there, and stays for good
 // without JavaScript.
 import uPlot from "uplot";

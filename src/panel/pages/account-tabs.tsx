@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 const tabs = [
   { href: "/account", label: "Account" },
   { href: "/account/keys", label: "API keys" },

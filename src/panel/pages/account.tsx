@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { ActButton } from "../components/form.tsx";
 import type { UserView } from "../../domain/views.ts";
 import { AccountTabs } from "./account-tabs.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { isTerminal } from "../../domain/deployment.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { DeploymentView, LogLineView, SiteView } from "../../domain/views.ts";

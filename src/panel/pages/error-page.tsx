@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 /** 403, 404, 500 and the like: what happened, and what can be done next. */
 export const ErrorPage = (props: {
   title: string;

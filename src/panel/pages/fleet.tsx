@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { PropsWithChildren } from "hono/jsx";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { ActButton, Checkbox, Field, FormErrors, PostForm } from "../components/form.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { siteTypes } from "../../domain/site.ts";
 import { Field, FormErrors, PostForm, Select } from "../components/form.tsx";
 import type { Refusal, Typed } from "../form.ts";

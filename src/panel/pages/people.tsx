@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Badge } from "../components/badge.tsx";
 import { Checkbox, Field, FormErrors, PostForm } from "../components/form.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
 import type { ReleaseView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";

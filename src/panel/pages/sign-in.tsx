@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Field, FormErrors, PostForm } from "../components/form.tsx";
 import type { Refusal, Typed } from "../form.ts";
 

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { DeploymentSummary, SiteView } from "../../domain/views.ts";
 import { DeploymentTable } from "../components/deployment-table.tsx";
 import { Empty } from "../components/empty.tsx";

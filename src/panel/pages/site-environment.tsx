@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { EnvVarView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Empty } from "../components/empty.tsx";

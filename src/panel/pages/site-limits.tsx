@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { Limits } from "../../domain/limits.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { AppliedLimitsView, SiteView } from "../../domain/views.ts";

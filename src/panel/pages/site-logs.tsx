@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { SiteView } from "../../domain/views.ts";
 import { Empty } from "../components/empty.tsx";
 import { LogText } from "../components/log-lines.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
 import type { DeploymentSummary, SiteView, UsagePoint } from "../../domain/views.ts";
 import { type ChartData, hasFigures } from "../chart-data.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { siteTypes } from "../../domain/site.ts";
 import type { ReleaseView, SiteView } from "../../domain/views.ts";
 import { ActButton, Checkbox, Field, FormErrors, PostForm, Select, TextArea } from "../components/form.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { scopes } from "../../identity/schemas.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";

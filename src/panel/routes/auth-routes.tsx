@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { AppError, invalid } from "../../errors.ts";
 import type { PanelDeps, PanelEnv } from "../deps.ts";
@@ -10,7 +11,9 @@ import { personOf, type RenderPage } from "../render.tsx";
 export const ownPath = (next: string | undefined): string | null => {
   if (!next?.startsWith("/")) return null;
   const url = URL.parse(next, "http://panel.invalid");
-  return url?.origin === "http://panel.invalid" ? `${url.pathname}${url.search}` : null;
+  if (url?.origin !== "http://panel.invalid") return null;
+  // `/.//host/` is a path of ours that reads `//host/`, which browsers take for another site.
+  return url.pathname.startsWith("//") ? null : `${url.pathname}${url.search}`;
 };
 
 /** A wrong token is something to correct in the form, not a page that ends there. */

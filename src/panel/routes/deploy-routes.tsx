@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { isTerminal } from "../../domain/deployment.ts";
 import { deploySchema, rollbackSchema } from "../../deploy/deployments.ts";

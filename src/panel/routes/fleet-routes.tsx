@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { type SiteStatus, siteStatuses } from "../../domain/site.ts";
 import { invalid } from "../../errors.ts";

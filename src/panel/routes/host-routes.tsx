@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { AppError } from "../../errors.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { limitsPatchSchema } from "../../domain/limits.ts";
 import type { HookView } from "../../domain/views.ts";

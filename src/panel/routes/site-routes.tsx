@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteView, UsagePoint } from "../../domain/views.ts";

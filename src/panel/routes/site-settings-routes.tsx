@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { siteFieldsSchema } from "../../domain/site.ts";
 import type { SiteView } from "../../domain/views.ts";
