@@ -17,6 +17,7 @@ describe("shellCommand", () => {
     // left alone
     ["exec node .", "exec node ."],
     ["cd web", "cd web"],
+    ["node migrate.js && exit 6", "node migrate.js && exit 6"],
     ["trap 'echo bye' TERM; node .", "trap 'echo bye' TERM; node ."],
     ["a || b", "a || b"],
     ["a | b", "a | b"],

@@ -1,7 +1,7 @@
 const shellWords = new Set(
   (
     "if then else elif fi for while until do done case esac { } ! [ [[ ( : . source cd export set unset eval exec " +
-    "readonly local alias unalias trap umask ulimit wait read test time function command shift return break continue"
+    "readonly local alias unalias trap umask ulimit wait read test time function command shift return break continue exit getopts hash jobs fg bg type"
   ).split(" "),
 );
 

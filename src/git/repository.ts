@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { GB } from "../domain/size.ts";
 import { AppError } from "../errors.ts";
 import { plainLine } from "./plain-line.ts";
@@ -39,12 +39,18 @@ export const ensureRepository = async (options: {
     .catch(() => null);
   const wanted = `ref: refs/heads/${branch}`;
   if (head === null) {
+    // Made beside its place and moved there: two at once must not write into one folder, and none is half made.
+    const fresh = `${repoPath}.${crypto.randomUUID()}`;
     const made = await runGit({
-      args: ["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "--", repoPath],
+      args: ["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "--", fresh],
       deadlineMs: 15_000,
       signal,
     });
     if (made.exitCode !== 0) throw fail(made.stderr);
+    await rename(fresh, repoPath).catch(async (error: NodeJS.ErrnoException) => {
+      await rm(fresh, { recursive: true, force: true });
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw fail(error.message);
+    });
   } else if (head.trim() !== wanted) {
     const moved = await runGit({
       args: ["symbolic-ref", "HEAD", `refs/heads/${branch}`],
