@@ -92,3 +92,8 @@ export const requireScope = (c: Context<AppEnv>, needed: Scope): UserActor => {
     throw new AppError("forbidden", `this API key does not hold the scope ${needed}`);
   return actor;
 };
+
+/** @throws AppError `forbidden` */
+export const operatorOnly = (actor: UserActor): void => {
+  if (!actor.isAdmin) throw new AppError("forbidden", "only the operator of this installation may do this");
+};

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { requireScope } from "./auth.ts";
+import { operatorOnly, requireScope } from "./auth.ts";
 import type { AppEnv } from "./request-env.ts";
 
 export interface Readiness {
@@ -24,8 +24,9 @@ export const healthRoutes = ({ readiness }: SystemRoutesDeps): Hono<AppEnv> =>
       return c.json({ ok, ...parts }, ok ? 200 : 503);
     });
 
+/** For the operator: the figures name every site of the installation. */
 export const metricsRoute = ({ metrics }: SystemRoutesDeps): Hono<AppEnv> =>
   new Hono<AppEnv>().get("/metrics", async (c) => {
-    requireScope(c, "metrics");
+    operatorOnly(requireScope(c, "metrics"));
     return c.text(await metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });

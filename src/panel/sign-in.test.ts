@@ -79,6 +79,9 @@ describe("signing in", () => {
       "",
       "evil",
       "/\t/evil.example",
+      "/.//evil.example",
+      "/sites/..//evil.example",
+      "/%2e//evil.example",
     ])
       expect(ownPath(next)).toBeNull();
     expect(ownPath("/sites/choir?x=1")).toBe("/sites/choir?x=1");

@@ -1,6 +1,7 @@
 import type { Actor } from "../../domain/actor.ts";
-import { AppError, notFound } from "../../errors.ts";
+import { notFound } from "../../errors.ts";
 import { type ApiRoute, apiRoute } from "../api-route.ts";
+import { operatorOnly } from "../auth.ts";
 
 export interface HostRoutesDeps {
   host(): Promise<unknown>;
@@ -8,11 +9,6 @@ export interface HostRoutesDeps {
   createBackup(actor: Actor): Promise<unknown>;
   verifyBackup(id: string): Promise<unknown>;
 }
-
-const operatorOnly = (actor: Actor): void => {
-  if (actor.kind === "user" && !actor.isAdmin)
-    throw new AppError("forbidden", "only the operator of this installation may do this");
-};
 
 /** An id only: the feature also takes paths, which are for the host's own shell. */
 const backupId = (text: string): string => {

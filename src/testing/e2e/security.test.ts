@@ -16,6 +16,126 @@ beforeAll(async () => {
 });
 afterAll(() => croft.destroy());
 
+interface OpenApi {
+  paths: Record<string, Record<string, { description: string }>>;
+}
+
+/** Every operation of the API's own description, with these ids in its path. */
+const operations = async (ids: Record<string, string>) => {
+  const { paths } = (await croft.api<OpenApi>("GET", "/openapi.json", undefined, "")).body;
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { description }]) => ({
+      method: method.toUpperCase(),
+      path: path
+        .slice("/api/v1".length)
+        .replace("/hooks/{id}", "/hooks/{hook}")
+        .replace("/deployments/{id}", "/deployments/{deployment}")
+        .replace(/\{(\w+)\}/g, (_, name: string) => ids[name]!),
+      scope: /`(\w+)`/.exec(description)![1]!,
+    })),
+  );
+};
+
+/** Bodies that are right, so that nothing but who asks can be the reason of a refusal. */
+const bodyOf = (method: string, path: string): object | undefined =>
+  method === "GET" || method === "DELETE"
+    ? undefined
+    : path.endsWith("/hooks")
+      ? { provider: "github" }
+      : path.endsWith("/volumes")
+        ? { name: "more", mountPath: "/more" }
+        : path === "/sites"
+          ? { slug: "api" }
+          : {};
+
+/** A site of bob's with one of everything that has an id. */
+const victimOf = async () => {
+  const slug = uniqueSlug("victim");
+  await bob.createSite(slug);
+  await bob.push(slug, { "index.html": "bob was here" });
+  await bob.api("POST", `/sites/${slug}/volumes`, { name: "data", mountPath: "/data" });
+  await bob.api("PUT", `/sites/${slug}/env`, { set: { TOKEN: "bobs-own-secret" } });
+  const hook = (await bob.api<{ id: string }>("POST", `/sites/${slug}/hooks`, { provider: "github" })).body
+    .id;
+  const list = await bob.api<{ items: { id: string }[] }>("GET", `/sites/${slug}/deployments`);
+  return { slug, name: "data", hook, deployment: list.body.items[0]!.id, id: "bak_1" };
+};
+
+test("to somebody else every route answers as if there were no such site", async () => {
+  const ids = await victimOf();
+  const before = JSON.stringify(await bob.api("GET", `/sites/${ids.slug}`));
+  const own = uniqueSlug("own");
+  await eve.createSite(own);
+  for (const { method, path } of await operations(ids)) {
+    if (!Object.values(ids).some((id) => path.includes(id))) continue;
+    const query = `?confirm=${path.endsWith("/data") ? ids.name : ids.slug}`;
+    const { status, body } = await eve.api(method, path + query, bodyOf(method, path));
+    expect(status, `${method} ${path}`).toBe(path.startsWith("/backups") ? 403 : 404);
+    expect(JSON.stringify(body)).not.toContain("bobs-own-secret");
+  }
+  // Ids of another's things under one's own site.
+  for (const [method, path] of [
+    ["POST", `/sites/${own}/hooks/${ids.hook}/rotate`],
+    ["DELETE", `/sites/${own}/hooks/${ids.hook}`],
+    ["GET", `/sites/${own}/hooks/${ids.hook}/deliveries`],
+    ["DELETE", `/sites/${own}/volumes/${ids.name}?confirm=${ids.name}`],
+  ] as const)
+    expect((await eve.api(method, path)).status, path).toBe(404);
+  expect(JSON.stringify(await bob.api("GET", `/sites/${ids.slug}`))).toBe(before);
+});
+
+test("a key does what its scopes say, and nothing once it is revoked", async () => {
+  const ids = await victimOf();
+  const covers: Record<string, string[]> = {
+    read: ["read"],
+    deploy: ["read", "deploy"],
+    write: ["read", "deploy", "write"],
+    metrics: [],
+  };
+  for (const [scope, allowed] of Object.entries(covers)) {
+    const made = await bob.api<{ token: string; key: { id: string } }>("POST", "/keys", {
+      name: scope,
+      scopes: [scope],
+    });
+    const { token, key } = made.body;
+    for (const operation of await operations(ids)) {
+      if (allowed.includes(operation.scope)) continue;
+      const { method, path } = operation;
+      const { status } = await croft.api(method, path, bodyOf(method, path), token);
+      expect(status, `${scope} key: ${method} ${path}`).toBe(403);
+    }
+    for (const [method, path] of [
+      ["GET", "/keys"],
+      ["POST", "/keys"],
+      ["DELETE", `/keys/${key.id}`],
+      ["GET", "/users"],
+      ["POST", "/users"],
+    ] as const)
+      expect((await croft.api(method, path, bodyOf(method, path), token)).status, `${scope}: ${path}`).toBe(
+        403,
+      );
+    // Pages are for people: a key opens none, whatever its scopes.
+    const page = await fetch(`http://127.0.0.1:${croft.panelPort}/sites/${ids.slug}/delete`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/x-www-form-urlencoded" },
+      body: `confirm=${ids.slug}`,
+    });
+    expect(page.status).toBe(401);
+    expect((await bob.api("DELETE", `/keys/${key.id}`)).status).toBe(200);
+    expect((await croft.api("GET", "/sites", undefined, token)).status).toBe(401);
+  }
+  expect((await bob.api("GET", `/sites/${ids.slug}`)).status).toBe(200);
+});
+
+test("figures of all sites are for the operator", async () => {
+  const metrics = (token: string) =>
+    fetch(`http://127.0.0.1:${croft.panelPort}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+  expect((await metrics(eve.token)).status).toBe(403);
+  const mine = await metrics(croft.token);
+  expect(mine.status).toBe(200);
+  expect(await mine.text()).toContain("croft_sites");
+});
+
 /** Runs as root in its container, unlike what Croft writes itself. */
 const rootApp = (code: string): Record<string, string> => ({
   Dockerfile:
