@@ -76,6 +76,29 @@ test("links that lead out of the tree are left out, also through other links; th
   for (const name of ["absolute", "deep/parent", "through", "dangling"]) expect(notes[0]).toContain(name);
 });
 
+test("links with names that are not UTF-8 hide nothing from the check", async () => {
+  await using folder = await temporaryFolder();
+  const [named, aimed] = [join(folder.path, "named"), join(folder.path, "aimed")];
+  await mkdir(named);
+  await mkdir(aimed);
+  const bytes = (...parts: (string | number)[]) =>
+    Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from([part]))));
+  await symlink("/etc", bytes(named, "/", 0xff));
+  await symlink(bytes(0xff, "/passwd"), join(named, "index.html"));
+  await symlink(bytes("/etc/", 0xff, "/../passwd"), join(aimed, "index.html"));
+  for (const work of [named, aimed]) await commitFiles(work, { "a.txt": "" });
+  const target = join(folder.path, "out");
+  const first = await published(folder.path, named);
+  const commit = (await git(named, ["rev-parse", "HEAD"])).text.trim();
+  const attempt = checkoutCommit({ repoPath: first, commit, targetDir: target });
+  await expect(attempt).rejects.toThrow("not valid UTF-8");
+  await git(aimed, ["push", "--quiet", "--force", first, "HEAD:refs/heads/main"]);
+  const hash = (await git(aimed, ["rev-parse", "HEAD"])).text.trim();
+  const { notes } = await checkoutCommit({ repoPath: first, commit: hash, targetDir: target });
+  expect(await readdir(target)).toEqual(["a.txt"]);
+  expect(notes[0]).toContain("index.html");
+});
+
 test("trees that try to write outside are refused or stay in the folder", async () => {
   await using folder = await temporaryFolder();
   const work = join(folder.path, "work");

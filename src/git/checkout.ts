@@ -38,7 +38,12 @@ const listTree = async (repoPath: string, hash: string, signal?: AbortSignal): P
     const tab = entry.indexOf("\t");
     const [mode, , , size] = entry.slice(0, tab).split(/ +/);
     const path = entry.slice(tab + 1);
-    if (mode === "120000") listing.links.push(path);
+    if (mode === "120000") {
+      // What cannot be decoded cannot be named to the checks below, and would pass them.
+      if (path.includes("\ufffd"))
+        throw new AppError("deploy_failed", `the name of the link ${plainLine(path)} is not valid UTF-8`);
+      listing.links.push(path);
+    }
     if (mode === "160000") listing.submodules.push(path);
     listing.bytes += Number(size) || 0;
   }
@@ -48,6 +53,7 @@ const listTree = async (repoPath: string, hash: string, signal?: AbortSignal): P
 /** Whether a link, followed to its end, stays below `root`. A dangling one is judged by where it would lead. */
 const staysInside = async (root: string, link: string): Promise<boolean> => {
   const target = await readlink(link);
+  if (target.includes("\ufffd")) return false; // not decodable: nobody knows where it leads
   const parts = target.split("/");
   let reached = isAbsolute(target) ? "/" : await realpath(dirname(link));
   while (parts.length > 0) {
