@@ -104,14 +104,17 @@ export const until = async <T>(
   }
 };
 
-/** @param program argv of another build of the same program, such as the compiled binary */
+/**
+ * @param program argv of another build of the same program, such as the compiled binary
+ * @param options.rootMode of the folder that everything lies in; by default others may pass it
+ */
 export const startCroft = async (
   extraEnv: Record<string, string> = {},
   program: string[] = [process.execPath, main],
+  { rootMode = 0o755 } = {},
 ): Promise<TestCroft> => {
   const root = await mkdtemp("/var/tmp/croft-e2e-");
-  // The edge runs as another user and must get through.
-  await chmod(root, 0o755);
+  await chmod(root, rootMode);
   const dataDir = join(root, "data");
   const [panelPort, edgePort] = [freePort(), freePort()];
   const env: Record<string, string> = {
