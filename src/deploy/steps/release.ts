@@ -1,4 +1,4 @@
-import { chmod, cp, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, cp, lstat, mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { newId } from "../../domain/id.ts";
 import type { ReleaseRecord } from "../../domain/records.ts";
@@ -64,7 +64,9 @@ const isServed = (name: string): boolean =>
  * Copies a static site to its release folder. Links are left out: one that points outside would show files of the
  * host, and the edge follows none anyway. @returns bytes
  */
-const layOutStatic = async (from: string, to: string, limitBytes: number): Promise<number> => {
+const layOutStatic = async (folder: string, to: string, limitBytes: number): Promise<number> => {
+  // The root directory may be a link within the source, as the plan has seen; only what it leads to is copied.
+  const from = await realpath(folder);
   assertFits(await folderBytes(from), limitBytes);
   await mkdir(to, { recursive: true });
   await cp(from, to, {

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "bun:test";
 import type { EdgeHealth } from "../../domain/edge.ts";
@@ -50,7 +50,7 @@ export interface TestCroft {
   push(
     slug: string,
     files: Record<string, string>,
-    options?: { branch?: string; token?: string },
+    options?: { branch?: string; token?: string; links?: Record<string, string> },
   ): Promise<{ exitCode: number; output: string }>;
   lastDeployment(slug: string): Promise<DeploymentView>;
   /** Ends daemon and edge, and removes everything it made in the engine and on disk. */
@@ -202,12 +202,13 @@ export const startCroft = async (
     },
     site: async (slug) => (await croft.api<SiteView>("GET", `/sites/${slug}`)).body,
 
-    push: async (slug, files, { branch = "main", token = croft.token } = {}) => {
+    push: async (slug, files, { branch = "main", token = croft.token, links = {} } = {}) => {
       const dir = join(root, "work", slug);
       await run(["git", "init", "-q", "-b", branch, dir]);
       await run(["git", "checkout", "-q", "-B", branch], { cwd: dir });
       await run(["git", "rm", "-rqf", "--ignore-unmatch", "."], { cwd: dir });
       for (const [path, text] of Object.entries(files)) await Bun.write(join(dir, path), text);
+      for (const [path, target] of Object.entries(links)) await symlink(target, join(dir, path));
       await run(["git", "add", "-A"], { cwd: dir });
       await run(["git", ...identity, "commit", "-q", "--allow-empty", "-m", `deploy ${slug}`], { cwd: dir });
       const remote = `http://x:${token}@127.0.0.1:${panelPort}/git/${slug}.git`;

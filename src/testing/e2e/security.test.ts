@@ -136,6 +136,25 @@ test("figures of all sites are for the operator", async () => {
   expect(await mine.text()).toContain("croft_sites");
 });
 
+test("links in a repository lead nowhere outside, and are no fault of Croft within", async () => {
+  const slug = uniqueSlug("links");
+  await eve.createSite(slug, { type: "static" });
+  const secret = "croft.db";
+  const links = { "p.txt": "/etc/passwd", etc: "/etc", up: "../../..", "self.html": "index.html" };
+  expect((await eve.push(slug, { "index.html": "fine" }, links)).exitCode).toBe(0);
+  for (const path of ["/p.txt", "/etc/passwd", `/up/${secret}`, `/..%2f..%2f${secret}`, "/.git/config"])
+    expect((await croft.visit(`${slug}.localhost`, path)).status, path).toBe(404);
+  await eve.api("PATCH", `/sites/${slug}`, { rootDirectory: "current" });
+  const { exitCode, output } = await eve.push(slug, { "v2/index.html": "second" }, { current: "v2" });
+  expect(exitCode, output).toBe(0);
+  expect((await croft.visit(`${slug}.localhost`)).body).toBe("second");
+  for (const target of ["/etc", "../../../..", "."]) {
+    const { output } = await eve.push(slug, { "v3/a": "" }, { current: target });
+    expect(output).toContain("Deploy failed: ");
+    expect(output).not.toContain("inside Croft");
+  }
+});
+
 /** Runs as root in its container, unlike what Croft writes itself. */
 const rootApp = (code: string): Record<string, string> => ({
   Dockerfile:

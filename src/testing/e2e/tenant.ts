@@ -13,7 +13,11 @@ export interface Tenant {
     body?: unknown,
   ): Promise<{ status: number; body: T }>;
   createSite(slug: string, fields?: object): Promise<SiteView>;
-  push(slug: string, files: Record<string, string>): Promise<{ exitCode: number; output: string }>;
+  push(
+    slug: string,
+    files: Record<string, string>,
+    links?: Record<string, string>,
+  ): Promise<{ exitCode: number; output: string }>;
 }
 
 /** An account made by the operator, signed in by its own password. Its sites are removed with the installation. */
@@ -29,6 +33,6 @@ export const tenantOf = async (croft: TestCroft, username: string): Promise<Tena
     token,
     api: (method, path, input) => croft.api(method, path, input, token),
     createSite: (slug, fields) => croft.createSite(slug, fields, token),
-    push: (slug, files) => croft.push(slug, files, { token }),
+    push: (slug, files, links) => croft.push(slug, files, { token, links }),
   };
 };
