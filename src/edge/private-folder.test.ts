@@ -192,8 +192,13 @@ test("the copy of the program is used again, and goes when its installation is g
   );
   const { ino } = statSync(copy);
   await killEdge(dir);
+  // What another version ran as.
+  writeFileSync(join(copyFolder(places, data), "croft"), "old");
   await ensureEdge(wanted());
   expect(statSync(copy).ino).toBe(ino);
+  expect(readdirSync(copyFolder(places, data)).toSorted()).toEqual(
+    [basename(copy), "edge.js", "installation"].toSorted(),
+  );
 });
 
 test("a place for the copy that is not root's own or cannot run programs is passed over", async () => {

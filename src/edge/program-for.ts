@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { AppError } from "../errors.ts";
 import { reachable } from "./reachable.ts";
 import type { EdgeProcess } from "./spawn.ts";
@@ -67,6 +67,8 @@ const stageOutside = async (
       if (!reachable(copy[0]!, uid, "run")) throw new Error("out of reach as well");
       // Refused where the file system is mounted without the right to run programs (access(2)).
       accessSync(copy[0]!, constants.X_OK);
+      const present = new Set([noteName, ...copy.map((path) => basename(path))]);
+      for (const name of readdirSync(folder)) if (!present.has(name)) rmSync(join(folder, name));
       return copy;
     } catch (error) {
       refusals.push(`${place}: ${(error as Error).message}`);
