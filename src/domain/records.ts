@@ -1,5 +1,6 @@
 import type { OrganizationRole } from "./actor.ts";
 import type { DeploymentStatus, LogLevel, LogSource, StepName, Trigger } from "./deployment.ts";
+import type { Limits } from "./limits.ts";
 import type { SiteType } from "./site.ts";
 
 // Rows as the database holds them (columns in snake case there). Times are UTC milliseconds, booleans 0 or 1,
@@ -81,7 +82,7 @@ export interface SiteRecord {
   cleanedAt: number | null;
 }
 
-export interface EnvironmentRecord {
+export interface EnvironmentRecord extends Limits {
   id: string;
   siteId: string;
   name: string;
@@ -93,14 +94,6 @@ export interface EnvironmentRecord {
   networkSlot: number | null;
   currentReleaseId: string | null;
   stoppedReason: "asked" | "disk_full" | null;
-  memoryBytes: number;
-  cpuMillicores: number;
-  pids: number;
-  diskBytes: number;
-  bandwidthBytesPerMonth: number;
-  requestsPerMinute: number;
-  concurrentRequests: number;
-  maxBodyBytes: number;
   appliedLimits: string | null;
   diskUsedBytes: number | null;
   diskMeasuredAt: number | null;
@@ -314,4 +307,55 @@ export interface BackupRecord {
   sha256: string;
   createdAt: number;
   verifiedAt: number | null;
+}
+
+export interface DomainRecord {
+  id: string;
+  environmentId: string;
+  name: string;
+  isPrimary: number;
+  redirectTo: string | null;
+  tlsOn: number;
+  verifiedAt: number | null;
+  checkedAt: number | null;
+  checks: number;
+  lastError: string | null;
+  nextCheckAt: number | null;
+  expiresAt: number | null;
+  createdAt: number;
+  createdBy: string;
+}
+
+export interface AcmeAccountRecord {
+  directory: string;
+  url: string | null;
+  keyCiphertext: string;
+  keyVersion: number;
+  email: string | null;
+  createdAt: number;
+}
+
+export interface CertificateRecord {
+  id: string;
+  source: "acme" | "upload";
+  environmentId: string | null;
+  name: string | null;
+  /** JSON array of strings. */
+  names: string | null;
+  issuer: string | null;
+  fingerprint: string | null;
+  notBefore: number | null;
+  notAfter: number | null;
+  chain: string | null;
+  keyCiphertext: string | null;
+  keyVersion: number | null;
+  directory: string | null;
+  orderUrl: string | null;
+  orderKeyCiphertext: string | null;
+  attempts: number;
+  lastError: string | null;
+  lastErrorAt: number | null;
+  nextAttemptAt: number | null;
+  createdAt: number;
+  updatedAt: number;
 }

@@ -8,7 +8,6 @@ import { healthCheckSchema, siteFieldsSchema } from "../domain/site.ts";
 import { slugSchema } from "../domain/slug.ts";
 import { AppError, conflict, invalid } from "../errors.ts";
 import type { SiteDeps } from "./deps.ts";
-import { limitColumns } from "./limits.ts";
 
 export const createSiteSchema = siteFieldsSchema.extend({ slug: slugSchema });
 export type CreateSiteInput = z.infer<typeof createSiteSchema>;
@@ -72,7 +71,7 @@ export const createSite = async (
       networkSlot,
       currentReleaseId: null,
       stoppedReason: null,
-      ...limitColumns(defaultLimits),
+      ...defaultLimits,
       appliedLimits: null,
       diskUsedBytes: null,
       diskMeasuredAt: null,

@@ -7,17 +7,11 @@ import { AppError } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 
-type LimitColumns = Pick<EnvironmentRecord, keyof Limits & keyof EnvironmentRecord>;
-
-/** Limits are stored in columns of the same names. */
-export const limitColumns = (limits: Limits): LimitColumns => ({ ...limits });
-
+/** They are columns of the same names. */
 export const limitsOf = (environment: EnvironmentRecord): Limits =>
-  limitsSchema.parse(
-    Object.fromEntries(
-      Object.keys(limitsSchema.shape).map((name) => [name, environment[name as keyof EnvironmentRecord]]),
-    ),
-  );
+  Object.fromEntries(
+    Object.keys(limitsSchema.shape).map((name) => [name, environment[name as keyof Limits]]),
+  ) as unknown as Limits;
 
 export const appliedLimitsView = (environment: EnvironmentRecord): AppliedLimitsView | null => {
   if (environment.appliedLimits === null) return null;
@@ -57,7 +51,7 @@ export const setLimits = async (
   const after: Limits = { ...before, ...given };
   const nowMs = deps.clock.nowMs();
   await deps.store.transaction(async (queries) => {
-    await queries.updateEnvironment(environment.id, limitColumns(after));
+    await queries.updateEnvironment(environment.id, after);
     await queries.insertAudit(
       auditEntry(actor, "site.limits", { type: "site", id: site.id }, { before, after }, nowMs),
     );
