@@ -59,6 +59,7 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
             environmentId: environment.id,
             repoPath: paths.repository(site.id),
             branch: environment.branch,
+            autoDeploy: environment.autoDeploy === 1,
           };
         } catch (error) {
           if (error instanceof AppError && (error.code === "not_found" || error.code === "forbidden"))

@@ -37,6 +37,9 @@ const isDeletion = (update: RefUpdate): boolean => /^0+$/.test(update.after);
 
 /** The one update of a push that deploys, if any. */
 const deployingUpdate = (site: GitSite, updates: readonly RefUpdate[]): RefUpdate | undefined =>
+  site.autoDeploy ? ofBranch(site, updates) : undefined;
+
+const ofBranch = (site: GitSite, updates: readonly RefUpdate[]): RefUpdate | undefined =>
   updates.find((update) => update.ref === `refs/heads/${site.branch}` && !isDeletion(update));
 
 /** What to say about an update that deploys nothing; null for kinds of refs that nobody expects to deploy. */
@@ -49,6 +52,8 @@ const remark = (site: GitSite, update: RefUpdate): string | null => {
       ? `${what} deleted; what is live stays live`
       : `${what} deleted`;
   if (kind === "tags") return `${what} received; tags deploy nothing`;
+  if (name === site.branch)
+    return `${what} received; deploying at each push is switched off for this site: croft deploy ${site.slug}`;
   return `${what} received, nothing deployed: this site deploys branch ${site.branch} (git push <remote> ${name}:${site.branch})`;
 };
 

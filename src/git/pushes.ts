@@ -9,6 +9,8 @@ export interface GitSite {
   repoPath: string;
   /** The branch whose pushes deploy. */
   branch: string;
+  /** False: pushes are kept, and deployed when somebody says so. */
+  autoDeploy: boolean;
 }
 
 /** A push while its git process runs. Hooks name it by its token. */

@@ -138,6 +138,16 @@ describe("pushes that deploy nothing are accepted and say so", () => {
     expect(rig.started).toEqual([]);
   });
 
+  test("the deploying branch, where deploying at each push is switched off", async () => {
+    rig.answers.autoDeploy = false;
+    const hash = await commitFiles(rig.work, { a: "" });
+    const { exitCode, text } = await rig.push("main");
+    expect(exitCode).toBe(0);
+    expect(text).toContain("switched off for this site: croft deploy shop");
+    expect(rig.started).toEqual([]);
+    expect(await rig.refs()).toEqual([`${hash}\trefs/heads/main`]);
+  });
+
   test("together with the deploying branch each gets its remark, and one deployment starts", async () => {
     await commitFiles(rig.work, { a: "" });
     await git(rig.work, ["branch", "next"]);

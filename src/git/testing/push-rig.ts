@@ -13,6 +13,7 @@ import { type ClientResult, git, temporaryFolder } from "./client.ts";
 /** What deployments answer; a test replaces what it is about. */
 export interface Answers extends Pick<PushDeps, "checkPush" | "startDeployment"> {
   follow: StartedDeployment["follow"];
+  autoDeploy: boolean;
 }
 
 export interface PushRig extends AsyncDisposable {
@@ -64,6 +65,7 @@ export const pushRig = async (
   const ended: Push[] = [];
   const started: PushRig["started"] = [];
   const answers: Answers = {
+    autoDeploy: true,
     checkPush: async () => null,
     startDeployment: async ({ branch, commit, actor }) => {
       started.push({ branch, commit, actor });
@@ -112,7 +114,14 @@ export const pushRig = async (
     },
     findSite: async (actor, slug): Promise<GitSite | null> =>
       slug === "shop" && actor.kind === "user" && actor.username !== "eve"
-        ? { siteId: "site_1", slug, environmentId: "env_1", repoPath, branch: "main" }
+        ? {
+            siteId: "site_1",
+            slug,
+            environmentId: "env_1",
+            repoPath,
+            branch: "main",
+            autoDeploy: answers.autoDeploy,
+          }
         : null,
   });
   const app = new Hono().route("/git", remote);
