@@ -145,7 +145,7 @@ describe("pushes that deploy nothing are accepted and say so", () => {
     expect(exitCode).toBe(0);
     expect(text).toContain("switched off for this site: croft deploy shop");
     expect(rig.started).toEqual([]);
-    expect(await rig.refs()).toEqual([`${hash}\trefs/heads/main`]);
+    expect(await rig.refs()).toContain(`${hash}\trefs/heads/main`);
   });
 
   test("together with the deploying branch each gets its remark, and one deployment starts", async () => {
