@@ -8,6 +8,11 @@
  * - `GET  /active`       -> `{ [replicaId]: number }` requests and upgraded connections in flight per replica.
  * - `POST /drain`        `{replicaIds, deadlineMs}` (from now) -> `{remaining}`; answers when none is in flight on them any
  *                        more or at the deadline, at which what is left is cut (WebSockets with close 1001).
+ * - `PUT  /certificates` CertificateSet -> `{version}`; answered once every new handshake uses it; connections in flight
+ *                        keep theirs. A certificate that does not parse, or whose key does not fit, is refused with 422
+ *                        naming it, a version below the present one with 409; nothing changes then. Kept on the edge's
+ *                        disk, so that a restarted edge serves HTTPS alone.
+ * - `PUT  /challenges`   `{challenges: AcmeChallenge[]}` -> `{}`; replaces the set. Not kept over a restart.
  * - `POST /stop`         stop listening, finish what runs (10 s at most), exit.
  */
 export interface RouteTable {
@@ -23,6 +28,15 @@ export interface Route {
   hosts: string[];
   target: RouteTarget;
   limits: RouteLimits;
+  /** Absent or null: the same over plain HTTP and HTTPS. */
+  https?: RouteHttps | null;
+}
+
+export interface RouteHttps {
+  /** Plain HTTP answers 308 to HTTPS, ACME challenges excepted; without an HTTPS listener it is served as it is. */
+  redirect: boolean;
+  /** `Strict-Transport-Security: max-age` on answers over HTTPS, in place of the site's own (RFC 6797). */
+  hstsSeconds: number | null;
 }
 
 export interface RouteLimits {
@@ -36,6 +50,8 @@ export type RouteTarget =
   | { kind: "replicas"; replicas: Upstream[] }
   /** A release folder that the edge serves itself; absolute path. */
   | { kind: "static"; folder: string }
+  /** To the same path and query on another host, by the scheme and port that were asked: 308, or 307 if not `permanent`. */
+  | { kind: "redirect"; host: string; permanent: boolean }
   /** Nothing to serve: a page with this status and sentence (`Retry-After` with 503). */
   | { kind: "message"; status: number; title: string; message: string };
 
@@ -50,8 +66,36 @@ export interface EdgeHealth {
   /** Protocol and program version; a daemon replaces an edge of another version. */
   version: string;
   tableVersion: number;
+  /** 0 before the first. */
+  certificateVersion: number;
   startedAtMs: number;
+  /** `host:port`; HTTPS as `https://host:port`. */
   listening: string[];
+}
+
+export interface CertificateSet {
+  /** Grows with each change; the same version may be sent again. */
+  version: number;
+  certificates: EdgeCertificate[];
+  /** For a handshake that names no host, or one that no certificate is for. */
+  fallback: "refuse" | "self-signed";
+}
+
+export interface EdgeCertificate {
+  /** Lower-case host names it is served for; `*.example.org` for exactly one label. An exact name goes first. */
+  names: string[];
+  /** PEM, the leaf first, then its chain. */
+  certificate: string;
+  /** PEM, not encrypted. */
+  key: string;
+}
+
+/** Answered at `GET /.well-known/acme-challenge/<token>` of the host, before any redirect (RFC 8555 section 8.3). */
+export interface AcmeChallenge {
+  token: string;
+  keyAuthorization: string;
+  /** Lower case; needs no route. */
+  host: string;
 }
 
 /** Upper bounds of the latency buckets in ms; the last bucket of `latency` counts everything above. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors.ts";
-import type { EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
+import type { AcmeChallenge, CertificateSet, EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
 
 /**
  * Speaks to a running edge. Every call has a deadline; all throw AppError `unavailable` when there is no answer,
@@ -11,6 +11,13 @@ export interface EdgeClient {
   health(): Promise<EdgeHealth>;
   /** Returns once every new request follows the table, and the table is on the edge's disk. */
   putTable(table: RouteTable): Promise<{ version: number }>;
+  /**
+   * Returns once every new handshake uses them, and they are on the edge's disk; `invalid_input` names the
+   * certificate that cannot be served, `conflict` says that the edge has a newer set.
+   */
+  putCertificates(set: CertificateSet): Promise<{ version: number }>;
+  /** Replaces the challenges that are answered. */
+  putChallenges(challenges: readonly AcmeChallenge[]): Promise<void>;
   meters(): Promise<MeterReading>;
   /** Requests and upgraded connections in flight by replica id. */
   active(): Promise<Record<string, number>>;
@@ -31,6 +38,8 @@ const health = z.object({
   pid: z.number(),
   version: z.string(),
   tableVersion: z.number(),
+  // An edge of an earlier version does not say it.
+  certificateVersion: z.number().default(0),
   startedAtMs: z.number(),
   listening: z.array(z.string()),
 });
@@ -92,6 +101,10 @@ export const createEdgeClient = (dir: string): EdgeClient => {
   return {
     health: () => call("GET", "/health", health, undefined, healthMs),
     putTable: (table) => call("PUT", "/table", z.object({ version: z.number() }), table, 15_000),
+    putCertificates: (set) => call("PUT", "/certificates", z.object({ version: z.number() }), set, 15_000),
+    putChallenges: async (challenges) => {
+      await call("PUT", "/challenges", z.object({}), { challenges });
+    },
     meters: () => call("GET", "/meters", meterReading),
     active: () => call("GET", "/active", z.record(z.string(), z.number())),
     drain: (replicaIds, deadlineMs) =>
@@ -124,6 +137,7 @@ const refusal = (status: number, answered: unknown): AppError => {
   const said = z.object({ error: z.string() }).safeParse(answered);
   const words = said.success ? said.data.error : `status ${status}`;
   if (status === 409) return new AppError("conflict", words);
+  if (status === 422) return new AppError("invalid_input", words);
   if (status === 400) return new AppError("invalid_input", `route table: ${words}`);
   return new AppError("unavailable", `the edge refused: ${words}`);
 };

@@ -6,10 +6,16 @@ import { readingOf } from "./meter.ts";
 import { activeByReplica, swapTable } from "./router.ts";
 import type { Edge } from "./state.ts";
 import { parseTable, type TableStore } from "./table-store.ts";
+import { bookOf, parseCertificateSet } from "./tls/certificate-set.ts";
+import type { CertificateStore } from "./tls/certificate-store.ts";
+import { parseChallenges } from "./tls/challenges.ts";
 
 interface Deps {
   edge: Edge;
   store: TableStore;
+  certificates: CertificateStore;
+  /** The edge's certificates are other ones now. */
+  certificatesChanged: () => void;
   epoch: string;
   health: () => EdgeHealth;
   /** Begins the end of the process; returns once nothing listens any more. */
@@ -46,6 +52,14 @@ const answer = async (request: Request, deps: Deps): Promise<Response> => {
       return Response.json(deps.health());
     case "PUT /table":
       return putTable(await bodyOf(request), deps);
+    case "PUT /certificates":
+      return putCertificates(await bodyOf(request), deps);
+    case "PUT /challenges": {
+      const parsed = parseChallenges(await bodyOf(request));
+      if ("problem" in parsed) return refused(422, parsed.problem);
+      edge.challenges = parsed.challenges;
+      return Response.json({});
+    }
     case "GET /meters": {
       const reading: MeterReading = { epoch: deps.epoch, atMs: Date.now(), meters: {} };
       for (const [id, meter] of edge.router.meters) reading.meters[id] = readingOf(meter);
@@ -91,4 +105,24 @@ const putTable = (body: unknown, { edge, store }: Deps): Response => {
   }
   swapTable(edge.router, table, edge.now(), Date.now());
   return Response.json({ version: table.version });
+};
+
+const putCertificates = (body: unknown, { edge, certificates, certificatesChanged }: Deps): Response => {
+  const parsed = parseCertificateSet(body);
+  if ("problem" in parsed) return refused(422, parsed.problem);
+  const { set } = parsed;
+  const present = edge.certificates.version;
+  if (set.version < present)
+    return refused(409, `version: set ${set.version} is below the present ${present}`);
+  const made = bookOf(set, edge.certificates);
+  if ("problem" in made) return refused(422, made.problem);
+  try {
+    certificates.save(set);
+  } catch (error) {
+    edge.log.error("the certificates could not be stored", { error });
+    return refused(507, `the certificates could not be stored: ${(error as Error).message}`);
+  }
+  edge.certificates = made.book;
+  certificatesChanged();
+  return Response.json({ version: set.version });
 };

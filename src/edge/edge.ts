@@ -14,6 +14,7 @@ import { createResponseHead } from "./response-head.ts";
 import { createRouter } from "./router.ts";
 import type { Edge, Visitor } from "./state.ts";
 import { sweep } from "./sweep.ts";
+import { emptyBook } from "./tls/certificate-set.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -38,6 +39,9 @@ export const createEdge = (deps: {
     ended: upstreamEnded,
   },
   capacity: deps.capacity ?? visitorCapacity(),
+  certificates: emptyBook,
+  challenges: new Map(),
+  httpsPort: null,
   stopping: false,
   requestHead: createRequestHead(),
   requestOut: createHeadWriter(),
@@ -85,7 +89,7 @@ export const listen = (edge: Edge, address: { host: string; port: number }): TCP
 const visitorHandlers = (edge: Edge) => ({
   open(socket: Socket<Visitor>) {
     if (edge.stopping || !makeRoom(edge)) socket.terminate();
-    else socket.data = visitorOpened(edge, socket as never, false);
+    else socket.data = visitorOpened(edge, socket as never, null);
   },
   data(socket: Socket<Visitor>, bytes: Uint8Array) {
     visitorData(socket.data, bytes);
@@ -101,10 +105,14 @@ const visitorHandlers = (edge: Edge) => ({
     if (socket.data !== undefined) visitorEnded(socket.data, error === undefined);
   },
   error(socket: Socket<Visitor>, error: Error) {
-    edge.log.error("handling a visitor's bytes failed", { error });
-    const visitor = socket.data;
-    if (visitor === undefined || visitor.phase === "closed") return;
-    if (visitor.exchange !== null) abandonExchange(visitor.exchange);
-    closeVisitor(visitor, true);
+    visitorFaulted(edge, socket.data, error);
   },
 });
+
+/** A fault of the edge's own ends the connection it happened on, and no other. */
+export const visitorFaulted = (edge: Edge, visitor: Visitor | undefined, error: Error): void => {
+  edge.log.error("handling a visitor's bytes failed", { error });
+  if (visitor === undefined || visitor.phase === "closed") return;
+  if (visitor.exchange !== null) abandonExchange(visitor.exchange);
+  closeVisitor(visitor, true);
+};

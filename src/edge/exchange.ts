@@ -2,11 +2,14 @@ import { routeName } from "./authority.ts";
 import { createChunkedBody } from "./chunked-body.ts";
 import { answerExchange, failExchange } from "./exchange-end.ts";
 import { takeToken } from "./limiter.ts";
-import { pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
+import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
 import { answerFromFolder } from "./static/static-answer.ts";
+import { challengeAnswer } from "./tls/challenges.ts";
+import { redirectAnswer } from "./tls/redirect.ts";
+import { belongsOn } from "./tls/secure-channel.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
 
 /**
@@ -23,9 +26,22 @@ export const beginExchange = (
   const { edge } = visitor;
   const head = edge.requestHead;
   const { fields } = head;
-  const target = edge.router.byHost.get(routeName(input, fields.hostStart, head.hostEnd));
+  const host = routeName(input, fields.hostStart, head.hostEnd);
+  if (visitor.channel !== null && !belongsOn(visitor.channel, host)) {
+    answerUnrouted(visitor, head, plainAnswer(421));
+    return after;
+  }
+  if (edge.challenges.size > 0) {
+    const answer = challengeAnswer(edge.challenges, host, head, input);
+    if (answer !== null) {
+      answerUnrouted(visitor, head, answer);
+      return after;
+    }
+  }
+  const target = edge.router.byHost.get(host);
   if (target === undefined) {
-    refuseUnrouted(visitor, head);
+    // The same words whether or not the host once had a route.
+    answerUnrouted(visitor, head, plainAnswer(404));
     return after;
   }
   const exchange = createExchange(visitor, target, head, input, start);
@@ -36,12 +52,20 @@ export const beginExchange = (
   target.meter.bytesIn += after - start;
   if (!admit(exchange, head)) return after;
 
+  const elsewhere = redirectAnswer(target.route, visitor.channel !== null, host, edge.httpsPort, head, input);
+  if (elsewhere !== null) {
+    answerExchange(exchange, elsewhere);
+    return after;
+  }
   const goal = target.route.target;
   switch (goal.kind) {
     case "replicas":
       return dispatch(exchange, input, after, end);
     case "static":
       answerFromFolder(exchange, target.folder!, head, input);
+      return after;
+    case "redirect":
+      // Answered above; nothing is left to serve.
       return after;
     case "message":
       answerExchange(
@@ -89,12 +113,12 @@ const createExchange = (
   };
 };
 
-/** A host that no route has: the same words whether or not it once had one. */
-const refuseUnrouted = (visitor: Visitor, head: RequestHead): void => {
+/** Answers a request that belongs to no route. */
+const answerUnrouted = (visitor: Visitor, head: RequestHead, answer: OwnAnswer): void => {
   const { fields } = head;
   const hasBody = fields.chunked || fields.contentLength > 0;
   const keepAlive = head.keepAlive && !hasBody && !visitor.edge.stopping;
-  writeAnswer(visitor.edge, visitor, plainAnswer(404), {
+  writeAnswer(visitor.edge, visitor, answer, {
     isHead: head.method === "HEAD",
     keepAlive,
     minor: head.minor,

@@ -9,33 +9,51 @@ import { createEdge, listen, startSweep } from "./edge.ts";
 import { openMeterStore } from "./meter-store.ts";
 import { swapTable } from "./router.ts";
 import { stopVisitors } from "./stop.ts";
+import type { Edge } from "./state.ts";
 import { createTableStore } from "./table-store.ts";
+import { bookOf } from "./tls/certificate-set.ts";
+import { type CertificateStore, createCertificateStore } from "./tls/certificate-store.ts";
+import { listenTls } from "./tls/tls-listener.ts";
 
 export interface EdgeSettings {
   /** Holds the control socket, the last table and the meters; the edge's alone. */
   dir: string;
   listen: { host: string; port: number }[];
+  /** HTTPS. */
+  listenTls: { host: string; port: number }[];
   version: string;
 }
 
 /**
- * Reads `--dir DIR --listen HOST:PORT [--listen …]`; an IPv6 address stands in brackets.
+ * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …]`, at least one of the two; an IPv6
+ * address stands in brackets.
  * @throws AppError `invalid_input`
  */
-export const edgeArguments = (args: readonly string[]): Pick<EdgeSettings, "dir" | "listen"> => {
+export const edgeArguments = (
+  args: readonly string[],
+): Pick<EdgeSettings, "dir" | "listen" | "listenTls"> => {
   const { values } = parseArgs({
     args: [...args],
-    options: { dir: { type: "string" }, listen: { type: "string", multiple: true } },
+    options: {
+      dir: { type: "string" },
+      listen: { type: "string", multiple: true },
+      "listen-tls": { type: "string", multiple: true },
+    },
   });
   if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
-  if (values.listen === undefined) throw invalid("--listen", "at least one host:port is required");
-  return { dir: resolve(values.dir), listen: values.listen.map(addressOf) };
+  const { listen = [], "listen-tls": listenTls = [] } = values;
+  if (listen.length + listenTls.length === 0) throw invalid("--listen", "at least one host:port is required");
+  return {
+    dir: resolve(values.dir),
+    listen: listen.map((text) => addressOf("--listen", text)),
+    listenTls: listenTls.map((text) => addressOf("--listen-tls", text)),
+  };
 };
 
-const addressOf = (text: string): { host: string; port: number } => {
+const addressOf = (option: string, text: string): { host: string; port: number } => {
   const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(parts?.[3]);
-  if (parts === null || port > 65_535) throw invalid("--listen", `${text} is not host:port (0-65535)`);
+  if (parts === null || port > 65_535) throw invalid(option, `${text} is not host:port (0-65535)`);
   return { host: (parts[1] ?? parts[2])!, port };
 };
 
@@ -59,9 +77,16 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const table = store.load();
   if (table !== null) swapTable(edge.router, table, edge.now(), startedAtMs);
   meters.save();
+  const certificates = createCertificateStore(dir, log);
+  useStored(edge, certificates);
 
   const listeners = settings.listen.map((address) => listen(edge, address));
-  const listening = listeners.map((listener) => `${listener.hostname}:${listener.port}`);
+  const tlsListeners = await Promise.all(settings.listenTls.map((address) => listenTls(edge, address)));
+  edge.httpsPort = tlsListeners[0]?.port ?? null;
+  const listening = [
+    ...listeners.map((listener) => `${listener.hostname}:${listener.port}`),
+    ...tlsListeners.map((listener) => `https://${listener.hostname}:${listener.port}`),
+  ];
   const stopSweep = startSweep(edge);
   // A full disk must neither end the edge nor keep it from stopping.
   const attempt = (what: string, act: () => void): void => {
@@ -79,7 +104,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     if (edge.stopping) return;
     edge.stopping = true;
     log.info("the edge stops", { active: edge.visitors.size });
-    for (const listener of listeners) listener.stop();
+    for (const listener of [...listeners, ...tlsListeners]) listener.stop();
     saveMeters();
     attempt("removing the control socket", () => rmSync(socketPath, { force: true }));
     void stopVisitors(edge).then(end);
@@ -87,11 +112,16 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const control = serveControl(socketPath, {
     edge,
     store,
+    certificates,
+    certificatesChanged: () => {
+      for (const listener of tlsListeners) listener.certificatesChanged();
+    },
     epoch: meters.epoch,
     health: () => ({
       pid: process.pid,
       version: settings.version,
       tableVersion: edge.router.version,
+      certificateVersion: edge.certificates.version,
       startedAtMs,
       listening,
     }),
@@ -111,6 +141,14 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   for (let i = 0; i < 100 && control.pendingRequests > 0; i++) await Bun.sleep(5);
   await control.stop(true);
   process.exit(0);
+};
+
+const useStored = (edge: Edge, certificates: CertificateStore): void => {
+  const set = certificates.load();
+  if (set === null) return;
+  const made = bookOf(set, edge.certificates);
+  if ("book" in made) edge.certificates = made.book;
+  else edge.log.error("the stored certificates are not used", { problem: made.problem });
 };
 
 /** A socket that answers belongs to a running edge; one that does not was left behind and is replaced. */

@@ -1,4 +1,4 @@
-import type { RouteTable } from "../domain/edge.ts";
+import type { Route, RouteTable } from "../domain/edge.ts";
 import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
@@ -40,6 +40,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       bucket: changeBucket(before, route.limits.requestsPerMinute, nowMs),
       replicas,
       folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
+      transportSecurity: transportSecurityOf(route),
     };
     byId.set(route.id, active);
     for (const host of route.hosts) byHost.set(host, active);
@@ -50,6 +51,9 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   router.version = table.version;
   forgetOld(router, wallMs);
 };
+
+const transportSecurityOf = ({ https }: Route): string | null =>
+  https?.hstsSeconds == null ? null : `Strict-Transport-Security: max-age=${https.hstsSeconds}\r\n`;
 
 const meterKeptMs = 7 * 24 * 3_600_000;
 

@@ -10,6 +10,9 @@ import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { StaticFolder } from "./static/static-file.ts";
+import type { CertificateBook } from "./tls/certificate-set.ts";
+import type { Challenges } from "./tls/challenges.ts";
+import type { SecureChannel } from "./tls/secure-channel.ts";
 import type { UpstreamEvents } from "./upstream-connection.ts";
 
 /** The records of the data path. One visitor has at most one exchange, an exchange at most one upstream connection. */
@@ -25,6 +28,11 @@ export interface Edge {
   readonly upstreamEvents: UpstreamEvents;
   /** How many visitors there may be at once. */
   readonly capacity: number;
+  /** For handshakes from now on. */
+  certificates: CertificateBook;
+  challenges: Challenges;
+  /** Where HTTPS is served; null when it is not. */
+  httpsPort: number | null;
   /** No new connections and requests: each connection ends after its answer. */
   stopping: boolean;
   /** Scratch space; each holds its content only within one event. */
@@ -54,6 +62,8 @@ export interface ActiveRoute {
   replicas: Replica[];
   /** Of a static target. */
   folder: StaticFolder | null;
+  /** The finished `Strict-Transport-Security` line of answers over HTTPS. */
+  transportSecurity: string | null;
 }
 
 /** A replica at an address: the key of a pool. Another replica at the same address is another pool. */
@@ -101,7 +111,8 @@ export interface Visitor {
   readonly out: Outlet;
   /** As the socket has it; never from a field. */
   readonly address: string;
-  readonly secure: boolean;
+  /** Null on plain HTTP. */
+  readonly channel: SecureChannel | null;
   /** `X-Forwarded-For` and `-Proto` lines and the start of `X-Forwarded-Host`. */
   readonly provenance: Uint8Array;
   phase: "head" | "connecting" | "body" | "answer" | "tunnel" | "linger" | "closed";

@@ -29,6 +29,7 @@ const target = z.discriminatedUnion("kind", [
     replicas: z.array(z.strictObject({ replicaId: z.string().min(1), address })),
   }),
   z.strictObject({ kind: z.literal("static"), folder: absolutePath }),
+  z.strictObject({ kind: z.literal("redirect"), host, permanent: z.boolean() }),
   z.strictObject({
     kind: z.literal("message"),
     // A page needs a status that has a body.
@@ -57,6 +58,7 @@ const routeTable = z
           requestsPerMinute: limit,
           concurrentRequests: limit,
         }),
+        https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
       }),
     ),
   })

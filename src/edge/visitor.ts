@@ -7,20 +7,21 @@ import { plainAnswer, writeAnswer } from "./own-answer.ts";
 import { forwardBody, hold } from "./request.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Edge, Visitor } from "./state.ts";
+import type { SecureChannel } from "./tls/secure-channel.ts";
 import { endTunnel, tunnelToUpstream } from "./tunnel.ts";
 import { closeVisitor, lingerVisitor, pauseVisitor, resumeVisitor } from "./visitor-end.ts";
 
 /** A visitor's connection: a queue of bytes that is read request by request, one at a time. */
 
-export const visitorOpened = (edge: Edge, socket: ByteSocket, secure: boolean): Visitor => {
+export const visitorOpened = (edge: Edge, socket: ByteSocket, channel: SecureChannel | null): Visitor => {
   const address = plainAddress(socket.remoteAddress);
   const visitor: Visitor = {
     edge,
     out: createOutlet(socket),
     address,
-    secure,
+    channel,
     provenance: ascii(
-      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${secure ? "https" : "http"}\r\nX-Forwarded-Host: `,
+      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${channel === null ? "http" : "https"}\r\nX-Forwarded-Host: `,
     ),
     phase: "head",
     held: null,

@@ -1,0 +1,187 @@
+import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { AppError } from "../../errors.ts";
+import { makeRoom } from "../capacity.ts";
+import { visitorFaulted } from "../edge.ts";
+import type { Edge, Visitor } from "../state.ts";
+import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../visitor.ts";
+import { type CertificateBook, certificateFor } from "./certificate-set.ts";
+import { channelOf } from "./secure-channel.ts";
+import { tlsByteSocket } from "./tls-socket.ts";
+
+/** HTTPS on one address. */
+export interface TlsListener {
+  readonly hostname: string;
+  readonly port: number;
+  /** Puts the edge's present certificates in force for new handshakes. */
+  certificatesChanged(): void;
+  /** Accepts nothing more; handshakes under way end. */
+  stop(): void;
+}
+
+/** Protocols offered by ALPN, best first. An entry needs a case in `accepted`. */
+const protocols = ["http/1.1"];
+
+/** TLS 1.2 with forward secrecy and AEAD alone; TLS 1.3 has no others. */
+const ciphers = [
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+export interface TlsListenerOptions {
+  host: string;
+  port: number;
+  /** From accept to the end of the handshake; 10 s by default. */
+  handshakeMs?: number;
+  /** Handshakes under way at once; beyond that the oldest goes. 1,024 by default. */
+  handshakes?: number;
+}
+
+/**
+ * Accepts visitors over TLS. The certificate is chosen by the name that the handshake gives; what is decrypted
+ * goes the way of plain connections.
+ * @throws AppError `unavailable` when the address cannot be bound
+ */
+export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promise<TlsListener> => {
+  const { host, port, handshakeMs = 10_000, handshakes = 1_024 } = options;
+  const connections = createConnections(edge, handshakeMs, handshakes);
+  const server = createServer({
+    ...contextOf(edge.certificates),
+    ALPNProtocols: protocols,
+    allowHalfOpen: true,
+    SNICallback: (name, done) => {
+      const book = edge.certificates;
+      const context = certificateFor(book, name.toLowerCase())?.context ?? book.fallback?.context;
+      // Without a context the handshake has no certificate and is refused by an alert.
+      done(null, context);
+    },
+  });
+  server.on("connection", connections.opened);
+  server.on("secureConnection", connections.secured);
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((cause: unknown) => {
+    connections.stop();
+    throw cannotBind(host, port, cause);
+  });
+  server.on("error", (error) => edge.log.error("the HTTPS listener failed", { error }));
+  const bound = server.address() as { address: string; port: number };
+  let fallback = edge.certificates.fallback;
+  return {
+    hostname: host,
+    port: bound.port,
+    certificatesChanged() {
+      // Only when it differs, since tickets of before are not valid under another context.
+      if (edge.certificates.fallback === fallback) return;
+      fallback = edge.certificates.fallback;
+      server.setSecureContext(contextOf(edge.certificates));
+    },
+    stop() {
+      server.close();
+      connections.stop();
+    },
+  };
+};
+
+/** What a handshake without a name gets. */
+const contextOf = ({ fallback }: CertificateBook): SecureContextOptions => ({
+  minVersion: "TLSv1.2",
+  ciphers,
+  ...(fallback === null ? {} : { cert: fallback.certificate, key: fallback.key }),
+});
+
+const cannotBind = (host: string, port: number, cause: unknown): AppError => {
+  const { code } = cause as { code?: string };
+  const why =
+    code === "EADDRINUSE"
+      ? "is taken by another program"
+      : code === "EACCES"
+        ? "may not be bound by this user"
+        : "cannot be bound";
+  return new AppError("unavailable", `the edge's address ${host}:${port} ${why}`, { cause });
+};
+
+/** Connections that are not a visitor yet, or not any more: each has a deadline of its own. */
+const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) => {
+  /** In the order of their deadlines, since each gets the same time. */
+  const shaking = new Map<TLSSocket, number>();
+  const closing = new Map<TLSSocket, number>();
+  const forgetLate = (sockets: Map<TLSSocket, number>): void => {
+    for (const [socket, deadlineMs] of sockets) {
+      if (deadlineMs > edge.now()) return;
+      sockets.delete(socket);
+      socket.destroy();
+    }
+  };
+  const timer = setInterval(() => {
+    forgetLate(shaking);
+    forgetLate(closing);
+  }, edge.deadlines.sweepMs);
+
+  const opened = (socket: unknown): void => {
+    const connection = socket as TLSSocket;
+    if (edge.stopping) {
+      connection.destroy();
+      return;
+    }
+    if (shaking.size >= handshakes) {
+      const [oldest] = shaking.keys();
+      shaking.delete(oldest!);
+      oldest!.destroy();
+    }
+    shaking.set(connection, edge.now() + handshakeMs);
+    connection.once("close", () => {
+      shaking.delete(connection);
+      closing.delete(connection);
+    });
+    connection.on("error", () => {});
+  };
+
+  const secured = (socket: TLSSocket): void => {
+    shaking.delete(socket);
+    if (edge.stopping || !makeRoom(edge)) {
+      socket.resetAndDestroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    const late = (): void => void closing.set(socket, edge.now() + edge.deadlines.stallMs);
+    accepted(edge, socket, late);
+  };
+
+  return {
+    opened,
+    secured,
+    stop() {
+      clearInterval(timer);
+      for (const socket of shaking.keys()) socket.destroy();
+    },
+  };
+};
+
+/** A handshake is done: the connection's bytes go to what reads its protocol. */
+const accepted = (edge: Edge, socket: TLSSocket, ending: () => void): void => {
+  const guarded = (act: (visitor: Visitor) => void): void => {
+    try {
+      act(visitor);
+    } catch (error) {
+      visitorFaulted(edge, visitor, error as Error);
+    }
+  };
+  const bytes = tlsByteSocket(socket, { drained: () => guarded(visitorDrained), ending });
+  const visitor = visitorOpened(edge, bytes, channelOf(edge.certificates, serverNameOf(socket)));
+  socket.on("data", (data: Uint8Array) => guarded((visitor) => visitorData(visitor, data)));
+  socket.on("end", () => guarded((visitor) => visitorEnded(visitor, true)));
+  socket.on("close", (failed: boolean) => guarded((visitor) => visitorEnded(visitor, !failed)));
+};
+
+/** Missing in Bun's types; false when the visitor named none. */
+const serverNameOf = (socket: TLSSocket): string | null =>
+  (socket as TLSSocket & { servername?: string | false }).servername || null;
