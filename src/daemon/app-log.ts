@@ -24,7 +24,7 @@ export const createAppLog = (deps: { sites: SiteDeps; store: Store; engine: Engi
     followAppLog: async (
       actor: Actor,
       slug: string,
-      onLine: (line: string) => void,
+      onLine: (line: string) => Promise<void>,
       signal: AbortSignal,
     ): Promise<void> => {
       const sinceMs = Date.now();

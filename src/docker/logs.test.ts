@@ -87,6 +87,44 @@ describe("logs of a replica", () => {
     expect(later).toEqual([]);
   });
 
+  test("a tail of long lines is bounded; the newest stay", async () => {
+    const { engine } = fixture;
+    const { replicaId } = await fixture.start(
+      "i=0; while [ $i -lt 300 ]; do i=$((i+1)); head -c 16000 /dev/zero | tr '\\0' x; echo; done; echo last",
+      network,
+    );
+    await eventually("end", async () => !(await engine.inspectReplica(replicaId))!.running);
+    const lines = await engine.logTail(replicaId, 2000);
+    expect(lines.at(-1)).toBe("last");
+    expect(lines.join("").length).toBeLessThanOrEqual(2_000_000);
+    expect(lines.length).toBeGreaterThan(100);
+  });
+
+  test("a follower who takes nothing in holds the log up, and is given the rest when he goes on", async () => {
+    const { engine } = fixture;
+    const { replicaId } = await fixture.start(
+      "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo line number $i of a chatty app; done",
+      network,
+    );
+    const room = Promise.withResolvers<void>();
+    let seen = 0;
+    const following = engine.followLogs(
+      replicaId,
+      0,
+      () => {
+        seen++;
+        return room.promise;
+      },
+      new AbortController().signal,
+    );
+    await eventually("end", async () => !(await engine.inspectReplica(replicaId))!.running);
+    await eventually("first lines", () => seen > 0);
+    expect(seen).toBeLessThan(10_000);
+    room.resolve();
+    await following;
+    expect(seen).toBe(40_000);
+  });
+
   test("following ends with the signal", async () => {
     const { engine } = fixture;
     const { replicaId } = await fixture.start("echo ready; sleep 300", network);

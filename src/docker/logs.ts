@@ -7,6 +7,8 @@ import { createLineSplitter } from "./line-splitter.ts";
 
 const tailDeadlineMs = 20_000;
 const maxTailLines = 10_000;
+/** Lines may be long; a tail never takes more than this together, however many lines were asked for. */
+const maxTailChars = 2_000_000;
 
 interface LogOptions {
   follow: boolean;
@@ -22,12 +24,16 @@ export const createLogs = (client: DockerClient) => {
     return info.Id;
   };
 
-  /** Passes on what is printed, `which` 1 for stdout and 2 for stderr, until the stream ends. */
+  /**
+   * Passes on what is printed, `which` 1 for stdout and 2 for stderr, until the stream ends. An app can print faster
+   * than anybody takes it in: each chunk waits until `taken` of the one before.
+   */
   const read = async (
     containerId: string,
     options: LogOptions,
     onBytes: (which: number, bytes: Uint8Array) => void,
     signal: AbortSignal,
+    taken: () => unknown = () => {},
   ): Promise<void> => {
     const stream = await client.open(
       "read logs",
@@ -51,10 +57,15 @@ export const createLogs = (client: DockerClient) => {
         }),
       { signal },
     );
-    await new Promise<void>((resolve) => {
-      stream.on("data", createDemultiplexer(onBytes));
-      for (const name of ["end", "close", "error"]) stream.on(name, () => resolve());
-    });
+    const demultiplex = createDemultiplexer(onBytes);
+    try {
+      for await (const chunk of stream) {
+        demultiplex(chunk as unknown as Uint8Array);
+        await taken();
+      }
+    } catch {
+      // A connection that broke off is the end of the log.
+    }
   };
 
   /** Lines of both outputs, each with a splitter of its own, since their pieces come mixed. */
@@ -74,9 +85,12 @@ export const createLogs = (client: DockerClient) => {
     async logTail(replicaId: string, lines: number): Promise<string[]> {
       const found: string[] = [];
       const tail = Math.min(Math.max(1, Math.trunc(lines)), maxTailLines);
+      let chars = 0;
       const collect = collector((line) => {
         found.push(line);
-        if (found.length > tail) found.shift();
+        chars += line.length;
+        while (found.length > tail || (chars > maxTailChars && found.length > 1))
+          chars -= found.shift()!.length;
       });
       const signal = AbortSignal.timeout(tailDeadlineMs);
       await read(await containerIdOf(replicaId), { follow: false, tail }, collect.push, signal);
@@ -87,13 +101,17 @@ export const createLogs = (client: DockerClient) => {
     async followLogs(
       replicaId: string,
       sinceMs: number,
-      onLine: (line: string) => void,
+      onLine: (line: string) => unknown,
       signal: AbortSignal,
     ): Promise<void> {
       const since = (sinceMs / 1000).toFixed(3);
       if (signal.aborted) return;
       const containerId = await containerIdOf(replicaId);
-      const collect = collector(onLine);
+      let last: unknown;
+      const collect = collector((line) => {
+        last = onLine(line);
+      });
+      const taken = () => last;
       try {
         let seen = 0;
         await read(
@@ -104,6 +122,7 @@ export const createLogs = (client: DockerClient) => {
             collect.push(which, bytes);
           },
           signal,
+          taken,
         );
         // When a container ends, Docker 20.10 may close a followed log before its last lines: those matter most.
         await read(
@@ -115,6 +134,7 @@ export const createLogs = (client: DockerClient) => {
             collect.push(which, bytes.subarray(skip));
           },
           signal,
+          taken,
         );
         collect.end();
       } catch (error) {

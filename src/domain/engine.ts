@@ -149,11 +149,14 @@ export interface Engine {
   diskUsage(replicaId: string): Promise<{ writableBytes: number; logBytes: number } | null>;
   /** The last lines the replica printed, oldest first. */
   logTail(replicaId: string, lines: number): Promise<string[]>;
-  /** Follows what the replica prints from `sinceMs` on, until it ends or the signal aborts. */
+  /**
+   * Follows what the replica prints from `sinceMs` on, until it ends or the signal aborts. While what `onLine`
+   * returned is pending, nothing more is read.
+   */
   followLogs(
     replicaId: string,
     sinceMs: number,
-    onLine: (line: string) => void,
+    onLine: (line: string) => unknown,
     signal: AbortSignal,
   ): Promise<void>;
   /** TCP ports that processes inside listen on, with whether only on loopback. Read from /proc of the replica. */

@@ -11,12 +11,13 @@ import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
 import { mountRoutes } from "./api-route.ts";
 import { authenticate } from "./auth.ts";
 import { errorHandler, notFoundHandler } from "./error-response.ts";
+import { createEventStreams } from "./event-streams.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { AppEnv } from "./request-env.ts";
 import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-routes.ts";
 
 export interface AppDeps
-  extends SiteRoutesDeps, HookRoutesDeps, HostRoutesDeps, UsageRoutesDeps, SystemRoutesDeps {
+  extends Omit<SiteRoutesDeps, "streams">, HookRoutesDeps, HostRoutesDeps, UsageRoutesDeps, SystemRoutesDeps {
   identity: Identity;
   log: Log;
   publicUrl: string;
@@ -32,9 +33,10 @@ export interface AppDeps
 
 /** The daemon's whole HTTP surface. */
 export const createApp = (deps: AppDeps): Hono<AppEnv> => {
+  const streams = createEventStreams();
   const routes = [
-    ...siteRoutes(deps),
-    ...deploymentRoutes(deps),
+    ...siteRoutes({ ...deps, streams }),
+    ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),

@@ -55,20 +55,31 @@ export const authenticate =
     c.set("actor", null);
     c.set("scopes", []);
     c.set("session", null);
+    c.set("stillSignedIn", () => Promise.resolve(false));
+    const caller = callerOf(c);
+    const admit = <Known extends { actor: UserActor }>(known: Known, look: () => Promise<Known | null>) => {
+      c.set("actor", known.actor);
+      c.set("stillSignedIn", async () => (await look())?.actor.isAdmin === known.actor.isAdmin);
+    };
     const header = c.req.header("authorization");
     if (header !== undefined) {
-      const known = await identity.authenticateApiKey(keyOf(header, c.req.path), callerOf(c));
+      const key = keyOf(header, c.req.path);
+      const look = () => identity.authenticateApiKey(key, caller);
+      const known = await look();
       if (!known) throw new AppError("unauthenticated", "the API key is wrong, expired or revoked");
-      c.set("actor", known.actor);
+      admit(known, look);
       c.set("scopes", known.scopes);
       return next();
     }
     const token = getCookie(c, cookieName(c));
-    const known = token === undefined ? null : await identity.authenticateSession(token, callerOf(c));
-    if (known) {
-      c.set("actor", known.actor);
-      c.set("scopes", scopes);
-      c.set("session", { id: known.sessionId, token: token! });
+    if (token !== undefined) {
+      const look = () => identity.authenticateSession(token, caller);
+      const known = await look();
+      if (known) {
+        admit(known, look);
+        c.set("scopes", scopes);
+        c.set("session", { id: known.sessionId, token });
+      }
     }
     await checkCsrf(c);
     return next();

@@ -23,6 +23,8 @@ export interface AppEnv {
     scopes: readonly Scope[];
     /** Set when the actor came by cookie. The token is the cookie's value. */
     session: { id: string; token: string } | null;
+    /** Whether key or session are still good, and the person as powerful as before; for answers that last. */
+    stillSignedIn(): Promise<boolean>;
   };
 }
 

@@ -2,12 +2,19 @@ import { z } from "zod";
 import { isTerminal, triggers } from "../../domain/deployment.ts";
 import { deploySchema, type Deployments, rollbackSchema } from "../../deploy/deployments.ts";
 import { type ApiRoute, apiRoute } from "../api-route.ts";
-import { type SseStream, sseResponse, wantsEvents } from "../sse.ts";
+import type { EventStreams } from "../event-streams.ts";
+import { type SseStream, wantsEvents } from "../sse.ts";
 import type { UserActor } from "../request-env.ts";
 
 const sequence = z.coerce.number({ error: "must be a sequence number" }).int().min(0, "must not be negative");
 
-export const deploymentRoutes = ({ deployments }: { deployments: Deployments }): ApiRoute[] => [
+export const deploymentRoutes = ({
+  deployments,
+  streams,
+}: {
+  deployments: Deployments;
+  streams: EventStreams;
+}): ApiRoute[] => [
   apiRoute({
     method: "get",
     path: "/sites/:slug/deployments",
@@ -70,12 +77,15 @@ export const deploymentRoutes = ({ deployments }: { deployments: Deployments }):
       await deployments.get(actor, params.id!);
       const resumed = sequence.safeParse(c.req.header("last-event-id"));
       const after = resumed.success ? resumed.data : query.after;
-      return sseResponse(c, (stream) => streamDeployment(deployments, actor, params.id!, after, stream));
+      const check = () => deployments.get(actor, params.id!);
+      return streams.respond(c, actor, check, (stream) =>
+        streamDeployment(deployments, actor, params.id!, after, stream),
+      );
     },
   }),
 ];
 
-/** Rows first, then what is added, by sequence number; access is checked anew with each batch. */
+/** Rows first, then what is added, by sequence number. */
 const streamDeployment = async (
   deployments: Deployments,
   actor: UserActor,
@@ -85,11 +95,11 @@ const streamDeployment = async (
 ): Promise<void> => {
   let seq = after;
   let lastStatus = "";
-  const left = new Promise<void>((resolve) => stream.signal.addEventListener("abort", () => resolve()));
   while (!stream.signal.aborted) {
     const { promise: changed, resolve } = Promise.withResolvers<void>();
     const unsubscribe = deployments.subscribe(id, resolve);
     const timer = setTimeout(resolve, 5000);
+    stream.signal.addEventListener("abort", () => resolve(), { once: true });
     try {
       const view = await deployments.get(actor, id);
       const { items } = await deployments.log(actor, id, seq);
@@ -103,7 +113,7 @@ const streamDeployment = async (
         await stream.send({ event: "end", data: { status: view.status } });
         return;
       }
-      await Promise.race([changed, left]);
+      await changed;
     } finally {
       clearTimeout(timer);
       unsubscribe();

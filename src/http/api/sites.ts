@@ -3,6 +3,7 @@ import type { Actor } from "../../domain/actor.ts";
 import { limitsPatchSchema } from "../../domain/limits.ts";
 import { siteFieldsSchema } from "../../domain/site.ts";
 import type { Deployments } from "../../deploy/deployments.ts";
+import { reachSite } from "../../sites/access.ts";
 import { createSite, createSiteSchema } from "../../sites/create-site.ts";
 import { deleteSite } from "../../sites/delete-site.ts";
 import type { SiteDeps } from "../../sites/deps.ts";
@@ -13,19 +14,22 @@ import { startSite, stopSite } from "../../sites/stop-start.ts";
 import { updateSite } from "../../sites/update-site.ts";
 import { addVolume, addVolumeSchema, listVolumes, removeVolume } from "../../sites/volumes.ts";
 import { type ApiRoute, apiRoute, environmentQuery } from "../api-route.ts";
-import { sseResponse, wantsEvents } from "../sse.ts";
+import type { EventStreams } from "../event-streams.ts";
+import { wantsEvents } from "../sse.ts";
 
 export interface SiteRoutesDeps {
   sites: SiteDeps;
   deployments: Deployments;
   /** What the site's replicas printed last, oldest first. */
   appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
+  /** @param onLine nothing more is read before what it returns has resolved */
   followAppLog(
     actor: Actor,
     slug: string,
-    onLine: (line: string) => void,
+    onLine: (line: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
+  streams: EventStreams;
 }
 
 export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
@@ -202,14 +206,11 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
         const slug = params.slug!;
         const lines = await deps.appLog(actor, slug, query.lines);
         if (!wantsEvents(c)) return { items: lines };
-        return sseResponse(c, async ({ send, signal }) => {
-          for (const line of lines) await send({ event: "log", data: { line } });
-          await deps.followAppLog(
-            actor,
-            slug,
-            (line) => void send({ event: "log", data: { line } }).catch(() => {}),
-            signal,
-          );
+        const check = () => reachSite(sites, actor, slug, "deploy");
+        return deps.streams.respond(c, actor, check, async ({ send, signal }) => {
+          const show = (line: string) => send({ event: "log", data: { line } });
+          for (const line of lines) await show(line);
+          await deps.followAppLog(actor, slug, show, signal);
         });
       },
     }),
