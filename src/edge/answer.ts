@@ -2,9 +2,9 @@ import { ascii } from "./byte-classes.ts";
 import { chunkInto, decodeInto } from "./body-frame.ts";
 import { send, sendCopied } from "./byte-socket.ts";
 import { createChunkedBody } from "./chunked-body.ts";
-import { completeExchange, failExchange } from "./exchange-end.ts";
+import { completeExchange, failExchange, transportSecurityOf } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
-import { append, copyRange, type HeadWriter, room } from "./head-writer.ts";
+import { append, appendText, copyRange, type HeadWriter, room } from "./head-writer.ts";
 import { countAnswer } from "./meter.ts";
 import { giveBack } from "./replica-pool.ts";
 import { retryStale } from "./request.ts";
@@ -54,9 +54,10 @@ const readHeads = (exchange: Exchange, upstream: UpstreamConnection, input: Uint
   const { visitor, target } = exchange;
   const { edge } = visitor;
   const { responseHead: head, responseOut: out } = edge;
+  const secured = transportSecurityOf(exchange) !== "";
   let at = 0;
   while (at < input.length) {
-    const after = parseResponseHead(input, at, input.length, out, head);
+    const after = parseResponseHead(input, at, input.length, out, head, secured);
     if (after < 0 || (after === 0 && input.length - at > maxHeadBytes)) {
       failExchange(exchange, 502);
       return;
@@ -114,6 +115,8 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   // An answer that comes before the whole request: what follows on the connection may be the rest of the body.
   if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.stopping)
     exchange.keepAlive = false;
+  const transportSecurity = transportSecurityOf(exchange);
+  if (transportSecurity !== "") appendText(out, transportSecurity);
   if (exchange.chunkedOut) append(out, chunkedLine);
   if (!exchange.keepAlive) append(out, closeLine);
   else if (exchange.minor === 0) append(out, keepAliveLine);

@@ -43,6 +43,10 @@ export const completeExchange = (exchange: Exchange): void => {
   if (exchange.visitor.out.pendingBytes === 0) finishExchange(exchange);
 };
 
+/** The line that every answer over HTTPS gets when the route asks for it (RFC 6797), otherwise nothing. */
+export const transportSecurityOf = ({ visitor, target }: Exchange): string =>
+  visitor.channel === null ? "" : target.transportSecurity;
+
 /** Answers from the edge itself, in place of an upstream's answer. */
 export const answerExchange = (exchange: Exchange, answer: OwnAnswer): void => {
   const { visitor, target } = exchange;
@@ -55,7 +59,8 @@ export const answerExchange = (exchange: Exchange, answer: OwnAnswer): void => {
   visitor.phase = "answer";
   if (exchange.body !== "none" || edge.stopping) exchange.keepAlive = false;
   countAnswer(target.meter, answer.status);
-  target.meter.bytesOut += writeAnswer(edge, visitor, answer, exchange);
+  const fields = `${answer.fields ?? ""}${transportSecurityOf(exchange)}`;
+  target.meter.bytesOut += writeAnswer(edge, visitor, { ...answer, fields }, exchange);
   completeExchange(exchange);
 };
 

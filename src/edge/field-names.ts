@@ -15,6 +15,7 @@ export const Field = {
   /** Says where a request came from; a visitor's own word on that is never passed on. */
   provenance: 9,
   trailer: 10,
+  transportSecurity: 11,
 } as const;
 
 const named: [string, number][] = [
@@ -35,6 +36,7 @@ const named: [string, number][] = [
   ["forwarded", Field.provenance],
   ["x-real-ip", Field.provenance],
   ["trailer", Field.trailer],
+  ["strict-transport-security", Field.transportSecurity],
 ];
 
 interface Name {

@@ -28,6 +28,17 @@ const hop = [
 const droppedFields = dropping(...hop);
 /** A 204 or 1xx with a length would make some readers wait for a body (RFC 9110 section 8.6). */
 const droppedWithoutContent = dropping(...hop, Field.contentLength);
+const droppedSecured = dropping(...hop, Field.transportSecurity);
+const droppedSecuredWithoutContent = dropping(...hop, Field.transportSecurity, Field.contentLength);
+
+const droppedOf = (empty: boolean, secured: boolean): Uint8Array =>
+  secured
+    ? empty
+      ? droppedSecuredWithoutContent
+      : droppedSecured
+    : empty
+      ? droppedWithoutContent
+      : droppedFields;
 
 const versionStart = ascii("HTTP/1.");
 const versionOut = ascii("HTTP/1.1 ");
@@ -36,6 +47,7 @@ const lineEnd = ascii("\r\n");
 
 /**
  * Reads one answer's head and writes status line and end-to-end fields to `out`, without the final empty line.
+ * @param secured the caller adds `Strict-Transport-Security` of its own, of which there may be only one
  * @returns the position after the head; 0 when it is not complete yet; a negative number when it is not HTTP/1
  *   or its framing is ambiguous
  */
@@ -45,6 +57,7 @@ export const parseResponseHead = (
   end: number,
   out: HeadWriter,
   head: ResponseHead,
+  secured = false,
 ): number => {
   out.length = 0;
   let at = start;
@@ -78,7 +91,7 @@ export const parseResponseHead = (
   const fieldsAt = out.length;
   const { fields } = head;
   const empty = status < 200 || status === 204;
-  const after = scanFields(input, at + 2, end, out, fields, empty ? droppedWithoutContent : droppedFields);
+  const after = scanFields(input, at + 2, end, out, fields, droppedOf(empty, secured));
   if (after <= 0) return after;
   if (fields.chunked && fields.contentLength >= 0) return -502;
   head.keepAlive = !fields.close && (minor === 1 || fields.keepAlive);

@@ -52,8 +52,8 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   forgetOld(router, wallMs);
 };
 
-const transportSecurityOf = ({ https }: Route): string | null =>
-  https?.hstsSeconds == null ? null : `Strict-Transport-Security: max-age=${https.hstsSeconds}\r\n`;
+const transportSecurityOf = ({ https }: Route): string =>
+  https?.hstsSeconds == null ? "" : `Strict-Transport-Security: max-age=${https.hstsSeconds}\r\n`;
 
 const meterKeptMs = 7 * 24 * 3_600_000;
 

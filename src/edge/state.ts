@@ -62,8 +62,8 @@ export interface ActiveRoute {
   replicas: Replica[];
   /** Of a static target. */
   folder: StaticFolder | null;
-  /** The finished `Strict-Transport-Security` line of answers over HTTPS. */
-  transportSecurity: string | null;
+  /** The finished `Strict-Transport-Security` line of answers over HTTPS, or nothing. */
+  transportSecurity: string;
 }
 
 /** A replica at an address: the key of a pool. Another replica at the same address is another pool. */

@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { promisify } from "node:util";
 import { send } from "../byte-socket.ts";
 import { ascii } from "../byte-classes.ts";
-import { answerExchange, completeExchange, failExchange } from "../exchange-end.ts";
+import { answerExchange, completeExchange, failExchange, transportSecurityOf } from "../exchange-end.ts";
 import { fieldTexts, textOf } from "../fields.ts";
 import { countAnswer } from "../meter.ts";
 import { pageAnswer } from "../own-answer.ts";
@@ -126,7 +126,8 @@ const beginAnswer = (exchange: Exchange, status: number, fields: string): Uint8A
       ? "Connection: keep-alive\r\n"
       : "";
   const head = ascii(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nDate: ${new Date().toUTCString()}\r\n${fields}${connection}\r\n`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nDate: ${new Date().toUTCString()}\r\n` +
+      `${fields}${transportSecurityOf(exchange)}${connection}\r\n`,
   );
   exchange.answered = true;
   countAnswer(target.meter, status);
