@@ -18,6 +18,8 @@ export interface Settings {
   publicUrl: string;
   /** Edge listener for plain HTTP; null when off. */
   http: Address | null;
+  /** Edge listener for HTTPS; null when off. */
+  https: Address | null;
   sampleSeconds: number;
   /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
   drainSeconds: number;
@@ -43,9 +45,9 @@ const address = (name: string) =>
     return { host: (match[1] || "0.0.0.0").replace(/^\[|\]$/g, ""), port };
   });
 
-const addressOrOff = (name: string) =>
+const addressOrOff = (name: string, example = "0.0.0.0:80") =>
   z.union([z.literal("off").transform(() => null), address(name)], {
-    error: `${name} must be an address such as 0.0.0.0:80, or off`,
+    error: `${name} must be an address such as ${example}, or off`,
   });
 
 const hostName = z
@@ -70,6 +72,7 @@ export const readSettings = (
       .url({ protocol: /^https?$/, error: "must be an http:// or https:// address" })
       .optional(),
     CROFT_HTTP: addressOrOff("CROFT_HTTP").default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
+    CROFT_HTTPS: addressOrOff("CROFT_HTTPS", "0.0.0.0:443").optional(),
     CROFT_SAMPLE_SECONDS: z.coerce
       .number("must be a number of seconds between 1 and 3600")
       .int("must be a whole number of seconds")
@@ -116,6 +119,13 @@ export const readSettings = (
   const value = parsed.data;
   const panelDomain = value.CROFT_PANEL_DOMAIN ?? `croft.${value.CROFT_BASE_DOMAIN}`;
   const http = value.CROFT_HTTP;
+  // Where plain HTTP was moved away from its usual port, 443 is not this installation's either.
+  const https =
+    value.CROFT_HTTPS === undefined
+      ? isRoot && http?.port === 80
+        ? { host: http.host, port: 443 }
+        : null
+      : value.CROFT_HTTPS;
   const listen = value.CROFT_LISTEN;
   const publicUrl =
     value.CROFT_PUBLIC_URL ??
@@ -129,6 +139,7 @@ export const readSettings = (
     panelDomain,
     publicUrl: publicUrl.replace(/\/+$/, ""),
     http,
+    https,
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
@@ -138,6 +149,10 @@ export const readSettings = (
     fetchCaFile: value.CROFT_FETCH_CA_FILE ?? null,
   };
 };
+
+/** Whether visitors are served at all. */
+export const edgeOn = ({ http, https }: Pick<Settings, "http" | "https">): boolean =>
+  http !== null || https !== null;
 
 /** Where a visitor finds a host of this installation. */
 export const siteUrl = (settings: Pick<Settings, "http">, host: string): string =>

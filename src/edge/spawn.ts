@@ -26,6 +26,8 @@ export interface EdgeProcess {
   /** How the edge's user gets there. */
   view: EdgeView;
   listen: { host: string; port: number }[];
+  /** HTTPS; none by default. */
+  listenTls?: { host: string; port: number }[];
   /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
   command: string[];
   /** The user to run as, with the right to bind low ports and no other; null: as the caller. Needs root. */
@@ -72,19 +74,25 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
   return client;
 };
 
-const listensAsWanted = (running: EdgeHealth, { listen }: EdgeProcess): boolean =>
-  running.listening.length === listen.length &&
-  listen.every(({ host, port }) =>
-    running.listening.some((it) => (port === 0 ? it.startsWith(`${host}:`) : it === `${host}:${port}`)),
+const listensAsWanted = (running: EdgeHealth, { listen, listenTls = [] }: EdgeProcess): boolean => {
+  const hears = (scheme: string, { host, port }: { host: string; port: number }): boolean =>
+    running.listening.some((it) =>
+      port === 0 ? it.startsWith(`${scheme}${host}:`) : it === `${scheme}${host}:${port}`,
+    );
+  return (
+    running.listening.length === listen.length + listenTls.length &&
+    listen.every((address) => hears("", address)) &&
+    listenTls.every((address) => hears("https://", address))
   );
+};
 
 const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => {
-  const { dir, view, listen, uid, log, version } = wanted;
-  for (const address of listen) refuseTaken(address);
+  const { dir, view, listen, listenTls = [], uid, log, version } = wanted;
+  for (const address of [...listen, ...listenTls]) refuseTaken(address);
   prepareFolder(wanted);
   const options = ["edge", "--dir", view.pathFor(resolve(dir))];
-  for (const { host, port } of listen)
-    options.push("--listen", `${host.includes(":") ? `[${host}]` : host}:${port}`);
+  for (const address of listen) options.push("--listen", textOf(address));
+  for (const address of listenTls) options.push("--listen-tls", textOf(address));
   const { program, staged } = await programFor(wanted);
   const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
 
@@ -122,6 +130,9 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
     `the edge did not answer within ${startMs / 1000} s; see ${wanted.logFile}`,
   );
 };
+
+const textOf = ({ host, port }: { host: string; port: number }): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 /** O_PATH (open(2)), which Bun has no name for: to get to what lies below, but not to list the folder. */
 const asPlace = 0o10000000 | constants.O_DIRECTORY;
