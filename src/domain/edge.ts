@@ -33,7 +33,10 @@ export interface Route {
 }
 
 export interface RouteHttps {
-  /** Plain HTTP answers 308 to HTTPS, ACME challenges excepted; without an HTTPS listener it is served as it is. */
+  /**
+   * Plain HTTP answers 308 to HTTPS, ACME challenges excepted. A host without a certificate, or an edge without an
+   * HTTPS listener, serves it as it is.
+   */
   redirect: boolean;
   /** `Strict-Transport-Security: max-age` on answers over HTTPS, in place of the site's own (RFC 6797). */
   hstsSeconds: number | null;

@@ -8,6 +8,7 @@ import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
 import { answerFromFolder } from "./static/static-answer.ts";
 import { challengeAnswer } from "./tls/challenges.ts";
+import { certificateFor } from "./tls/certificate-set.ts";
 import { redirectAnswer } from "./tls/redirect.ts";
 import { belongsOn } from "./tls/secure-channel.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
@@ -52,7 +53,12 @@ export const beginExchange = (
   target.meter.bytesIn += after - start;
   if (!admit(exchange, head)) return after;
 
-  const elsewhere = redirectAnswer(target.route, visitor.channel !== null, host, edge.httpsPort, head, input);
+  // Nobody is sent to a name that has no certificate, such as a domain that waits for its first one.
+  const httpsPort =
+    target.route.https?.redirect === true && certificateFor(edge.certificates, host) !== null
+      ? edge.httpsPort
+      : null;
+  const elsewhere = redirectAnswer(target.route, visitor.channel !== null, host, httpsPort, head, input);
   if (elsewhere !== null) {
     answerExchange(exchange, elsewhere);
     return after;

@@ -6,7 +6,7 @@ import type { RequestHead } from "../request-head.ts";
 /**
  * The redirect that the route asks for, which keeps method, path and query (RFC 9110 sections 15.4.8, 15.4.9).
  * @param host as the visitor named it, without port
- * @param httpsPort of the HTTPS listener, null without one: then nobody is sent there
+ * @param httpsPort of the HTTPS listener, null without one or without a certificate: then nobody is sent there
  * @returns null when the request is to be served here
  */
 export const redirectAnswer = (
