@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
+import { formatBytes, KB } from "../domain/size.ts";
 import { envKeySchema, envValueSchema } from "../domain/site.ts";
 import type { EnvVarView } from "../domain/views.ts";
 import { invalid } from "../errors.ts";
@@ -15,6 +16,8 @@ export const setEnvSchema = z.strictObject({
 export type SetEnvInput = z.input<typeof setEnvSchema>;
 
 const maxVariables = 500;
+/** A quarter of what the kernel lets a program be started with (execve(2)), and little to freeze in each release. */
+const maxTotalBytes = 512 * KB;
 
 /** Env vars of an environment; values of secret ones are never shown again. */
 export const listEnvVars = async (
@@ -38,6 +41,17 @@ export const listEnvVars = async (
   );
 };
 
+const assertBounds = (values: ReadonlyMap<string, string>): void => {
+  if (values.size > maxVariables) throw invalid("set", `a site can have at most ${maxVariables} variables`);
+  let bytes = 0;
+  for (const [key, value] of values) bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 2;
+  if (bytes > maxTotalBytes)
+    throw invalid(
+      "set",
+      `all variables together may hold at most ${formatBytes(maxTotalBytes)}; these are ${formatBytes(bytes)}. Larger data belongs in a volume or a file`,
+    );
+};
+
 /**
  * Sets and unsets env vars in one transaction. A variable that was secret stays secret unless `secret: false` is
  * said. They reach the app with its next release.
@@ -55,8 +69,13 @@ export const setEnvVars = async (
   const keys = Object.keys(input.set);
   for (const key of keys)
     if (key === "PORT") throw invalid(`set.${key}`, "is set by Croft; change the site's port instead");
-  if (new Set([...present.keys(), ...keys]).size - input.unset.length > maxVariables)
-    throw invalid("set", `a site can have at most ${maxVariables} variables`);
+  const values = new Map<string, string>();
+  for (const { key, ciphertext } of present.values())
+    if (!(key in input.set))
+      values.set(key, await deps.secretBox.open(ciphertext, envVarPlace(environment.id, key)));
+  for (const key of keys) values.set(key, input.set[key]!);
+  for (const key of input.unset) values.delete(key);
+  assertBounds(values);
   const nowMs = deps.clock.nowMs();
   const sealed = await Promise.all(
     Object.entries(input.set).map(async ([key, value]) => ({

@@ -22,7 +22,7 @@ export const addVolumeSchema = z.strictObject({
     .string()
     .max(200, "must be at most 200 characters")
     .regex(/^(\/[A-Za-z0-9._-]+)+$/, "must be an absolute path of letters, digits, . _ and -")
-    .refine((path) => !path.split("/").includes(".."), "must not hold ..")
+    .refine((path) => !/\/\.{1,2}(\/|$)/.test(path), "must not hold . or .. as a folder")
     .refine(
       (path) => path !== "/tmp" && !systemPaths.test(path),
       "must not be a system folder; use for example /data",

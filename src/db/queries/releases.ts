@@ -44,8 +44,9 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
       .execute();
     return new Map(rows.map((row) => [row.id, row.imageId === null ? "static" : "container"]));
   },
+  /** Nobody can go back to it any more, so the sealed variables it was frozen with go. */
   retireRelease: async (id: string, atMs: number): Promise<void> => {
-    await db.updateTable("releases").set({ retiredAt: atMs }).where("id", "=", id).execute();
+    await db.updateTable("releases").set({ retiredAt: atMs, env: "[]" }).where("id", "=", id).execute();
   },
   /** Tags that some release still needs: a build's tag can be shared by several. */
   imageTagInUse: async (tag: string): Promise<boolean> =>
