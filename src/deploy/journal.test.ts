@@ -35,12 +35,18 @@ test("lines keep their order, and a journal opened again goes on counting", asyn
   expect(rows.slice(299).map((row) => row.message)).toEqual(["line 300", "two", "at once"]);
 });
 
-test("secrets are masked wherever they stand, the longest first", async () => {
-  const journal = await open(["hunter22", "hunter22-long", "abc"]);
-  journal.write("build", "a hunter22-long b hunter22 c abc");
+test("secrets are masked, also in why a step failed", async () => {
+  const journal = await open(["hunter22"]);
+  journal.write("build", "a hunter22 b");
+  const failing = journal.step("probe", () => {
+    throw new AppError("deploy_failed", "it answered: hunter22");
+  });
+  await expect(failing).rejects.toThrow("hunter22");
   await journal.flush();
-  const [row] = await store.logTail(deployment.id, 1);
-  expect(row!.message).toBe("a ******** b ******** c abc");
+  expect((await store.logTail(deployment.id, 1))[0]!.message).toBe("a ******** b");
+  const steps = await store.stepsOf(deployment.id, deployment.attempts);
+  expect(steps.find((step) => step.name === "probe")!.error).toBe("it answered: ********");
+  expect(journal.mask("hunter22")).toBe("********");
 });
 
 test("followers hear of new lines after they are readable", async () => {

@@ -1,4 +1,5 @@
 import { type LogLevel, type LogSource, type StepName } from "../domain/deployment.ts";
+import { maskSecrets } from "../domain/mask-secrets.ts";
 import type { DeploymentLogRecord, DeploymentRecord } from "../domain/records.ts";
 import { publicMessageOf } from "../errors.ts";
 import type { DeployDeps } from "./deps.ts";
@@ -14,11 +15,11 @@ export interface Journal {
   /** Records the step, runs it, records its end. */
   step<T>(name: StepName, run: () => Promise<T>): Promise<T>;
   flush(): Promise<void>;
+  /** A text as the log would show it: for what is kept elsewhere, such as the reason of a failure. */
+  mask(text: string): string;
 }
 
-/**
- * @param secrets values that must not appear in the log; every occurrence is replaced
- */
+/** @param secrets values that must not appear in the log; every occurrence is replaced */
 export const openJournal = async (
   deps: Pick<DeployDeps, "store" | "clock" | "log" | "notifier">,
   deployment: DeploymentRecord,
@@ -29,8 +30,7 @@ export const openJournal = async (
   let timer: Timer | null = null;
   let writing: Promise<void> = Promise.resolve();
   let dropped = 0;
-  // Longest first, so that a secret holding another one vanishes whole; short values would mask half the log.
-  const masked = secrets.filter((value) => value.length >= 6).sort((a, b) => b.length - a.length);
+  const mask = maskSecrets(secrets);
 
   const flush = (): Promise<void> => {
     if (timer) clearTimeout(timer);
@@ -52,9 +52,7 @@ export const openJournal = async (
   };
 
   const write = (source: LogSource, message: string, level: LogLevel = "info"): void => {
-    let text = message;
-    for (const secret of masked) text = text.replaceAll(secret, "********");
-    for (const line of text.split("\n")) {
+    for (const line of mask(message).split("\n")) {
       if (seq >= maxLines && source !== "orchestrator") {
         if (dropped++ === 0)
           append("orchestrator", `further lines are not kept (${maxLines} is the limit)`, "warning");
@@ -67,6 +65,7 @@ export const openJournal = async (
   return {
     write,
     flush,
+    mask,
     step: async (name, run) => {
       await deps.store.insertStep({
         deploymentId: deployment.id,
@@ -81,7 +80,7 @@ export const openJournal = async (
       try {
         return await run();
       } catch (cause) {
-        error = publicMessageOf(cause);
+        error = mask(publicMessageOf(cause));
         throw cause;
       } finally {
         await deps.store.endStep(deployment.id, deployment.attempts, name, deps.clock.nowMs(), error);

@@ -31,7 +31,7 @@ export const runDeployment = async (
   const environment = await deps.store.environmentById(deployment.environmentId);
   const site = environment && (await deps.store.siteById(environment.siteId));
   if (!environment || !site) return;
-  const journal = await openJournal(deps, deployment, await secretsOf(deps, environment.id));
+  const journal = await openJournal(deps, deployment, await secretsOf(deps, deployment));
   const job: Job = { deployment, site, environment, journal, signal };
   if (deployment.attempts > 1)
     journal.write("orchestrator", "Croft was restarted during this deployment; it begins again", "warning");
@@ -157,7 +157,7 @@ const fail = async (deps: DeployDeps, job: Job, cause: unknown): Promise<void> =
     await journal.flush();
     return;
   }
-  const message = interruption === "cancelled" ? "cancelled" : publicMessageOf(cause);
+  const message = interruption === "cancelled" ? "cancelled" : journal.mask(publicMessageOf(cause));
   if (!(cause instanceof AppError) && interruption === null)
     deps.log.error("deployment failed unexpectedly", { deployment: deployment.id, error: cause });
   writeEnd(journal, interruption, message);

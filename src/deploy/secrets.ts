@@ -1,11 +1,17 @@
+import type { DeploymentRecord } from "../domain/records.ts";
+import { frozenVariables } from "../domain/release.ts";
 import type { DeployDeps } from "./deps.ts";
 
-/** Values of an environment's secret variables, to be masked in logs. */
+/**
+ * Values to be masked in a deployment's log: its environment's secret variables and, when it brings an earlier
+ * release back, those that were frozen in it.
+ */
 export const secretsOf = async (
   deps: Pick<DeployDeps, "store" | "openSecret">,
-  environmentId: string,
+  { environmentId, rollbackReleaseId }: Pick<DeploymentRecord, "environmentId" | "rollbackReleaseId">,
 ): Promise<string[]> => {
-  const rows = await deps.store.envVarsOf(environmentId);
+  const release = rollbackReleaseId === null ? undefined : await deps.store.releaseById(rollbackReleaseId);
+  const rows = [...(await deps.store.envVarsOf(environmentId)), ...frozenVariables(release?.env ?? "[]")];
   return Promise.all(
     rows
       .filter((row) => row.isSecret === 1)

@@ -16,3 +16,13 @@ export interface ReleaseConfig {
   replicas: number;
   healthCheck: HealthCheck;
 }
+
+/** One sealed variable as it was frozen into a release. */
+export interface FrozenVariable {
+  key: string;
+  ciphertext: string;
+  isSecret: number;
+}
+
+/** Of a release's column `env`. */
+export const frozenVariables = (env: string): FrozenVariable[] => JSON.parse(env) as FrozenVariable[];

@@ -3,7 +3,7 @@ import type { NetworkRef, Ownership } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
 import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
-import type { ReleaseConfig } from "../domain/release.ts";
+import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { AppError, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { networkOf, networkSlots } from "./networks.ts";
@@ -143,8 +143,7 @@ const envOf = async (
     CROFT_ENVIRONMENT: environment.name,
     CROFT_RELEASE: String(release.number),
   };
-  const frozen = JSON.parse(release.env) as { key: string; ciphertext: string }[];
-  for (const { key, ciphertext } of frozen)
+  for (const { key, ciphertext } of frozenVariables(release.env))
     env[key] = await deps.openSecret(ciphertext, `env:${environment.id}:${key}`);
   env.PORT = String(config.port);
   return env;

@@ -1,6 +1,7 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
-import type { ReleaseConfig } from "../domain/release.ts";
+import { maskSecrets } from "../domain/mask-secrets.ts";
+import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
 import { AppError } from "../errors.ts";
 import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
@@ -163,7 +164,7 @@ const noteExit = async (
   const restarts = row.restarts + 1;
   const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
   const oom = container.oomKilled || state.oomSeen.has(row.id);
-  const lastLines = (await deps.engine.logTail(row.id, 5).catch(() => [])).join("\n").slice(-1000);
+  const lastLines = await lastWords(deps, row);
   const cause = oom
     ? `killed: it used more than its memory limit of ${formatBytes(environment.memoryBytes)} (out of memory)`
     : exitSentence(container.exitCode);
@@ -184,6 +185,18 @@ const noteExit = async (
     nextRestartAt,
   });
   return nextRestartAt;
+};
+
+/** What a replica printed last, without the secrets of its release: more people see it than may read those. */
+const lastWords = async (deps: SupervisorDeps, row: ReplicaRecord): Promise<string> => {
+  const lines = await deps.engine.logTail(row.id, 5).catch(() => []);
+  const release = await deps.store.releaseById(row.releaseId);
+  const secrets = await Promise.all(
+    frozenVariables(release?.env ?? "[]")
+      .filter((variable) => variable.isSecret === 1)
+      .map(({ key, ciphertext }) => deps.openSecret(ciphertext, `env:${row.environmentId}:${key}`)),
+  );
+  return maskSecrets(secrets)(lines.join("\n")).slice(-1000);
 };
 
 /** The app itself can make its container unable to start, such as by putting a file where its folder was. */

@@ -86,7 +86,7 @@ export const buildImage = async (
       tag: built ? tag : null,
       sizeBytes: built?.sizeBytes ?? null,
       layers: built?.layers ?? null,
-      errorExcerpt: failure === null ? null : publicMessageOf(failure).slice(0, 2000),
+      errorExcerpt: failure === null ? null : journal.mask(publicMessageOf(failure)).slice(0, 2000),
     });
   }
 };

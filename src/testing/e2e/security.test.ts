@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { answering, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+import { join } from "node:path";
+import { answering, docker, nodeApp, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { type Tenant, tenantOf } from "./tenant.ts";
 
 setDefaultTimeout(180_000);
@@ -134,6 +135,38 @@ test("figures of all sites are for the operator", async () => {
   const mine = await metrics(croft.token);
   expect(mine.status).toBe(200);
   expect(await mine.text()).toContain("croft_sites");
+});
+
+test("secrets that an app prints or answers show up in no log, error or reason", async () => {
+  const slug = uniqueSlug("leaky");
+  await eve.createSite(slug, { healthCheck: { deadlineSeconds: 2 } });
+  const canary = "canary-do-not-leak-4711";
+  const key = "-----BEGIN KEY-----\nMIIcanaryLineOne\nMIIcanaryLineTwo\n-----END KEY-----";
+  await eve.api("PUT", `/sites/${slug}/env`, { set: { TOKEN: canary, KEY: key }, secret: true });
+  const all = "`${process.env.TOKEN} ${process.env.KEY}`";
+  const server = (status: number) =>
+    `require("node:http").createServer((q, s) => { s.statusCode = ${status}; s.end(${all}); }).listen(process.env.PORT);`;
+  const { output } = await eve.push(slug, nodeApp(`console.log(${all}); ${server(500)}`));
+  expect(output).toContain("it answered: ********");
+  expect(output).not.toMatch(/canary/);
+  const later = `setTimeout(() => { console.log("fatal: " + ${all}); process.exit(1); }, 1000);`;
+  expect((await eve.push(slug, nodeApp(server(200) + later))).exitCode).toBe(0);
+  const site = await until(
+    "the reason of the exit",
+    () => croft.site(slug),
+    ({ replicas }) => replicas[0]?.reason?.includes("fatal: ********") === true,
+  );
+  expect(JSON.stringify(site)).not.toMatch(/canary/);
+  await eve.api("POST", `/sites/${slug}/stop`);
+  expect(JSON.stringify(await eve.api("GET", `/sites/${slug}/deployments`))).not.toMatch(/canary/);
+  for (const file of ["croft.db", "croft.db-wal"])
+    expect(Buffer.from(await Bun.file(join(croft.dataDir, file)).arrayBuffer()).includes("canary")).toBe(
+      false,
+    );
+  expect(await croft.log()).not.toMatch(/canary/);
+  const images = await docker("images", "-q", `croft/${slug}`);
+  for (const image of images.split("\n"))
+    expect(await docker("history", "--no-trunc", image)).not.toMatch(/canary/);
 });
 
 test("links in a repository lead nowhere outside, and are no fault of Croft within", async () => {
