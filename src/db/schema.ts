@@ -26,4 +26,7 @@ export interface Schema {
   securityEvents: records.SecurityEventRecord;
   settings: records.SettingRecord;
   backups: records.BackupRecord;
+  domains: records.DomainRecord;
+  acmeAccounts: records.AcmeAccountRecord;
+  certificates: records.CertificateRecord;
 }

@@ -1,5 +1,7 @@
 import type { Kysely } from "kysely";
+import { certificateQueries } from "./queries/certificates.ts";
 import { deploymentQueries } from "./queries/deployments.ts";
+import { domainQueries } from "./queries/domains.ts";
 import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
@@ -14,6 +16,8 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...settingQueries(db),
   ...identityQueries(db),
   ...hookQueries(db),
+  ...domainQueries(db),
+  ...certificateQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

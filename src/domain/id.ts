@@ -14,7 +14,9 @@ export type IdPrefix =
   | "bld"
   | "aud"
   | "sec"
-  | "bak";
+  | "bak"
+  | "dom"
+  | "crt";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 

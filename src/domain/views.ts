@@ -189,3 +189,44 @@ export interface ApiKeyView {
   expiresAt: string | null;
   lastUsedAt: string | null;
 }
+
+/** A name that a site answers at besides its own under the base domain. */
+export interface DomainView {
+  name: string;
+  url: string;
+  primary: boolean;
+  /** Another domain of the site that visitors are sent to; null where the site itself answers. */
+  redirectTo: string | null;
+  state: "waiting" | "verified";
+  verifiedAt: string | null;
+  checkedAt: string | null;
+  /** Why it is not verified yet, or not served over HTTPS; null when all is well. */
+  error: string | null;
+  /** What a person has to do next; null when nothing. */
+  nextStep: string | null;
+  nextCheckAt: string | null;
+  /** When a claim that is not verified ends. */
+  expiresAt: string | null;
+  /** DNS records that lead the name here. */
+  records: { type: "A" | "AAAA"; name: string; value: string }[];
+  /** Whether it gets a certificate by itself. */
+  automaticHttps: boolean;
+  certificate: CertificateView | null;
+}
+
+/** What a host name is served with, or what is known of the certificate that is on its way. */
+export interface CertificateView {
+  id: string;
+  source: "automatic" | "uploaded";
+  names: string[];
+  /** Null until it is issued. */
+  issuer: string | null;
+  notBefore: string | null;
+  notAfter: string | null;
+  fingerprint: string | null;
+  /** The last failure since it was issued or renewed. */
+  error: string | null;
+  errorAt: string | null;
+  /** Next try to get it, or its renewal. Null for uploaded ones. */
+  nextAttemptAt: string | null;
+}

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { certificateRequest } from "./certificate-request.ts";
+import type { AcmeAnswer, AcmeClient } from "./client.ts";
+import { AcmeProblem, problemOf } from "./problem.ts";
+
+const orderShape = z.object({
+  status: z.enum(["pending", "ready", "processing", "valid", "invalid"]),
+  authorizations: z.array(z.url()),
+  finalize: z.url(),
+  certificate: z.url().optional(),
+  error: z.unknown().optional(),
+});
+type Order = z.infer<typeof orderShape>;
+
+const authorizationShape = z.object({
+  status: z.enum(["pending", "valid", "invalid", "deactivated", "expired", "revoked"]),
+  identifier: z.object({ value: z.string() }),
+  challenges: z.array(
+    z.object({
+      type: z.string(),
+      url: z.url(),
+      status: z.string(),
+      token: z.string().default(""),
+      error: z.unknown().optional(),
+    }),
+  ),
+});
+type Authorization = z.infer<typeof authorizationShape>;
+
+export interface OrderDeps {
+  client: AcmeClient;
+  /** Makes the edge answer a challenge. @returns takes it away again */
+  publish(challenge: { token: string; keyAuthorization: string; host: string }): Promise<() => Promise<void>>;
+  sleep(ms: number): Promise<void>;
+  /** Milliseconds that never jump. */
+  monotonicMs(): number;
+}
+
+/** The authority's word is waited for so long at each step. */
+const patienceMs = 90_000;
+const longestPauseMs = 10_000;
+
+/** @returns the order's URL, to be kept before anything else is done */
+export const newOrder = async (client: AcmeClient, name: string): Promise<string> => {
+  const { newOrder: url } = await client.directory();
+  const { location } = await client.post(url, { identifiers: [{ type: "dns", value: name }] });
+  if (location === null) throw new AcmeProblem("", "it took an order without an address", 0, null);
+  return location;
+};
+
+/**
+ * Brings an order to its end from wherever it is: proves control over HTTP-01, hands in the request, fetches the
+ * chain. Repeating it after a crash goes on where it stopped.
+ * @returns the chain, PEM
+ * @throws AcmeProblem; type `orderInvalid` when the order is over and another one is needed
+ */
+export const finishOrder = async (
+  deps: OrderDeps,
+  orderUrl: string,
+  name: string,
+  keyPem: string,
+): Promise<string> => {
+  const { client } = deps;
+  const look = async (): Promise<Order> => parse(orderShape, await client.post(orderUrl, null));
+  let order = await look();
+  if (order.status === "pending") {
+    for (const url of order.authorizations) await authorize(deps, url);
+    order = await settle(deps, look, (one) => one.status !== "pending");
+  }
+  if (order.status === "ready") {
+    const csr = Buffer.from(certificateRequest([name], keyPem)).toString("base64url");
+    await client.post(order.finalize, { csr });
+  }
+  if (order.status !== "valid" && order.status !== "invalid")
+    order = await settle(deps, look, (one) => one.status === "valid" || one.status === "invalid");
+  if (order.status === "invalid") {
+    const { detail } = problemOf(order.error, 0);
+    throw new AcmeProblem("orderInvalid", detail || "the order did not come through", 0, null);
+  }
+  if (order.certificate === undefined)
+    throw new AcmeProblem("orderInvalid", "the order ended without a certificate", 0, null);
+  return (await client.post(order.certificate, null, { accept: "application/pem-certificate-chain" })).text;
+};
+
+const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
+  const { client } = deps;
+  const look = async (): Promise<Authorization> => parse(authorizationShape, await client.post(url, null));
+  const authorization = await look();
+  if (authorization.status === "valid") return;
+  const challenge = authorization.challenges.find((one) => one.type === "http-01");
+  if (authorization.status !== "pending" || challenge === undefined)
+    throw new AcmeProblem("orderInvalid", "the authority offers no challenge over HTTP", 0, null);
+  const withdraw = await deps.publish({
+    token: challenge.token,
+    keyAuthorization: client.keyAuthorization(challenge.token),
+    host: authorization.identifier.value,
+  });
+  try {
+    // One that was answered before a crash is being checked already.
+    if (challenge.status === "pending") await client.post(challenge.url, {});
+    const result = await settle(deps, look, (one) => one.status !== "pending");
+    if (result.status === "valid") return;
+    const failed = result.challenges.find((one) => one.error !== undefined);
+    const problem = problemOf(failed?.error, 0);
+    throw new AcmeProblem("orderInvalid", problem.detail || "the challenge was not met", 0, null);
+  } finally {
+    await withdraw();
+  }
+};
+
+/** Looks again with growing pauses. */
+const settle = async <T>(
+  deps: OrderDeps,
+  look: () => Promise<T>,
+  done: (value: T) => boolean,
+): Promise<T> => {
+  const endMs = deps.monotonicMs() + patienceMs;
+  for (let pauseMs = 250; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.5)) {
+    const value = await look();
+    if (done(value)) return value;
+    if (deps.monotonicMs() > endMs)
+      throw new AcmeProblem("", `it came to no result within ${patienceMs / 1000} s`, 0, null);
+    await deps.sleep(pauseMs);
+  }
+};
+
+const parse = <T>(shape: z.ZodType<T>, answer: AcmeAnswer): T => {
+  const parsed = shape.safeParse(answer.body);
+  if (!parsed.success)
+    throw new AcmeProblem("", "its answer was not understood: " + z.prettifyError(parsed.error), 0, null);
+  return parsed.data;
+};

@@ -1,0 +1,163 @@
+import { certificateKeyPlace } from "../domain/certificate.ts";
+import { coversHost } from "../domain/host-name.ts";
+import type { CertificateRecord } from "../domain/records.ts";
+import { AppError, publicMessageOf } from "../errors.ts";
+import { forgetAccount, newKey, openAccount } from "./account.ts";
+import { finishOrder, newOrder } from "./acme/order.ts";
+import { AcmeProblem } from "./acme/problem.ts";
+import { attemptPauseMs, renewAtMs } from "./back-off.ts";
+import type { AcmeSettings, CertificateDeps } from "./deps.ts";
+import { readChain } from "./x509.ts";
+
+export interface AttemptResult {
+  issued: boolean;
+  /** Until then (wall time) nothing at all should be ordered; null when others may go on. */
+  pauseAllUntilMs: number | null;
+}
+
+/** The edge was away: nothing was asked of the authority that failed. */
+const edgePauseMs = 10_000;
+const rateLimitedPauseMs = 3_600_000;
+
+/**
+ * One try to get or renew the certificate of a row. Whatever happens is written into the row: the certificate and
+ * when to renew it, or the error and when to try again. An order under way is kept with its key before it goes on,
+ * so that a try after a crash takes it up.
+ */
+export const obtainCertificate = async (
+  deps: CertificateDeps,
+  acme: AcmeSettings,
+  row: CertificateRecord & { name: string },
+  signal: AbortSignal,
+): Promise<AttemptResult> => {
+  let resumed = row.orderUrl !== null && row.directory === acme.directoryUrl;
+  for (let again = false; ; again = true) {
+    try {
+      await checkName(deps, row.name);
+      await order(deps, acme, row, resumed, signal);
+      deps.log.info("certificate issued", { name: row.name, renewal: row.chain !== null });
+      return { issued: true, pauseAllUntilMs: null };
+    } catch (error) {
+      if (signal.aborted) return { issued: false, pauseAllUntilMs: null };
+      if (again || !isForgotten(error, resumed)) return await noteFailure(deps, acme, row, error);
+      // Made anew at once: what the authority forgot is no failure of the name.
+      await forgetAccount(deps, acme.directoryUrl);
+      resumed = false;
+    }
+  }
+};
+
+/** The authority knows nothing (any more) of the account, or of the order that an earlier try left. */
+const isForgotten = (error: unknown, resumed: boolean): boolean =>
+  error instanceof AcmeProblem &&
+  (error.type === "accountDoesNotExist" ||
+    (resumed && error.status >= 400 && error.status < 500 && error.status !== 429));
+
+/** A name that leads nowhere would fail at the authority, which counts failures. */
+const checkName = async (deps: CertificateDeps, name: string): Promise<void> => {
+  // When no name server answers here, the authority's may.
+  const addresses = await deps.resolve(name).catch(() => null);
+  if (addresses?.length === 0)
+    throw new AppError("invalid_input", `${name} leads nowhere yet: it has neither an A nor an AAAA record`);
+};
+
+const order = async (
+  deps: CertificateDeps,
+  acme: AcmeSettings,
+  row: CertificateRecord & { name: string },
+  resumed: boolean,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { store, secretBox, clock } = deps;
+  const place = certificateKeyPlace(row.id);
+  const client = await openAccount(deps, acme, signal);
+  let orderUrl = row.orderUrl!;
+  let keyCiphertext = row.orderKeyCiphertext!;
+  if (!resumed) {
+    orderUrl = await newOrder(client, row.name);
+    keyCiphertext = await secretBox.seal(newKey(), place);
+    await store.updateCertificate(row.id, {
+      directory: acme.directoryUrl,
+      orderUrl,
+      orderKeyCiphertext: keyCiphertext,
+      updatedAt: clock.nowMs(),
+    });
+  }
+  const key = await secretBox.open(keyCiphertext, place);
+  const chain = await finishOrder(
+    {
+      client,
+      publish: deps.challenges.publish,
+      sleep: (ms) => Bun.sleep(ms),
+      monotonicMs: clock.monotonicMs,
+    },
+    orderUrl,
+    row.name,
+    key,
+  );
+  const facts = readChain(chain, key);
+  if (!facts.names.some((name) => coversHost(name, row.name)))
+    throw new AcmeProblem("orderInvalid", `the certificate is for ${facts.names.join(", ")}`, 0, null);
+  await store.updateCertificate(row.id, {
+    names: JSON.stringify(facts.names),
+    issuer: facts.issuer,
+    fingerprint: facts.fingerprint,
+    notBefore: facts.notBeforeMs,
+    notAfter: facts.notAfterMs,
+    chain: facts.chain,
+    keyCiphertext,
+    keyVersion: secretBox.keyVersion,
+    directory: acme.directoryUrl,
+    orderUrl: null,
+    orderKeyCiphertext: null,
+    attempts: 0,
+    lastError: null,
+    lastErrorAt: null,
+    nextAttemptAt: renewAtMs(facts.notBeforeMs, facts.notAfterMs, deps.random()),
+    updatedAt: clock.nowMs(),
+  });
+};
+
+const noteFailure = async (
+  deps: CertificateDeps,
+  acme: AcmeSettings,
+  row: CertificateRecord & { name: string },
+  error: unknown,
+): Promise<AttemptResult> => {
+  const nowMs = deps.clock.nowMs();
+  const problem = error instanceof AcmeProblem ? error : null;
+  const message = messageOf(error, acme);
+  deps.log.warn("a certificate could not be had yet", { name: row.name, problem: message, error });
+  if (error instanceof AppError && error.code === "unavailable") {
+    await deps.store.updateCertificate(row.id, {
+      lastError: message,
+      lastErrorAt: nowMs,
+      nextAttemptAt: nowMs + edgePauseMs,
+      updatedAt: nowMs,
+    });
+    return { issued: false, pauseAllUntilMs: null };
+  }
+  const limited = problem?.type === "rateLimited" || problem?.status === 429;
+  const askedMs = problem?.retryAfterMs ?? (limited ? rateLimitedPauseMs : 0);
+  const attempts = row.attempts + 1;
+  await deps.store.updateCertificate(row.id, {
+    ...(problem?.type === "orderInvalid" ? { orderUrl: null, orderKeyCiphertext: null } : {}),
+    attempts,
+    lastError: message,
+    lastErrorAt: nowMs,
+    nextAttemptAt: Math.floor(nowMs + Math.max(attemptPauseMs(attempts, deps.random()), askedMs)),
+    updatedAt: nowMs,
+  });
+  // Limits are often the account's, so others wait too, but not for a name's own limit of days.
+  return {
+    issued: false,
+    pauseAllUntilMs: askedMs > 0 ? nowMs + Math.min(askedMs, rateLimitedPauseMs) : null,
+  };
+};
+
+const messageOf = (error: unknown, acme: AcmeSettings): string => {
+  const { host } = new URL(acme.directoryUrl);
+  if (error instanceof AcmeProblem) return `${host}: ${error.message}`;
+  if (error instanceof AppError) return publicMessageOf(error);
+  return `the certificate authority ${host} does not answer`;
+};

@@ -1,0 +1,59 @@
+import { isoOrNull } from "./deployment-view.ts";
+import { coversHost } from "./host-name.ts";
+import type { CertificateRecord } from "./records.ts";
+import type { CertificateView } from "./views.ts";
+
+/** A row that was issued or uploaded. */
+export type UsableCertificate = CertificateRecord & {
+  names: string;
+  chain: string;
+  keyCiphertext: string;
+  notBefore: number;
+  notAfter: number;
+};
+
+export const certificateNames = (certificate: Pick<CertificateRecord, "names" | "name">): string[] =>
+  certificate.names === null
+    ? [certificate.name].filter((name) => name !== null)
+    : (JSON.parse(certificate.names) as string[]);
+
+const isUsable = (certificate: CertificateRecord, nowMs: number): certificate is UsableCertificate =>
+  certificate.chain !== null && certificate.notBefore! <= nowMs && nowMs < certificate.notAfter!;
+
+/**
+ * The certificate that a host name is served with: an uploaded one of its environment, then one of the whole
+ * installation, then the automatic one; of several the one that lasts longest.
+ */
+export const servingCertificate = (
+  host: string,
+  environmentId: string | null,
+  certificates: readonly CertificateRecord[],
+  nowMs: number,
+): UsableCertificate | null => {
+  const rank = (one: CertificateRecord): number =>
+    one.source === "acme" ? 0 : one.environmentId === null ? 1 : 2;
+  const fitting = certificates.filter(
+    (one): one is UsableCertificate =>
+      isUsable(one, nowMs) &&
+      (one.environmentId === null || one.environmentId === environmentId) &&
+      certificateNames(one).some((name) => coversHost(name, host)) &&
+      (one.source === "upload" || one.name === host),
+  );
+  return fitting.toSorted((a, b) => rank(b) - rank(a) || b.notAfter - a.notAfter)[0] ?? null;
+};
+
+/** `place` of a certificate's private key in the secret box. */
+export const certificateKeyPlace = (certificateId: string): string => `certificate:${certificateId}`;
+
+export const certificateView = (certificate: CertificateRecord): CertificateView => ({
+  id: certificate.id,
+  source: certificate.source === "acme" ? "automatic" : "uploaded",
+  names: certificateNames(certificate),
+  issuer: certificate.issuer,
+  notBefore: isoOrNull(certificate.notBefore),
+  notAfter: isoOrNull(certificate.notAfter),
+  fingerprint: certificate.fingerprint,
+  error: certificate.lastError,
+  errorAt: isoOrNull(certificate.lastErrorAt),
+  nextAttemptAt: isoOrNull(certificate.nextAttemptAt),
+});
