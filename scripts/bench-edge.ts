@@ -23,16 +23,16 @@ export interface Row {
  */
 
 const connections = 64;
-const routes = 200;
-const host = `site-${routes - 1}.bench.localhost`;
+export const routes = 200;
+export const host = `site-${routes - 1}.bench.localhost`;
 
-interface Proxy {
+export interface Proxy {
   name: string;
   port: number;
   process: Bun.Subprocess;
 }
 
-interface Sample {
+export interface Sample {
   perSecond: number;
   p99Ms: number;
 }
@@ -83,17 +83,18 @@ const rowsOf = (samples: Map<string, Sample[]>, note: string): Row[] => {
   return rows;
 };
 
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+export const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-const freePort = (): number => {
+export const freePort = (): number => {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   listener.stop(true);
   return listener.port;
 };
 
-const quiet = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
+export const quiet = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
 
-const startNginx = (dir: string, port: number): Bun.Subprocess => {
+export const startNginx = (dir: string, port: number): Bun.Subprocess => {
   const config = join(dir, "nginx.conf");
   writeFileSync(
     config,
@@ -115,7 +116,14 @@ const startCroft = async (dir: string, upstreamPort: number): Promise<Proxy> => 
     quiet,
   );
   await untilServing(port);
-  const table: Route[] = Array.from({ length: routes }, (_, at) => ({
+  const table = benchRoutes(upstreamPort);
+  await createEdgeClient(edgeDir).putTable({ version: 1, routes: table });
+  return { name: "croft", port, process: child };
+};
+
+/** Two hundred sites with limits, all of one upstream. */
+export const benchRoutes = (upstreamPort: number): Route[] =>
+  Array.from({ length: routes }, (_, at) => ({
     id: `environment-${at}`,
     hosts: [`site-${at}.bench.localhost`],
     target: {
@@ -124,9 +132,6 @@ const startCroft = async (dir: string, upstreamPort: number): Promise<Proxy> => 
     },
     limits: { maxBodyBytes: 100_000_000, requestsPerMinute: 1_000_000_000, concurrentRequests: 10_000 },
   }));
-  await createEdgeClient(edgeDir).putTable({ version: 1, routes: table });
-  return { name: "croft", port, process: child };
-};
 
 const startHaproxy = (dir: string, upstreamPort: number): Proxy => {
   const port = freePort();
@@ -179,9 +184,12 @@ http://:${port} {
   return { name: "caddy", port, process: child };
 };
 
-const untilServing = async (port: number): Promise<void> => {
+export const untilServing = async (port: number, scheme: "http" | "https" = "http"): Promise<void> => {
   for (let i = 0; i < 500; i++) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { Host: host } }).catch(() => null);
+    const answer = await fetch(`${scheme}://localhost:${port}/`, {
+      headers: { Host: host },
+      tls: { rejectUnauthorized: false },
+    }).catch(() => null);
     await answer?.body?.cancel();
     if (answer !== null) return;
     await Bun.sleep(20);
@@ -190,9 +198,15 @@ const untilServing = async (port: number): Promise<void> => {
 };
 
 /** One run of wrk; fails when any answer was not 2xx or a socket broke. */
-const load = async (port: number, seconds: number): Promise<Sample> => {
-  const argv = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-H", `Host: ${host}`];
-  const child = Bun.spawn([...argv, `http://127.0.0.1:${port}/`], { stdin: "ignore", stdout: "pipe" });
+export const load = async (
+  port: number,
+  seconds: number,
+  scheme: "http" | "https" = "http",
+  fields: readonly string[] = [],
+): Promise<Sample> => {
+  const argv = ["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency"];
+  for (const field of [`Host: ${host}`, ...fields]) argv.push("-H", field);
+  const child = Bun.spawn([...argv, `${scheme}://localhost:${port}/`], { stdin: "ignore", stdout: "pipe" });
   const said = await new Response(child.stdout).text();
   if (/Non-2xx|Socket errors/.test(said)) throw new Error(`wrk on port ${port}: ${said}`);
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(said)?.[1]);
