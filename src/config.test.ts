@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { edgeOn, readSettings } from "./config.ts";
+import { edgeOn, readSettings, siteUrl } from "./config.ts";
 
 const https = (env: Record<string, string>, isRoot: boolean): unknown => readSettings(env, isRoot).https;
 
@@ -21,4 +21,38 @@ test("the edge runs when either listener is on", () => {
   expect(on({ CROFT_HTTP: "off" })).toBe(false);
   expect(on({ CROFT_HTTP: "off", CROFT_HTTPS: "127.0.0.1:8443" })).toBe(true);
   expect(on({ CROFT_HTTPS: "off" })).toBe(true);
+});
+
+test("certificates come from Let's Encrypt unless another directory is named", () => {
+  const acme = (directory: string) => readSettings({ CROFT_ACME_DIRECTORY: directory }, true).acme;
+  expect(acme("")?.directoryUrl).toBe("https://acme-v02.api.letsencrypt.org/directory");
+  expect(acme("staging")?.directoryUrl).toBe("https://acme-staging-v02.api.letsencrypt.org/directory");
+  expect(acme("https://ca.example.org/dir")?.directoryUrl).toBe("https://ca.example.org/dir");
+  expect(acme("off")).toBeNull();
+  expect(() => acme("http://ca.example.org/dir")).toThrow(
+    "CROFT_ACME_DIRECTORY: must be the https:// address",
+  );
+  expect(() => acme("letsencrypt")).toThrow("CROFT_ACME_DIRECTORY");
+});
+
+test("addresses and name servers are checked", () => {
+  expect(readSettings({}, true).publicAddresses).toBeNull();
+  const given = readSettings(
+    { CROFT_PUBLIC_ADDRESS: "203.0.113.7, 2001:db8::7", CROFT_DNS_SERVERS: "127.0.0.1:5353 2001:db8::53" },
+    true,
+  );
+  expect(given.publicAddresses).toEqual(["203.0.113.7", "2001:db8::7"]);
+  expect(given.dnsServers).toEqual(["127.0.0.1:5353", "2001:db8::53"]);
+  expect(() => readSettings({ CROFT_PUBLIC_ADDRESS: "example.org" }, true)).toThrow("CROFT_PUBLIC_ADDRESS");
+  expect(() => readSettings({ CROFT_DNS_SERVERS: "example.org" }, true)).toThrow("CROFT_DNS_SERVERS");
+});
+
+test("a host's address is by HTTPS once it has a certificate", () => {
+  const at = (http: string, https: string, secured: boolean) =>
+    siteUrl(readSettings({ CROFT_HTTP: http, CROFT_HTTPS: https }, true), "a.example.org", secured);
+  expect(at("0.0.0.0:80", "0.0.0.0:443", false)).toBe("http://a.example.org");
+  expect(at("0.0.0.0:80", "0.0.0.0:443", true)).toBe("https://a.example.org");
+  expect(at("0.0.0.0:8080", "0.0.0.0:8443", true)).toBe("https://a.example.org:8443");
+  expect(at("0.0.0.0:8080", "off", true)).toBe("http://a.example.org:8080");
+  expect(at("off", "0.0.0.0:8443", false)).toBe("https://a.example.org:8443");
 });

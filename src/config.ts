@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError } from "./errors.ts";
@@ -20,6 +21,14 @@ export interface Settings {
   http: Address | null;
   /** Edge listener for HTTPS; null when off. */
   https: Address | null;
+  /** For a handshake with a name that no certificate is for. */
+  httpsFallback: "refuse" | "self-signed";
+  /** Where certificates are ordered; null: nowhere. */
+  acme: { directoryUrl: string; email: string | null; caFile: string | null } | null;
+  /** What domains are to point at; null: the public addresses of this machine's interfaces. */
+  publicAddresses: string[] | null;
+  /** `address[:port]` of name servers that domains are looked up with; empty for the system's. */
+  dnsServers: string[];
   sampleSeconds: number;
   /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
   drainSeconds: number;
@@ -50,6 +59,20 @@ const addressOrOff = (name: string, example = "0.0.0.0:80") =>
     error: `${name} must be an address such as ${example}, or off`,
   });
 
+const acmeDirectories: Record<string, string> = {
+  production: "https://acme-v02.api.letsencrypt.org/directory",
+  staging: "https://acme-staging-v02.api.letsencrypt.org/directory",
+};
+const acmeDirectory = z
+  .string()
+  .transform((text) => (text === "off" ? null : (acmeDirectories[text] ?? text)))
+  .refine(
+    (url) => url === null || (URL.canParse(url) && url.startsWith("https://")),
+    "must be the https:// address of an ACME directory, or production or staging (of Let's Encrypt), or off",
+  );
+
+const list = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+
 const hostName = z
   .string()
   .toLowerCase()
@@ -73,6 +96,29 @@ export const readSettings = (
       .optional(),
     CROFT_HTTP: addressOrOff("CROFT_HTTP").default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
     CROFT_HTTPS: addressOrOff("CROFT_HTTPS", "0.0.0.0:443").optional(),
+    CROFT_HTTPS_FALLBACK: z
+      .enum(["refuse", "self-signed"], { error: "must be refuse or self-signed" })
+      .default("refuse"),
+    CROFT_ACME_DIRECTORY: acmeDirectory.default(acmeDirectories.production!),
+    CROFT_ACME_EMAIL: z.email("must be an e-mail address").optional(),
+    CROFT_ACME_CA_FILE: z.string().optional(),
+    CROFT_PUBLIC_ADDRESS: z
+      .string()
+      .transform(list)
+      .refine(
+        (all) => all.length > 0 && all.every((one) => isIP(one) !== 0),
+        "must be IP addresses such as 203.0.113.7, separated by commas",
+      )
+      .optional(),
+    CROFT_DNS_SERVERS: z
+      .string()
+      .transform(list)
+      .refine(
+        (all) =>
+          all.every((one) => isIP(one.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")) !== 0 || isIP(one) !== 0),
+        "must be IP addresses such as 192.0.2.53 or 127.0.0.1:5353, separated by commas",
+      )
+      .default([]),
     CROFT_SAMPLE_SECONDS: z.coerce
       .number("must be a number of seconds between 1 and 3600")
       .int("must be a whole number of seconds")
@@ -140,12 +186,23 @@ export const readSettings = (
     publicUrl: publicUrl.replace(/\/+$/, ""),
     http,
     https,
+    httpsFallback: value.CROFT_HTTPS_FALLBACK,
+    acme:
+      value.CROFT_ACME_DIRECTORY === null
+        ? null
+        : {
+            directoryUrl: value.CROFT_ACME_DIRECTORY,
+            email: value.CROFT_ACME_EMAIL ?? null,
+            caFile: value.CROFT_ACME_CA_FILE ?? null,
+          },
+    publicAddresses: value.CROFT_PUBLIC_ADDRESS ?? null,
+    dnsServers: value.CROFT_DNS_SERVERS,
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,
     networkPool: value.CROFT_NETWORK_POOL,
-    fetchAllowHosts: value.CROFT_FETCH_ALLOW_HOSTS.split(/[\s,]+/).filter(Boolean),
+    fetchAllowHosts: list(value.CROFT_FETCH_ALLOW_HOSTS),
     fetchCaFile: value.CROFT_FETCH_CA_FILE ?? null,
   };
 };
@@ -154,6 +211,19 @@ export const readSettings = (
 export const edgeOn = ({ http, https }: Pick<Settings, "http" | "https">): boolean =>
   http !== null || https !== null;
 
-/** Where a visitor finds a host of this installation. */
-export const siteUrl = (settings: Pick<Settings, "http">, host: string): string =>
-  `http://${host}${settings.http === null || settings.http.port === 80 ? "" : `:${settings.http.port}`}`;
+/**
+ * Where a visitor finds a host of this installation.
+ * @param secured whether the host has a certificate
+ */
+export const siteUrl = (
+  { http, https }: Pick<Settings, "http" | "https">,
+  host: string,
+  secured = false,
+): string => {
+  const port = (usual: number, address: Address | null) =>
+    address === null || address.port === usual ? "" : `:${address.port}`;
+  // Without a plain listener HTTPS is the only way in.
+  return (secured && https !== null) || (http === null && https !== null)
+    ? `https://${host}${port(443, https)}`
+    : `http://${host}${port(80, http)}`;
+};
