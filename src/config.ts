@@ -37,7 +37,7 @@ export interface Settings {
   edgeUid: number;
   /** Pool that environments' subnets are cut from. */
   networkPool: string;
-  /** host[:port] names that git sources may be fetched from although they resolve to private addresses. */
+  /** host[:port] names that git sources and images may be fetched from although they have private addresses. */
   fetchAllowHosts: string[];
   /** Further CA bundle for git sources; null for the system's. */
   fetchCaFile: string | null;

@@ -59,6 +59,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     log,
     clock,
     hostFirewall: settings.dockerHost.startsWith("unix:"),
+    allowRegistries: settings.fetchAllowHosts,
   });
   const edge = createEdgeClient(paths.edge);
   const openSecret = secretBox.open;

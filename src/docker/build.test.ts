@@ -2,14 +2,18 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildRequest, NetworkRef } from "../domain/engine.ts";
+import { systemClock } from "../domain/clock.ts";
+import { silentLog } from "../domain/log.ts";
 import { MB } from "../domain/size.ts";
 import {
   type DockerFixture,
   dockerApi,
   dockerFixture,
+  dockerHost,
   eventually,
   folderOf,
 } from "../testing/docker-fixture.ts";
+import { createDockerEngine } from "./docker-engine.ts";
 
 setDefaultTimeout(60_000);
 
@@ -264,12 +268,50 @@ test("tags: given, found, removed; the image goes with the last", async () => {
 
 test("pulling what no registry has: deploy_failed that names it", async () => {
   const signal = AbortSignal.timeout(30_000);
-  await expect(
-    fixture.engine.pullImage("127.0.0.1:9/nothing/here:1", () => {}, signal),
-  ).rejects.toMatchObject({
+  const allowed = createDockerEngine({
+    dockerHost,
+    log: silentLog,
+    clock: systemClock,
+    hostFirewall: false,
+    allowRegistries: ["127.0.0.1:9"],
+  });
+  await expect(allowed.pullImage("127.0.0.1:9/nothing/here:1", () => {}, signal)).rejects.toMatchObject({
     code: "deploy_failed",
     message: expect.stringContaining("127.0.0.1:9/nothing/here:1"),
   });
+});
+
+test("the engine is not sent to services of the host's own network, and their answers are not shown", async () => {
+  const asked: string[] = [];
+  const internal = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => {
+      asked.push(new URL(request.url).pathname);
+      return new Response("<html>internal</html>", { status: 403 });
+    },
+  });
+  try {
+    const reference = `127.0.0.1:${internal.port}/team/app:1`;
+    const signal = AbortSignal.timeout(30_000);
+    await expect(fixture.engine.pullImage(reference, () => {}, signal)).rejects.toThrow(
+      "not a public address",
+    );
+    expect(asked).toEqual([]);
+    const allowed = createDockerEngine({
+      dockerHost,
+      log: silentLog,
+      clock: systemClock,
+      hostFirewall: false,
+      allowRegistries: [`127.0.0.1:${internal.port}`],
+    });
+    const refusal = await allowed.pullImage(reference, () => {}, signal).catch(String);
+    expect(asked.length).toBeGreaterThan(0);
+    expect(refusal).toContain("could not be pulled");
+    expect(refusal).not.toContain("<html>");
+  } finally {
+    await internal.stop(true);
+  }
 });
 
 test("builds leave no cgroup behind", async () => {

@@ -25,6 +25,8 @@ export interface DockerEngineDeps {
   clock: Clock;
   /** Whether to keep rules in this host's iptables; off where the engine is on another machine. */
   hostFirewall: boolean;
+  /** `host[:port]` of registries that images may be pulled from although they are not public addresses. */
+  allowRegistries?: readonly string[];
 }
 
 /** Docker Engine (20.10 and later, classic builder) as Croft's `Engine`. Makes no request by itself. */
@@ -34,7 +36,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const containers = createContainers({ client, log, clock });
   const { inspectReplica, listReplicas, removeReplica } = containers;
   const networks = createNetworks(client);
-  const images = createImages(client);
+  const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
   const firewall = createFirewall(log, deps.hostFirewall);
   const readings = createReadings({ ...containers, log, clock });

@@ -4,6 +4,7 @@ import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
 import { imageRepository } from "./labels.ts";
 import { readProgress } from "./progress.ts";
+import { assertPublicRegistry, withoutBody } from "./registry-host.ts";
 
 const pullStartDeadlineMs = 60_000;
 
@@ -30,7 +31,7 @@ const imageFacts = (info: Dockerode.ImageInspectInfo): ImageFacts => ({
 });
 
 /** Images by reference or id; see `Engine`. */
-export const createImages = (client: DockerClient) => ({
+export const createImages = (client: DockerClient, allowRegistries: readonly string[]) => ({
   inspectImage(reference: string): Promise<ImageFacts | null> {
     return client.call("inspect image", (docker) =>
       docker
@@ -44,13 +45,18 @@ export const createImages = (client: DockerClient) => ({
   },
 
   async pullImage(reference: string, onLog: (line: string) => void, signal: AbortSignal): Promise<void> {
+    await assertPublicRegistry(reference, allowRegistries);
+    signal.throwIfAborted();
     const named = reference.includes("@") ? reference : Object.values(splitTag(reference)).join(":");
     const stream = await client.open(
       "pull image",
       (docker) =>
         docker.createImage({ fromImage: named }).catch((error: unknown) => {
           if (hasStatus(error, 400, 403, 404, 500))
-            throw deployFailed(`${reference} could not be pulled: ${dockerMessage(error)}`, error);
+            throw deployFailed(
+              `${reference} could not be pulled: ${withoutBody(dockerMessage(error))}`,
+              error,
+            );
           throw error;
         }),
       { signal, deadlineMs: pullStartDeadlineMs },
@@ -61,7 +67,7 @@ export const createImages = (client: DockerClient) => ({
         onLog(message.id ? `${message.id}: ${message.status}` : message.status);
     });
     signal.throwIfAborted();
-    if (error) throw deployFailed(`${reference} could not be pulled: ${error.message}`);
+    if (error) throw deployFailed(`${reference} could not be pulled: ${withoutBody(error.message)}`);
   },
 
   async tagImage(imageId: string, tag: string): Promise<void> {
