@@ -22,6 +22,22 @@ const certificateSet = z.strictObject({
   fallback: z.enum(["refuse", "self-signed"]),
 });
 
+/**
+ * TLS 1.2 with forward secrecy and authenticated encryption alone; TLS 1.3 has no others. For every context, since
+ * a handshake takes the list of the one that it ends up with.
+ */
+export const contextOptions = {
+  minVersion: "TLSv1.2",
+  ciphers: [
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+  ].join(":"),
+} as const;
+
 /** A certificate ready for handshakes. */
 export interface ServedCertificate {
   readonly names: ReadonlySet<string>;
@@ -62,7 +78,7 @@ export const bookOf = (
       const problem = problemOf(one);
       if (problem !== null) return { problem: `the certificate for ${one.names.join(", ")}: ${problem}` };
       try {
-        context = createSecureContext({ cert: one.certificate, key: one.key, minVersion: "TLSv1.2" });
+        context = createSecureContext({ ...contextOptions, cert: one.certificate, key: one.key });
       } catch (error) {
         return {
           problem: `the certificate for ${one.names.join(", ")} cannot be used: ${(error as Error).message}`,
@@ -107,7 +123,7 @@ const selfSigned = (): NonNullable<CertificateBook["fallback"]> => {
   const made = createSelfSigned("Croft self-signed", Date.now());
   return {
     ...made,
-    context: createSecureContext({ cert: made.certificate, key: made.key, minVersion: "TLSv1.2" }),
+    context: createSecureContext({ ...contextOptions, cert: made.certificate, key: made.key }),
   };
 };
 

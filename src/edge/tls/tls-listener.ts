@@ -4,7 +4,7 @@ import { makeRoom } from "../capacity.ts";
 import { visitorFaulted } from "../edge.ts";
 import type { Edge, Visitor } from "../state.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../visitor.ts";
-import { type CertificateBook, certificateFor } from "./certificate-set.ts";
+import { type CertificateBook, certificateFor, contextOptions } from "./certificate-set.ts";
 import { channelOf } from "./secure-channel.ts";
 import { tlsByteSocket } from "./tls-socket.ts";
 
@@ -20,16 +20,6 @@ export interface TlsListener {
 
 /** Protocols offered by ALPN, best first. An entry needs a case in `accepted`. */
 const protocols = ["http/1.1"];
-
-/** TLS 1.2 with forward secrecy and AEAD alone; TLS 1.3 has no others. */
-const ciphers = [
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-].join(":");
 
 export interface TlsListenerOptions {
   host: string;
@@ -93,8 +83,7 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
 
 /** What a handshake without a name gets. */
 const contextOf = ({ fallback }: CertificateBook): SecureContextOptions => ({
-  minVersion: "TLSv1.2",
-  ciphers,
+  ...contextOptions,
   ...(fallback === null ? {} : { cert: fallback.certificate, key: fallback.key }),
 });
 
