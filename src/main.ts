@@ -35,3 +35,5 @@ try {
   );
   process.exitCode = 1;
 }
+// A daemon that has ended what it started is through: a pusher who still listens must not hold it up.
+if (process.argv[2] === "serve") process.exit();

@@ -26,6 +26,8 @@ export const listen = async (
   try {
     tcp = Bun.serve({
       ...options,
+      // With development off Bun shares a port (SO_REUSEPORT): two daemons would take turns in answering.
+      reusePort: false,
       hostname: address.host,
       port: address.port,
       fetch: (request, server) =>

@@ -47,7 +47,7 @@ export const oncePer = (seconds: number, nowMs: () => number): (() => boolean) =
  */
 export const startJobs = (jobs: readonly Job[], { log }: { log: Log }): Jobs => {
   const stopped = new AbortController();
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, string>();
 
   const once = async (job: Job): Promise<void> => {
     try {
@@ -58,7 +58,7 @@ export const startJobs = (jobs: readonly Job[], { log }: { log: Log }): Jobs => 
   };
   const tracked = async (job: Job): Promise<void> => {
     const run = once(job);
-    running.add(run);
+    running.set(run, job.name);
     await run.finally(() => running.delete(run));
   };
 
@@ -85,9 +85,12 @@ export const startJobs = (jobs: readonly Job[], { log }: { log: Log }): Jobs => 
     stopped.abort();
     let timer: Timer | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
+      timer = setTimeout(() => {
+        log.warn("jobs did not end in time", { jobs: [...running.values()] });
+        resolve();
+      }, deadlineMs);
     });
-    await Promise.race([Promise.all(running), deadline]);
+    await Promise.race([Promise.all(running.keys()), deadline]);
     clearTimeout(timer);
   };
   let stopping: Promise<void> | null = null;

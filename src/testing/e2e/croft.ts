@@ -43,7 +43,11 @@ export interface TestCroft {
   ): Promise<{ status: number; body: T }>;
   /** Through the edge, by host name. */
   visit(host: string, path?: string, init?: RequestInit): Promise<Answer>;
-  cli(args: string[], input?: string): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  cli(
+    args: string[],
+    input?: string,
+    more?: Record<string, string>,
+  ): Promise<{ exitCode: number; stdout: string; stderr: string }>;
   createSite(slug: string, fields?: object, token?: string): Promise<SiteView>;
   site(slug: string): Promise<SiteView>;
   /** Commits these files in a repository of its own per slug, and pushes. */
@@ -64,7 +68,7 @@ const nextPool = (): string => {
   return `10.${second}.${(pools++ * 4) % 256}.0/22`;
 };
 
-const run = async (
+export const run = async (
   argv: string[],
   options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
 ) => {
@@ -104,13 +108,18 @@ export const until = async <T>(
   }
 };
 
+/** The checkout, or the binary that `CROFT_TEST_BINARY` names: it does the same, wherever it lies. */
+const programUnderTest = process.env.CROFT_TEST_BINARY
+  ? [process.env.CROFT_TEST_BINARY]
+  : [process.execPath, main];
+
 /**
  * @param program argv of another build of the same program, such as the compiled binary
  * @param options.rootMode of the folder that everything lies in; by default others may pass it
  */
 export const startCroft = async (
   extraEnv: Record<string, string> = {},
-  program: string[] = [process.execPath, main],
+  program: string[] = programUnderTest,
   { rootMode = 0o755 } = {},
 ): Promise<TestCroft> => {
   const root = await mkdtemp("/var/tmp/croft-e2e-");
@@ -192,7 +201,8 @@ export const startCroft = async (
       });
       return { status: response.status, body: await response.text(), headers: response.headers };
     },
-    cli: (args, input) => run([...program, ...args], { env: { ...env, CROFT_TOKEN: croft.token }, input }),
+    cli: (args, input, more = {}) =>
+      run([...program, ...args], { env: { ...env, CROFT_TOKEN: croft.token, ...more }, input }),
 
     createSite: async (slug, fields = {}, token = croft.token) => {
       slugs.add(slug);
@@ -221,7 +231,8 @@ export const startCroft = async (
     },
 
     destroy: async () => {
-      if (daemon && daemon.exitCode === null && croft.token) {
+      const runs = (): boolean => daemon !== null && daemon.exitCode === null && daemon.signalCode === null;
+      if (runs() && croft.token) {
         for (const slug of slugs) await croft.api("DELETE", `/sites/${slug}?confirm=${slug}&volumes=true`);
         await until(
           "sites are cleaned up",
@@ -234,7 +245,7 @@ export const startCroft = async (
           (left) => left === "",
         ).catch(() => {});
       }
-      if (daemon && daemon.exitCode === null) await croft.kill("SIGTERM");
+      if (runs()) await croft.kill("SIGTERM");
       await fetch("http://edge/stop", {
         method: "POST",
         unix: join(dataDir, "run", "edge", "edge.sock"),

@@ -2,7 +2,7 @@ import type { TestCroft } from "./croft.ts";
 
 export interface Visitors {
   /** Ends them; resolves once their last answers are in. */
-  stop(): Promise<{ count: number; failures: string[] }>;
+  stop(): Promise<{ count: number; failures: string[]; bodies: string[] }>;
 }
 
 /**
@@ -13,6 +13,8 @@ export const keepVisiting = (croft: TestCroft, host: string, path = "/"): Visito
   let stopped = false;
   let count = 0;
   const failures: string[] = [];
+  /** Each different one once. */
+  const bodies = new Set<string>();
   const visit = async (): Promise<void> => {
     while (!stopped) {
       try {
@@ -21,6 +23,7 @@ export const keepVisiting = (croft: TestCroft, host: string, path = "/"): Visito
           signal: AbortSignal.timeout(20_000),
         });
         count++;
+        bodies.add(body.trim());
         if (status !== 200) failures.push(`${new Date().toISOString()} ${status} ${body.slice(0, 200)}`);
       } catch (error) {
         failures.push(`${new Date().toISOString()} ${String(error)}`);
@@ -33,7 +36,7 @@ export const keepVisiting = (croft: TestCroft, host: string, path = "/"): Visito
     stop: async () => {
       stopped = true;
       await Promise.all(running);
-      return { count, failures };
+      return { count, failures, bodies: [...bodies] };
     },
   };
 };
