@@ -3,8 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
+import { silentLog } from "../../domain/log.ts";
 import { createEdgeClient, type EdgeClient } from "../client.ts";
+import { edgeView } from "../edge-view.ts";
+import { ensureEdge } from "../spawn.ts";
 import { routeTo, toPort } from "../testing/edge-fixture.ts";
+import { killEdge } from "../testing/edge-process.ts";
 import { createAuthority } from "./testing/authority.ts";
 import { askTls, connectTls } from "./testing/tls-client.ts";
 
@@ -15,7 +19,7 @@ const { ca } = authority;
 const server = Bun.serve({ port: 0, development: false, fetch: () => new Response("hello") });
 let dir: string;
 let client: EdgeClient;
-let child: Bun.Subprocess;
+let child: Bun.Subprocess | null = null;
 
 const start = async (): Promise<number> => {
   const entry = join(import.meta.dir, "../entry.ts");
@@ -27,7 +31,7 @@ const start = async (): Promise<number> => {
   });
   for (let i = 0; i < 500; i++) {
     const health = await client.health().catch(() => null);
-    if (health?.pid === child.pid) {
+    if (health !== null && health.pid === child.pid) {
       const [, address] = health.listening;
       expect(address).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
       return Number(address!.split(":").at(-1));
@@ -37,8 +41,8 @@ const start = async (): Promise<number> => {
   throw new Error("the edge does not answer");
 };
 const kill = async (): Promise<void> => {
-  child.kill("SIGKILL");
-  await child.exited;
+  child?.kill("SIGKILL");
+  await child?.exited;
 };
 const routes = [routeTo(["one.test", "two.test"], toPort(server.port!))];
 
@@ -56,6 +60,38 @@ afterAll(async () => {
 });
 
 const one = authority.issue(["one.test"]);
+
+test("an edge with other HTTPS addresses is replaced, one with the same is adopted", async () => {
+  const address = (host: string) => ({ host, port: 0 });
+  const ensure = async (listenTls: { host: string; port: number }[]) =>
+    (
+      await ensureEdge({
+        dir,
+        view: edgeView(dir, null),
+        listen: [address("127.0.0.1")],
+        listenTls,
+        command: [process.execPath, join(import.meta.dir, "../entry.ts")],
+        uid: null,
+        logFile: join(dir, "edge.log"),
+        log: silentLog,
+        version: "staged",
+      })
+    ).health();
+  const first = await ensure([address("127.0.0.1")]);
+  expect((await ensure([address("127.0.0.1")])).pid).toBe(first.pid);
+  const second = await ensure([address("127.0.0.2")]);
+  expect(second.pid).not.toBe(first.pid);
+  expect(second.listening[1]).toStartWith("https://127.0.0.2:");
+  const third = await ensure([]);
+  expect(third.listening.length).toBe(1);
+  const other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const taken = other.port;
+  await expect(ensure([{ host: "127.0.0.1", port: taken }])).rejects.toThrow(
+    `the edge's address 127.0.0.1:${taken} is taken by another program`,
+  );
+  other.stop(true);
+  await killEdge(dir);
+}, 30_000);
 
 test("a restarted edge serves HTTPS by itself; its keys are for its own eyes", async () => {
   const port = await start();
