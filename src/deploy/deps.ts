@@ -1,6 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { DeploymentStatus, StepName } from "../domain/deployment.ts";
 import type { Engine, NetworkRef } from "../domain/engine.ts";
+import { GB } from "../domain/size.ts";
 import type { HealthCheck } from "../domain/site.ts";
 import type { Log } from "../domain/log.ts";
 import type {
@@ -130,7 +131,7 @@ export interface DeploySettings {
   /** Deployments that run at once, and how many of them may build. */
   parallelDeployments: number;
   buildSlots: number;
-  buildLimits: { memoryBytes: number; cpuMillicores: number; pids: number };
+  buildLimits: { memoryBytes: number; cpuMillicores: number; pids: number; diskBytes: number };
   buildDeadlineMs: number;
   drainDeadlineMs: number;
   stopGraceSeconds: number;
@@ -140,7 +141,7 @@ export interface DeploySettings {
 export const defaultDeploySettings: DeploySettings = {
   parallelDeployments: 8,
   buildSlots: 1,
-  buildLimits: { memoryBytes: 2 * 1024 ** 3, cpuMillicores: 1000, pids: 1024 },
+  buildLimits: { memoryBytes: 2 * GB, cpuMillicores: 1000, pids: 1024, diskBytes: 8 * GB },
   buildDeadlineMs: 15 * 60_000,
   drainDeadlineMs: 30_000,
   stopGraceSeconds: 10,

@@ -208,6 +208,24 @@ test("a build over its memory is killed, and the message names the limit", async
   });
 });
 
+test("a build that fills the disk is ended, and what it wrote is gone", async () => {
+  const lines: string[] = [];
+  const asked = request({
+    Dockerfile: `FROM croft-test/busybox\nRUN echo ${crypto.randomUUID()} && head -c ${150 * MB} /dev/zero > /one\nRUN head -c ${4000 * MB} /dev/zero > /two\n`,
+  });
+  const build = fixture.engine.build({
+    ...asked,
+    limits: { memoryBytes: 512 * MB, cpuMillicores: 2000, pids: 32, diskBytes: 500 * MB },
+    onLog: (line) => lines.push(line),
+  });
+  await expect(build).rejects.toThrow("wrote more than 500 MB");
+  const layer = lines.map((line) => /^ ---> ([0-9a-f]{12})$/.exec(line)?.[1]).findLast(Boolean)!;
+  await eventually(
+    "the layer before is gone",
+    async () => (await fixture.engine.inspectImage(layer)) === null,
+  );
+});
+
 test("CPU, memory and processes of a build are bounded in the kernel", async () => {
   const cat = (path: string) => `cat /sys/fs/cgroup/${path}`;
   const asked = request({

@@ -4,6 +4,7 @@ import { formatBytes } from "../domain/size.ts";
 import { buildContext } from "./build-context.ts";
 import type { BuildCgroups } from "./build-cgroup.ts";
 import type { DockerClient } from "./client.ts";
+import { guardDisk, noDiskGuard } from "./disk-guard.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
 import { ownershipLabels } from "./labels.ts";
 import { createLineSplitter } from "./line-splitter.ts";
@@ -12,11 +13,16 @@ import { type ProgressError, readProgress } from "./progress.ts";
 /** Sending a large context counts here: the engine answers when it has the whole of it. */
 const startDeadlineMs = 5 * 60_000;
 const cpuPeriodMicros = 100_000;
+const maxLayers = 1000;
 
 interface Deps {
   client: DockerClient;
   cgroups: BuildCgroups;
   inspectImage(reference: string): Promise<ImageFacts | null>;
+  /** Where the engine keeps images, as this host sees it; null when it is another machine's. */
+  imageFolder(): Promise<string | null>;
+  /** See `createImages`. */
+  removeUnnamed(imageIds: string[], sinceMs: number): Promise<void>;
 }
 
 /** The builder colours what commands print to stderr, write by write; the colours are its own, not theirs. */
@@ -29,6 +35,9 @@ const imageOfStep = (step: string): string | null =>
     .exec(step)
     ?.slice(1)
     .find(Boolean) ?? null;
+
+/** The layer that a step ended with: ` ---> 0123456789ab`. What a command prints may look the same. */
+const layerOf = (text: string): string | null => /^ ---> ([0-9a-f]{12})\n$/.exec(text)?.[1] ?? null;
 
 /**
  * Why a build failed, for people. Exit 137 is SIGKILL, which is all that the classic builder tells of an OOM
@@ -52,11 +61,16 @@ const failure = (error: ProgressError, step: string, { limits }: BuildRequest) =
  * its log is plain text. The context goes up as a stream; aborting ends the build and its container at once.
  */
 export const createBuild =
-  ({ client, cgroups, inspectImage }: Deps) =>
+  ({ client, cgroups, inspectImage, imageFolder, removeUnnamed }: Deps) =>
   async (request: BuildRequest): Promise<BuiltImage> => {
-    const { limits, signal, owner, tag } = request;
-    signal.throwIfAborted();
+    const { limits, owner, tag } = request;
+    request.signal.throwIfAborted();
+    const folder = limits.diskBytes === undefined ? null : await imageFolder();
+    const disk = folder ? await guardDisk(folder, { maxFallBytes: limits.diskBytes! }) : noDiskGuard;
+    const signal = AbortSignal.any([request.signal, disk.signal]);
     const cgroup = await cgroups.open(limits);
+    const layers: string[] = [];
+    const startedMs = Date.now();
     try {
       const { contextDir, dockerfile } = request;
       const context = await buildContext(contextDir, dockerfile, ownershipLabels(owner), signal);
@@ -91,6 +105,8 @@ export const createBuild =
       const error = await readProgress(stream, (message) => {
         if (message.stream) {
           if (message.stream.startsWith("Step ")) step = message.stream;
+          const layer = layerOf(message.stream);
+          if (layer && layers.length < maxLayers) layers.push(layer);
           log.pushText(withoutColour(message.stream));
         } else if (message.status && !message.progress)
           request.onLog(message.id ? `${message.id}: ${message.status}` : message.status);
@@ -99,7 +115,9 @@ export const createBuild =
       signal.throwIfAborted();
       if (error) throw failure(error, step, request);
     } finally {
+      disk.stop();
       await cgroup.close();
+      if (disk.signal.aborted) await removeUnnamed(layers.toReversed(), startedMs);
     }
     const image = await inspectImage(tag);
     if (!image) throw deployFailed("the build ended without an image");

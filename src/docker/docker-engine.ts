@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Clock } from "../domain/clock.ts";
 import type { Engine, ReplicaState } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
@@ -41,6 +42,13 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const firewall = createFirewall(log, deps.hostFirewall);
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
+  let folder: string | null = null;
+  const imageFolder = async (): Promise<string | null> => {
+    if (!deps.dockerHost.startsWith("unix:")) return null;
+    // Asked once: it takes a fifth of a second, and another folder means another configuration of the engine.
+    folder ??= (await dockerInfo(client)).DockerRootDir;
+    return existsSync(folder) ? folder : null;
+  };
 
   const started = (state: ReplicaState): ReplicaState => {
     readings.notice(state);
@@ -83,7 +91,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
       return pid ? listeningPortsOf(pid) : [];
     },
 
-    build: createBuild({ client, cgroups, inspectImage: images.inspectImage }),
+    build: createBuild({ client, cgroups, ...images, imageFolder }),
     ...images,
     removeSite: createRemoveSite({
       client,

@@ -8,6 +8,7 @@ interface DockerInfo {
   CgroupVersion?: string;
   CgroupDriver: string;
   Driver: string;
+  DockerRootDir: string;
   DriverStatus?: [string, string][] | null;
   NCPU: number;
   MemTotal: number;

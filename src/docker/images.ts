@@ -1,5 +1,6 @@
 import type Dockerode from "dockerode";
 import type { ImageFacts } from "../domain/engine.ts";
+import { AppError } from "../errors.ts";
 import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
 import { imageRepository } from "./labels.ts";
@@ -7,6 +8,7 @@ import { readProgress } from "./progress.ts";
 import { assertPublicRegistry, withoutBody } from "./registry-host.ts";
 
 const pullStartDeadlineMs = 60_000;
+const unnamedAttempts = 20;
 
 /** `name:tag` to Docker's two fields; a colon before a slash belongs to a registry's port. */
 export const splitTag = (reference: string): { repo: string; tag: string } => {
@@ -72,6 +74,31 @@ export const createImages = (client: DockerClient, allowRegistries: readonly str
 
   async tagImage(imageId: string, tag: string): Promise<void> {
     await client.call("tag image", (docker) => docker.getImage(imageId).tag(splitTag(tag)));
+  },
+
+  /**
+   * Removes those of these images that have no name and were made since. Best effort: one may be the base of
+   * another, or of a container that is just being removed, so it is tried for a while.
+   */
+  async removeUnnamed(imageIds: string[], sinceMs: number): Promise<void> {
+    const remove = (id: string): Promise<boolean> =>
+      client.call("remove layer", async (docker) => {
+        const image = docker.getImage(id);
+        const { RepoTags, RepoDigests, Created } = await image.inspect();
+        const isNamed = [...(RepoTags ?? []), ...(RepoDigests ?? [])].length > 0;
+        if (!isNamed && Date.parse(Created) >= sinceMs) await image.remove({ force: false });
+        return true;
+      });
+    let left = imageIds;
+    for (let attempt = 0; attempt < unnamedAttempts && left.length > 0; attempt++) {
+      const busy: string[] = [];
+      for (const id of left)
+        await remove(id).catch((error) => {
+          if (error instanceof AppError && error.code === "conflict") busy.push(id);
+        });
+      left = busy;
+      if (left.length > 0) await Bun.sleep(250);
+    }
   },
 
   siteImageTags(): Promise<string[]> {

@@ -80,7 +80,8 @@ export interface BuildRequest {
   /** `croft/<site>:<anything>`: removeSite finds a site's images by this name. */
   tag: string;
   owner: Ownership;
-  limits: { memoryBytes: number; cpuMillicores: number; pids: number };
+  /** `diskBytes`: how far the free space of the engine's disk may fall meanwhile; not held when left out. */
+  limits: ContainerLimits & { diskBytes?: number };
   network: NetworkRef;
   onLog(line: string): void;
   signal: AbortSignal;
