@@ -133,6 +133,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   log.info("the edge serves", { listening, tableVersion: edge.router.version, version: settings.version });
 
   await ended;
+  await Promise.all(tlsListeners.map((listener) => listener.flushed()));
   clearInterval(meterTimer);
   stopSweep();
   // Another edge may have taken over meanwhile; then the counters are its own.

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { abandonExchange } from "../exchange-end.ts";
 import { routeTo, toPort } from "../testing/edge-fixture.ts";
 import { startRawUpstream } from "../testing/raw-upstream.ts";
+import { closeVisitor } from "../visitor-end.ts";
 import { createAuthority } from "./testing/authority.ts";
 import { connectTls, type TlsClient } from "./testing/tls-client.ts";
 import { startTlsEdge, type TlsFixture } from "./testing/tls-fixture.ts";
@@ -188,6 +190,28 @@ test("who reads nothing of an answer is cut at the deadline, and one that is cut
   client.socket.resume();
   expect(await failed).toBe("ECONNRESET");
   await strict.close();
+}, 60_000);
+
+test("before the end of the process the last bytes of a closed connection are waited for", async () => {
+  const last = await startTlsEdge([routeTo(["site.test"], toPort(server.port!))], [certificate]);
+  const client = await connectTls(last.tlsPort, "site.test", { ca });
+  client.socket.pause();
+  client.send("GET /1000000 HTTP/1.1\r\nHost: site.test\r\n\r\n");
+  const { meter } = last.edge.router.byId.get("site.test")!;
+  await settled(() => meter.bytesOut);
+  const [visitor] = last.edge.visitors;
+  const given = meter.bytesOut - visitor!.out.pendingBytes;
+  abandonExchange(visitor!.exchange!);
+  closeVisitor(visitor!);
+  let over = false;
+  const flushed = last.flushed().then(() => (over = true));
+  await Bun.sleep(300);
+  expect(over).toBe(false);
+  client.socket.resume();
+  await flushed;
+  await client.until(() => false);
+  expect(client.text().length).toBe(given);
+  await last.close();
 }, 60_000);
 
 test("a visitor who has left is forgotten, its upstream too", async () => {

@@ -16,6 +16,8 @@ export interface TlsListener {
   certificatesChanged(): void;
   /** Accepts nothing more; handshakes under way end. */
   stop(): void;
+  /** Waits until what the state machines have given away is with the kernel, at most 5 s. Call after `stop`. */
+  flushed(): Promise<void>;
 }
 
 /** Protocols offered by ALPN, best first. An entry needs a case in `accepted`. */
@@ -78,8 +80,12 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
       server.close();
       connections.stop();
     },
+    flushed: connections.flushed,
   };
 };
+
+const flushMs = 5_000;
+const pollMs = 5;
 
 /** What a handshake without a name gets. */
 const contextOf = ({ fallback }: CertificateBook): SecureContextOptions => ({
@@ -151,6 +157,10 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     stop() {
       clearInterval(timer);
       for (const socket of shaking.keys()) socket.destroy();
+    },
+    async flushed() {
+      const endsAtMs = edge.now() + flushMs;
+      while (closing.size > 0 && edge.now() < endsAtMs) await Bun.sleep(pollMs);
     },
   };
 };

@@ -52,6 +52,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await kill();
+  await killEdge(dir);
   rmSync(dir, { recursive: true, force: true });
 });
 afterAll(async () => {
@@ -90,7 +91,6 @@ test("an edge with other HTTPS addresses is replaced, one with the same is adopt
     `the edge's address 127.0.0.1:${taken} is taken by another program`,
   );
   other.stop(true);
-  await killEdge(dir);
 }, 30_000);
 
 test("a restarted edge serves HTTPS by itself; its keys are for its own eyes", async () => {
@@ -165,6 +165,28 @@ describe("what cannot be served is refused, and nothing changes", () => {
     expect((await ask()).status).toBe(404);
   }, 30_000);
 });
+
+test("an edge that stops has given a slow reader all of the last answer", async () => {
+  const bytes = 12_000_000;
+  const large = Bun.serve({ port: 0, development: false, fetch: () => new Response(Buffer.alloc(bytes)) });
+  const port = await start();
+  await client.putTable({ version: 1, routes: [routeTo(["one.test"], toPort(large.port!))] });
+  await client.putCertificates({ version: 1, certificates: [one], fallback: "refuse" });
+  const reader = await connectTls(port, "one.test", { ca });
+  let received = 0;
+  reader.socket.on("data", (data: Buffer) => {
+    received += data.length;
+    reader.socket.pause();
+    setTimeout(() => reader.socket.resume(), 2);
+  });
+  reader.send("GET / HTTP/1.1\r\nHost: one.test\r\n\r\n");
+  while (received === 0) await Bun.sleep(1);
+  await client.stop();
+  while (!reader.closed()) await Bun.sleep(5);
+  expect(received).toBeGreaterThan(bytes);
+  expect(await child!.exited).toBe(0);
+  await large.stop(true);
+}, 30_000);
 
 test("certificates change under load without a failed request; new handshakes have the new one at once", async () => {
   const port = await start();

@@ -7,6 +7,7 @@ import { listenTls, type TlsListenerOptions } from "../tls-listener.ts";
 /** An edge inside the test's process with a plain and an HTTPS listener. */
 export interface TlsFixture extends EdgeFixture {
   tlsPort: number;
+  flushed(): Promise<void>;
   /** Puts the next set in force. */
   certify(certificates: EdgeCertificate[], fallback?: CertificateSet["fallback"]): void;
 }
@@ -31,6 +32,7 @@ export const startTlsEdge = async (
   return {
     ...fixture,
     tlsPort: listener.port,
+    flushed: listener.flushed,
     certify,
     async close() {
       edge.stopping = true;
