@@ -13,7 +13,7 @@ import {
   type Sample,
   startNginx,
   untilServing,
-} from "../bench-edge.ts";
+} from "./edge.ts";
 import { median, type Row, row } from "./row.ts";
 
 /**

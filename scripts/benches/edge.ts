@@ -1,25 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Route } from "../src/domain/edge.ts";
-import { createEdgeClient } from "../src/edge/client.ts";
-
-/** One figure beside one peer; `ratio` is Croft over peer. */
-export interface Row {
-  group: string;
-  name: string;
-  value: number;
-  unit: string;
-  peer: string;
-  peerValue: number;
-  ratio: number;
-  note: string;
-}
+import type { Route } from "../../src/domain/edge.ts";
+import { createEdgeClient } from "../../src/edge/client.ts";
+import { median, type Row, row } from "./row.ts";
 
 /**
  * Small answers over kept connections: the edge beside HAProxy and Caddy, one thread each, in front of the same
  * upstream. Rounds are interleaved and medians compared, so that a busy moment of the machine meets all alike.
- * Run alone: `bun scripts/bench-edge.ts [rounds] [seconds]`.
+ * Run alone: `bun scripts/benches/edge.ts [rounds] [seconds]`.
  */
 
 const connections = 64;
@@ -78,13 +67,10 @@ const rowsOf = (samples: Map<string, Sample[]>, note: string): Row[] => {
     for (const peer of ["haproxy", "caddy"]) {
       const value = figure("croft", of);
       const peerValue = figure(peer, of);
-      rows.push({ group: "edge", name, value, unit, peer, peerValue, ratio: value / peerValue, note });
+      rows.push(row(name, { value, unit, peer, peerValue, note }));
     }
   return rows;
 };
-
-export const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 export const freePort = (): number => {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
@@ -110,7 +96,7 @@ const startCroft = async (dir: string, upstreamPort: number): Promise<Proxy> => 
   const port = freePort();
   const edgeDir = join(dir, "edge");
   mkdirSync(edgeDir);
-  const entry = join(import.meta.dir, "../src/edge/entry.ts");
+  const entry = join(import.meta.dir, "../../src/edge/entry.ts");
   const child = Bun.spawn(
     [process.execPath, entry, "edge", "--dir", edgeDir, "--listen", `127.0.0.1:${port}`],
     quiet,
