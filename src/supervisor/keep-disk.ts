@@ -4,6 +4,9 @@ import { formatBytes } from "../domain/size.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
 
+/** An unchanged figure is written down anew this seldom: each write waits for the disk. */
+const rewriteAfterMs = 5 * 60_000;
+
 /**
  * Measures each environment's disk use: writable layers, logs and volumes, or the release folder of a static site.
  * One that is over its limit is stopped; raising the limit or freeing space lets it start again.
@@ -15,7 +18,8 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
     const usedBytes = await measure(deps, environment);
     if (usedBytes === null) return;
     const nowMs = deps.clock.nowMs();
-    await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
+    if (usedBytes !== environment.diskUsedBytes || nowMs - (environment.diskMeasuredAt ?? 0) > rewriteAfterMs)
+      await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
     if (usedBytes <= environment.diskBytes || environment.stoppedReason !== null) return;
     stopped = true;
     const used = formatBytes(usedBytes);

@@ -18,6 +18,21 @@ const agrees = (applied: AppliedLimits, asked: ContainerLimits): boolean =>
   applied.cpuMillicores === asked.cpuMillicores &&
   applied.pids === asked.pids;
 
+/** Unchanged figures are written down anew this seldom: each write waits for the disk. */
+const rewriteAfterMs = 5 * 60_000;
+
+const isRecorded = (environment: EnvironmentRecord, applied: AppliedLimits): boolean => {
+  if (environment.appliedLimits === null) return false;
+  const recorded = JSON.parse(environment.appliedLimits) as AppliedLimits;
+  return (
+    applied.readAtMs - recorded.readAtMs < rewriteAfterMs &&
+    JSON.stringify({ ...recorded, readAtMs: 0 }) === JSON.stringify({ ...applied, readAtMs: 0 })
+  );
+};
+
+const record = (deps: SupervisorDeps, environment: EnvironmentRecord, applied: AppliedLimits) =>
+  deps.store.updateEnvironment(environment.id, { appliedLimits: JSON.stringify(applied) });
+
 /** Stores what the kernel holds this replica to. */
 export const readBackLimits = async (
   deps: SupervisorDeps,
@@ -25,7 +40,7 @@ export const readBackLimits = async (
   replicaId: string,
 ): Promise<AppliedLimits | null> => {
   const applied = await deps.engine.appliedLimits(replicaId);
-  if (applied) await deps.store.updateEnvironment(environment.id, { appliedLimits: JSON.stringify(applied) });
+  if (applied) await record(deps, environment, applied);
   return applied;
 };
 
@@ -48,8 +63,10 @@ export const keepLimits = async (deps: SupervisorDeps): Promise<void> =>
   forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
     for (const replica of await deps.store.liveReplicasOf(environment.id)) {
       if (replica.state !== "running") continue;
-      const applied = await readBackLimits(deps, environment, replica.id);
-      if (applied === null || agrees(applied, askedOf(environment))) continue;
+      const applied = await deps.engine.appliedLimits(replica.id);
+      if (applied === null) continue;
+      if (!isRecorded(environment, applied)) await record(deps, environment, applied);
+      if (agrees(applied, askedOf(environment))) continue;
       deps.log.warn("limits had drifted and are put right", {
         site: environment.slug,
         replica: replica.id,

@@ -47,7 +47,7 @@ const probeUntilReady = async (
   const check = config.healthCheck;
   const deadlineMs = deps.clock.monotonicMs() + check.deadlineSeconds * 1000;
   // Quick at first: most apps are up within a fraction of the interval.
-  let pauseMs = 50;
+  let pauseMs = 20;
   let lastSummary = "";
   for (let attempt = 1; ; attempt++) {
     const result = await deps.replicas.probe(replica, check, host, signal);
@@ -83,7 +83,7 @@ const probeUntilReady = async (
       );
     }
     await Bun.sleep(Math.min(pauseMs, check.intervalSeconds * 1000));
-    pauseMs *= 1.6;
+    pauseMs *= 1.5;
   }
 };
 

@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import type { ContainerLimits } from "../domain/engine.ts";
+import type { AppliedLimits } from "../domain/limits.ts";
+import type { EnvironmentRecord } from "../domain/records.ts";
+import { silentLog } from "../domain/log.ts";
+import type { SupervisorDeps } from "./deps.ts";
+import { keepLimits } from "./keep-limits.ts";
+
+const asked = { memoryBytes: 64 * 1024 ** 2, cpuMillicores: 500, pids: 64 };
+const kernel = (limits: ContainerLimits, readAtMs: number): AppliedLimits => ({
+  ...limits,
+  memorySwapBytes: limits.memoryBytes,
+  readAtMs,
+});
+
+/** One environment with one running replica; the engine's kernel is a variable, since drift is made by hand here. */
+const installation = (recorded: AppliedLimits | null, held: ContainerLimits, nowMs: number) => {
+  let present = held;
+  const environment = {
+    id: "env_1",
+    slug: "site",
+    ...asked,
+    appliedLimits: recorded && JSON.stringify(recorded),
+  };
+  const written: AppliedLimits[] = [];
+  const deps = {
+    log: silentLog,
+    store: {
+      liveEnvironments: async () => [environment],
+      liveReplicasOf: async () => [{ id: "rep_1", state: "running" }],
+      updateEnvironment: async (_: string, patch: Partial<EnvironmentRecord>) => {
+        written.push(JSON.parse(patch.appliedLimits!) as AppliedLimits);
+      },
+    },
+    engine: {
+      appliedLimits: async () => kernel(present, nowMs),
+      updateLimits: async (_: string, limits: ContainerLimits) => {
+        present = limits;
+      },
+    },
+  } as unknown as SupervisorDeps;
+  return { deps, written, present: () => present };
+};
+
+test("limits that are as recorded a minute ago are not written again", async () => {
+  const { deps, written } = installation(kernel(asked, 0), asked, 60_000);
+  await keepLimits(deps);
+  expect(written).toEqual([]);
+});
+
+test("limits never recorded, or recorded long ago, are written", async () => {
+  for (const recorded of [null, kernel(asked, 0)]) {
+    const { deps, written } = installation(recorded, asked, 600_000);
+    await keepLimits(deps);
+    expect(written).toEqual([kernel(asked, 600_000)]);
+  }
+});
+
+test("drift is recorded, put right, and what the kernel then holds is the last word", async () => {
+  const { deps, written, present } = installation(kernel(asked, 0), { ...asked, pids: 9 }, 1000);
+  await keepLimits(deps);
+  expect(present()).toEqual(asked);
+  expect(written.map((limits) => limits.pids)).toEqual([9, 64]);
+});
