@@ -214,6 +214,35 @@ test("before the end of the process the last bytes of a closed connection are wa
   await last.close();
 }, 60_000);
 
+test("of too many connections that cannot be closed the oldest goes at once", async () => {
+  const bounded = await startTlsEdge([routeTo(["site.test"], toPort(server.port!))], [certificate], {
+    handshakes: 1,
+  });
+  const { meter } = bounded.edge.router.byId.get("site.test")!;
+  const stuck: { client: TlsClient; given: number }[] = [];
+  for (let i = 0; i < 2; i++) {
+    const before = meter.bytesOut;
+    const client = await connectTls(bounded.tlsPort, "site.test", { ca });
+    client.socket.pause();
+    client.send("GET /1000000 HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    await settled(() => meter.bytesOut - before);
+    const { out } = [...bounded.edge.visitors][i]!;
+    stuck.push({ client, given: meter.bytesOut - before - out.pendingBytes });
+  }
+  for (const visitor of [...bounded.edge.visitors]) {
+    abandonExchange(visitor.exchange!);
+    closeVisitor(visitor);
+  }
+  const [first, second] = stuck.map(({ client }) => client);
+  for (const client of [first!, second!]) {
+    client.socket.resume();
+    await client.until(() => false);
+  }
+  expect(first!.text().length).toBeLessThan(stuck[0]!.given);
+  expect(second!.text().length).toBe(stuck[1]!.given);
+  await bounded.close();
+}, 60_000);
+
 test("a visitor who has left is forgotten, its upstream too", async () => {
   const client = await open();
   client.send("GET /1000000 HTTP/1.1\r\nHost: site.test\r\n\r\n");

@@ -28,7 +28,7 @@ export interface TlsListenerOptions {
   port: number;
   /** From accept to the end of the handshake; 10 s by default. */
   handshakeMs?: number;
-  /** Handshakes under way at once; beyond that the oldest goes. 1,024 by default. */
+  /** Handshakes under way at once, and connections that are closing; beyond that the oldest goes. */
   handshakes?: number;
 }
 
@@ -38,7 +38,7 @@ export interface TlsListenerOptions {
  * @throws AppError `unavailable` when the address cannot be bound
  */
 export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promise<TlsListener> => {
-  const { host, port, handshakeMs = 10_000, handshakes = 1_024 } = options;
+  const { host, port, handshakeMs = 10_000, handshakes = handshakesFor(edge.capacity) } = options;
   const connections = createConnections(edge, handshakeMs, handshakes);
   const server = createServer({
     ...contextOf(edge.certificates),
@@ -84,6 +84,9 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
   };
 };
 
+/** They need descriptors beside those of visitors. */
+const handshakesFor = (capacity: number): number => Math.max(16, Math.min(1_024, Math.floor(capacity / 8)));
+
 const flushMs = 5_000;
 const pollMs = 5;
 
@@ -109,6 +112,14 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
   /** In the order of their deadlines, since each gets the same time. */
   const shaking = new Map<TLSSocket, number>();
   const closing = new Map<TLSSocket, number>();
+  const put = (sockets: Map<TLSSocket, number>, socket: TLSSocket, deadlineMs: number): void => {
+    if (sockets.size >= handshakes) {
+      const [oldest] = sockets.keys();
+      sockets.delete(oldest!);
+      oldest!.destroy();
+    }
+    sockets.set(socket, edge.now() + deadlineMs);
+  };
   const forgetLate = (sockets: Map<TLSSocket, number>): void => {
     for (const [socket, deadlineMs] of sockets) {
       if (deadlineMs > edge.now()) return;
@@ -127,12 +138,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
       connection.destroy();
       return;
     }
-    if (shaking.size >= handshakes) {
-      const [oldest] = shaking.keys();
-      shaking.delete(oldest!);
-      oldest!.destroy();
-    }
-    shaking.set(connection, edge.now() + handshakeMs);
+    put(shaking, connection, handshakeMs);
     connection.once("close", () => {
       shaking.delete(connection);
       closing.delete(connection);
@@ -147,8 +153,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
       return;
     }
     socket.setNoDelay(true);
-    const late = (): void => void closing.set(socket, edge.now() + edge.deadlines.stallMs);
-    accepted(edge, socket, late);
+    accepted(edge, socket, () => put(closing, socket, edge.deadlines.stallMs));
   };
 
   return {
