@@ -36,6 +36,9 @@ export const probeReplicas = async (
   for (const replica of replicas) await probeUntilReady(deps, job, replica, config, host);
 };
 
+/** The same outcome again is no news, however long it took. */
+const withoutTime = (summary: string): string => summary.replace(/ in \d+ ms$/, "");
+
 const probeUntilReady = async (
   deps: DeployDeps,
   job: Job,
@@ -61,7 +64,8 @@ const probeUntilReady = async (
       });
       return;
     }
-    if (result.summary !== lastSummary) journal.write("deploy", result.summary, "debug");
+    if (withoutTime(result.summary) !== withoutTime(lastSummary))
+      journal.write("deploy", result.summary, "debug");
     lastSummary = result.summary;
     const state = await deps.engine.inspectReplica(replica.id);
     if (!state?.running) {
