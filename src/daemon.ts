@@ -42,12 +42,15 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
     version,
   });
   const { signal } = stopped;
+  // What was started is ended in reverse order, also when a later part cannot start.
+  const atEnd: (() => Promise<unknown>)[] = [];
   try {
     await writeHookScripts(paths.hooks);
     // Before anything answers, since croft setup reads it as soon as something does.
     const setupToken = await ensureSetupToken(settings.dataDir, await data.store.hasUsers());
-    const closeHooks = await serveHookSocket({ ...croft.hookDeps, socketPath: paths.hookSocket });
+    atEnd.push(await serveHookSocket({ ...croft.hookDeps, socketPath: paths.hookSocket }));
     const server = await listen(croft.app, settings.listen, { path: paths.panelSocket, group: edgeUid });
+    atEnd.push(server.stop);
     const edge = settings.http
       ? superviseEdge({
           dir: paths.edge,
@@ -63,36 +66,41 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
         })
       : Promise.resolve();
     const supervising = croft.supervisor.start(signal);
+    const queue = runQueue(croft, signal);
+    atEnd.unshift(() => Promise.all([edge, supervising, queue]));
+    atEnd.push(croft.queue.stop);
     const jobs = croft.startJobs();
-    const recovered = recover(croft, signal);
+    atEnd.push(jobs.stop);
     announce(settings, setupToken);
     // The signal may have come during the start.
     if (!signal.aborted)
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
     log.info("croft stops; sites go on being served");
-    await jobs.stop();
-    await croft.queue.stop();
-    await server.stop();
-    await closeHooks();
-    await Promise.all([edge, recovered, supervising]);
   } finally {
     stopped.abort();
+    for (const end of atEnd.toReversed())
+      await end().catch((error) => log.error("a part did not end well", { error }));
     croft.close();
     await data.close();
   }
 };
 
-/** Interrupted deployments first, then the queue; both need the engine. */
-const recover = async (croft: Croft, signal: AbortSignal): Promise<void> => {
+/** Deployments need the engine: what was interrupted is taken up when it first answers, the rest waits while it is away. */
+const runQueue = async (croft: Croft, signal: AbortSignal): Promise<void> => {
+  let isOpen = false;
+  let wasUp = false;
   while (!signal.aborted) {
-    if (croft.supervisor.engineStatus().up) {
-      try {
+    const { up } = croft.supervisor.engineStatus();
+    try {
+      if (up && !isOpen) {
         await croft.queue.open();
-        return await sweepImages(croft.deployDeps);
-      } catch (error) {
-        log.warn("the queue is not open yet", { error });
-      }
+        isOpen = true;
+        await sweepImages(croft.deployDeps);
+      } else if (up && !wasUp) croft.queue.kick();
+      wasUp = up;
+    } catch (error) {
+      log.warn("the queue could not be looked after; it is tried again", { error });
     }
     await Bun.sleep(250);
   }

@@ -96,6 +96,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
   const deployDeps: DeployDeps = {
     store,
     engine,
+    engineUp: () => supervisor.engineStatus().up,
     clock,
     log,
     paths,

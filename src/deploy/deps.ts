@@ -151,6 +151,8 @@ export const defaultDeploySettings: DeploySettings = {
 export interface DeployDeps {
   store: DeployStore;
   engine: Engine;
+  /** Whether the engine answered when it was last spoken to; while it is away nothing is claimed. */
+  engineUp(): boolean;
   source: SourceControl;
   openSecret(ciphertext: string, place: string): Promise<string>;
   paths: DeployPaths;

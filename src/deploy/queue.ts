@@ -66,7 +66,7 @@ export const createQueue = (deps: DeployDeps): Queue => {
   };
 
   const look = async (): Promise<void> => {
-    while (!stopped && running.size < deps.settings.parallelDeployments) {
+    while (!stopped && deps.engineUp() && running.size < deps.settings.parallelDeployments) {
       const next = await deps.store.claimNext(deps.clock.nowMs());
       if (!next) return;
       start(next, claimed);
