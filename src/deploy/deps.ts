@@ -21,7 +21,7 @@ import type { Notifier } from "./notifier.ts";
 export interface DeployQueries {
   insertDeployment(deployment: DeploymentRecord): Promise<void>;
   supersedePending(environmentId: string, newerId: string, atMs: number): Promise<string[]>;
-  claimNext(atMs: number): Promise<DeploymentRecord | undefined>;
+  claimNext(atMs: number, perOwner: number): Promise<DeploymentRecord | undefined>;
   advance(
     id: string,
     from: DeploymentStatus,
@@ -130,6 +130,8 @@ export interface DeployPaths {
 export interface DeploySettings {
   /** Deployments that run at once, and how many of them may build. */
   parallelDeployments: number;
+  /** How many of them one owner's sites may take. */
+  parallelPerOwner: number;
   buildSlots: number;
   buildLimits: { memoryBytes: number; cpuMillicores: number; pids: number; diskBytes: number };
   buildDeadlineMs: number;
@@ -140,6 +142,7 @@ export interface DeploySettings {
 
 export const defaultDeploySettings: DeploySettings = {
   parallelDeployments: 8,
+  parallelPerOwner: 4,
   buildSlots: 1,
   buildLimits: { memoryBytes: 2 * GB, cpuMillicores: 1000, pids: 1024, diskBytes: 8 * GB },
   buildDeadlineMs: 15 * 60_000,

@@ -67,7 +67,7 @@ export const createQueue = (deps: DeployDeps): Queue => {
 
   const look = async (): Promise<void> => {
     while (!stopped && deps.engineUp() && running.size < deps.settings.parallelDeployments) {
-      const next = await deps.store.claimNext(deps.clock.nowMs());
+      const next = await deps.store.claimNext(deps.clock.nowMs(), deps.settings.parallelPerOwner);
       if (!next) return;
       start(next, claimed);
     }

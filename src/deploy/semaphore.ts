@@ -1,16 +1,25 @@
-/** At most `slots` holders at a time, first come, first served; waiting ends when the signal aborts. */
+/**
+ * At most `slots` holders at a time; waiting ends when the signal aborts. First come, first served, except that
+ * whoever had the last slot lets others go first: nobody can keep a line to himself by standing in it many times.
+ */
 export interface Semaphore {
-  /** @returns the release of the slot */
-  acquire(signal: AbortSignal): Promise<() => void>;
+  /** @param owner on whose behalf @returns the release of the slot */
+  acquire(signal: AbortSignal, owner: string): Promise<() => void>;
 }
 
 export const createSemaphore = (slots: number): Semaphore => {
   let free = slots;
-  const waiting: (() => void)[] = [];
+  let lastOwner: string | null = null;
+  const waiting: { owner: string; turn(): void }[] = [];
   const release = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else free++;
+    const other = waiting.findIndex(({ owner }) => owner !== lastOwner);
+    const [next] = waiting.splice(Math.max(0, other), 1);
+    if (!next) {
+      free++;
+      return;
+    }
+    lastOwner = next.owner;
+    next.turn();
   };
   const once = (): (() => void) => {
     let released = false;
@@ -20,22 +29,26 @@ export const createSemaphore = (slots: number): Semaphore => {
     };
   };
   return {
-    acquire: (signal) => {
+    acquire: (signal, owner) => {
       signal.throwIfAborted();
       if (free > 0) {
         free--;
+        lastOwner = owner;
         return Promise.resolve(once());
       }
       return new Promise((resolve, reject) => {
-        const turn = (): void => {
-          signal.removeEventListener("abort", abort);
-          resolve(once());
+        const entry = {
+          owner,
+          turn: (): void => {
+            signal.removeEventListener("abort", abort);
+            resolve(once());
+          },
         };
         const abort = (): void => {
-          waiting.splice(waiting.indexOf(turn), 1);
+          waiting.splice(waiting.indexOf(entry), 1);
           reject(signal.reason);
         };
-        waiting.push(turn);
+        waiting.push(entry);
         signal.addEventListener("abort", abort, { once: true });
       });
     },

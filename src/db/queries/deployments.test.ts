@@ -20,25 +20,48 @@ test("each environment deploys one at a time, oldest first", async () => {
     deploymentOf(two, { id: "dep_3" }),
   ];
   for (const row of rows) await store.insertDeployment(row);
-  expect((await store.claimNext(5))?.id).toBe("dep_1");
-  expect(await store.claimNext(6)).toMatchObject({
+  expect((await store.claimNext(5, 4))?.id).toBe("dep_1");
+  expect(await store.claimNext(6, 4)).toMatchObject({
     id: "dep_3",
     status: "building",
     attempts: 1,
     startedAt: 6,
   });
-  expect(await store.claimNext(7)).toBeUndefined();
+  expect(await store.claimNext(7, 4)).toBeUndefined();
   expect(await store.advance("dep_1", "building", "deploying")).toBe(true);
-  expect(await store.claimNext(8)).toBeUndefined();
+  expect(await store.claimNext(8, 4)).toBeUndefined();
   expect(await store.advance("dep_1", "deploying", "success")).toBe(true);
-  expect((await store.claimNext(9))?.id).toBe("dep_2");
+  expect((await store.claimNext(9, 4))?.id).toBe("dep_2");
 });
 
 test("of two who claim at once one gets it", async () => {
   const { environment } = await seedSite(store);
   await store.insertDeployment(deploymentOf(environment.id, { id: "dep_9" }));
-  const claimed = await Promise.all([store.claimNext(1), store.claimNext(1), store.claimNext(1)]);
+  const claimed = await Promise.all([store.claimNext(1, 4), store.claimNext(1, 4), store.claimNext(1, 4)]);
   expect(claimed.filter((row) => row?.id === "dep_9")).toHaveLength(1);
+});
+
+test("one owner's sites take only so many places, however many wait", async () => {
+  const fresh = await temporaryDatabase();
+  try {
+    const own = createStore(fresh.db);
+    const eve = await seedSite(own);
+    for (let i = 0; i < 3; i++) {
+      const { environment } =
+        i === 0 ? eve : await seedSite(own, { site: { ownerUserId: eve.site.ownerUserId } });
+      await own.insertDeployment(deploymentOf(environment.id, { id: `dep_${i}` }));
+    }
+    const bob = (await seedSite(own)).environment.id;
+    await own.insertDeployment(deploymentOf(bob, { id: "dep_9" }));
+    expect((await own.claimNext(1, 2))?.id).toBe("dep_0");
+    expect((await own.claimNext(1, 2))?.id).toBe("dep_1");
+    expect((await own.claimNext(1, 2))?.id).toBe("dep_9");
+    expect(await own.claimNext(1, 2)).toBeUndefined();
+    await own.advance("dep_0", "building", "failed");
+    expect((await own.claimNext(1, 2))?.id).toBe("dep_2");
+  } finally {
+    await fresh.close();
+  }
 });
 
 test("a deployment moves only from where it is", async () => {

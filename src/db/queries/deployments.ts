@@ -31,17 +31,26 @@ export const deploymentQueries = (db: Kysely<Schema>) => ({
     return rows.map((row) => row.id);
   },
   /**
-   * Oldest pending deployment of an environment in which none runs, claimed by a conditional UPDATE. Uses the
-   * partial index deployments_open.
+   * Oldest pending deployment of an environment in which none runs, and of an owner of whose sites fewer than
+   * `perOwner` run, claimed by a conditional UPDATE. Uses the partial index deployments_open.
    */
-  claimNext: async (atMs: number): Promise<DeploymentRecord | undefined> => {
+  claimNext: async (atMs: number, perOwner: number): Promise<DeploymentRecord | undefined> => {
     const claimed = await sql<{ id: string }>`
       UPDATE deployments SET status = 'building', attempts = attempts + 1, started_at = coalesce(started_at, ${atMs})
       WHERE status = 'pending' AND id = (
-        SELECT id FROM deployments AS candidate WHERE status = 'pending' AND NOT EXISTS (
+        SELECT candidate.id FROM deployments AS candidate
+        JOIN environments ON environments.id = candidate.environment_id
+        JOIN sites ON sites.id = environments.site_id
+        WHERE candidate.status = 'pending' AND NOT EXISTS (
           SELECT 1 FROM deployments AS running
           WHERE running.environment_id = candidate.environment_id AND running.status IN ('building', 'deploying')
-        ) ORDER BY id LIMIT 1
+        ) AND ${perOwner} > (
+          SELECT count(*) FROM deployments AS running
+          JOIN environments AS other ON other.id = running.environment_id
+          JOIN sites AS owned ON owned.id = other.site_id
+          WHERE running.status IN ('building', 'deploying')
+          AND coalesce(owned.owner_user_id, owned.owner_organization_id) = coalesce(sites.owner_user_id, sites.owner_organization_id)
+        ) ORDER BY candidate.id LIMIT 1
       ) RETURNING id`.execute(db);
     const id = claimed.rows[0]?.id;
     if (id === undefined) return undefined;

@@ -34,9 +34,10 @@ export const buildImage = async (
   const text =
     plan.kind === "dockerfile" ? await readFile(join(contextDir, plan.path), "utf8") : plan.dockerfile;
   const { externalImages, exposedPorts } = checkDockerfile(text);
+  const release = await slots.acquire(job.signal, job.site.ownerUserId ?? job.site.ownerOrganizationId ?? "");
+  // From here on: time in the line is nobody's fault.
   const deadline = AbortSignal.timeout(deps.settings.buildDeadlineMs);
   const signal = AbortSignal.any([job.signal, deadline]);
-  const release = await slots.acquire(job.signal);
   const startedMs = deps.clock.monotonicMs();
   const tag = buildTag(job);
   let built: BuiltImage | null = null;
