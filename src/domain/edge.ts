@@ -46,6 +46,28 @@ export interface RouteLimits {
   maxBodyBytes: number;
   requestsPerMinute: number | null;
   concurrentRequests: number | null;
+  /** For each visitor's address, IPv6 by /64. */
+  clientRequestsPerMinute?: number | null;
+  /** Absent or null: bandwidth is only counted. */
+  bandwidth?: RouteBandwidth | null;
+}
+
+/**
+ * A month's bandwidth, in and out together, as the route's meter counts it. It is told as a reading of the meter,
+ * which stays the same all month: the edge needs no word from the daemon to know when it is used up.
+ */
+export interface RouteBandwidth {
+  /** Life of the counters that `usedUpAtBytes` belongs to (`MeterReading.epoch`); in another one nothing is held back. */
+  epoch: string;
+  /** `bytesIn + bytesOut` of the meter from which on the month's bandwidth is used up. */
+  usedUpAtBytes: number;
+  /** Wall time at which the month ends. Until told otherwise, the edge then begins another with `bytesPerMonth`. */
+  endsAtMs: number;
+  bytesPerMonth: number;
+  /** `block` answers new requests with 509; what is under way then may end. */
+  policy: "throttle" | "block";
+  /** Of all visitors together, with `throttle`. */
+  bytesPerSecond: number;
 }
 
 export type RouteTarget =

@@ -11,6 +11,7 @@ import { retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
 import { beginTunnel, endTunnel, tunnelToVisitor } from "./tunnel.ts";
+import { slowAnswer } from "./slow-down.ts";
 import { cancelUpstream, closeUpstream } from "./upstream-connection.ts";
 
 /** The answer's way: from the replica to the visitor. */
@@ -181,6 +182,7 @@ const passBody = (
     release(exchange, upstream);
     completeExchange(exchange);
   } else if (visitor.out.pendingBytes > 0) pauseUpstream(upstream);
+  else slowAnswer(exchange, upstream);
 };
 
 const emit = (exchange: Exchange, bytes: Uint8Array, from: number, to: number, copied: boolean): void => {

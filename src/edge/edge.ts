@@ -21,6 +21,8 @@ import { closeVisitor } from "./visitor-end.ts";
 export const createEdge = (deps: {
   log: Log;
   meters?: Map<string, Meter>;
+  /** The life of the meters. */
+  epoch?: string;
   deadlines?: Partial<Deadlines>;
   capacity?: number;
 }): Edge => ({
@@ -30,7 +32,8 @@ export const createEdge = (deps: {
   now: () => performance.now(),
   visitors: new Set(),
   connecting: new Set(),
-  router: createRouter(deps.meters ?? new Map()),
+  slowed: new Set(),
+  router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
   upstreamEvents: {
     opened: upstreamOpened,
     failed: upstreamFailed,

@@ -1,11 +1,13 @@
 import { routeName } from "./authority.ts";
 import { createChunkedBody } from "./chunked-body.ts";
-import { answerExchange, failExchange } from "./exchange-end.ts";
-import { takeToken } from "./limiter.ts";
+import { admit } from "./admit.ts";
+import { isHeldBack } from "./bandwidth.ts";
+import { answerExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
+import { rereadHead } from "./slow-down.ts";
 import { answerFromFolder } from "./static/static-answer.ts";
 import { challengeAnswer } from "./tls/challenges.ts";
 import { certificateFor } from "./tls/certificate-set.ts";
@@ -52,7 +54,35 @@ export const beginExchange = (
   target.meter.active++;
   target.meter.bytesIn += after - start;
   if (!admit(exchange, head)) return after;
+  if (isHeldBack(target)) {
+    waitForBandwidth(exchange);
+    return after;
+  }
+  return serve(exchange, host, input, after, end);
+};
 
+/** The route may not move a byte for the moment: the request waits, but not for ever. */
+const waitForBandwidth = (exchange: Exchange): void => {
+  const { visitor } = exchange;
+  const { edge } = visitor;
+  visitor.phase = "connecting";
+  exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.answerMs;
+  edge.slowed.add(exchange);
+  exchange.resume = () => {
+    const after = rereadHead(exchange);
+    const input = exchange.headInput!;
+    const { requestHead: head } = edge;
+    exchange.deadlineMs = Number.POSITIVE_INFINITY;
+    serve(exchange, routeName(input, head.fields.hostStart, head.hostEnd), input, after, after);
+    if (visitor.exchange === exchange && visitor.held !== null) visitor.advance(visitor);
+  };
+};
+
+/** Serves an admitted exchange, whose head is in the scratch space. @returns as `beginExchange` does */
+const serve = (exchange: Exchange, host: string, input: Uint8Array, after: number, end: number): number => {
+  const { visitor, target } = exchange;
+  const { edge } = visitor;
+  const head = edge.requestHead;
   // Nobody is sent to a name that has no certificate, such as a domain that waits for its first one.
   const httpsPort =
     target.route.https?.redirect === true && certificateFor(edge.certificates, host) !== null
@@ -116,6 +146,7 @@ const createExchange = (
     complete: false,
     source: null,
     tunnel: null,
+    resume: null,
   };
 };
 
@@ -134,42 +165,4 @@ const answerUnrouted = (visitor: Visitor, head: RequestHead, answer: OwnAnswer):
     visitor.deadlineMs = visitor.edge.clock.nowMs + visitor.edge.deadlines.keepAliveMs;
   } else if (hasBody) lingerVisitor(visitor);
   else closeVisitor(visitor);
-};
-
-/** Applies the route's limits; a refused exchange is answered. Requests refused for concurrency take no token. */
-const admit = (exchange: Exchange, head: RequestHead): boolean => {
-  const { target } = exchange;
-  const { limits } = target.route;
-  if (limits.concurrentRequests !== null && target.meter.active > limits.concurrentRequests) {
-    answerExchange(
-      exchange,
-      pageAnswer(
-        503,
-        "Too busy",
-        "This site is handling as many requests as it may. Try again in a moment.",
-        1,
-      ),
-    );
-    return false;
-  }
-  if (target.bucket !== null) {
-    const waitSeconds = takeToken(target.bucket, exchange.startedAtMs);
-    if (waitSeconds > 0) {
-      answerExchange(
-        exchange,
-        pageAnswer(
-          429,
-          "Too many requests",
-          "This site receives more requests than it may. Try again later.",
-          waitSeconds,
-        ),
-      );
-      return false;
-    }
-  }
-  if (head.fields.contentLength > limits.maxBodyBytes) {
-    failExchange(exchange, 413);
-    return false;
-  }
-  return true;
 };

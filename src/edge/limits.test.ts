@@ -67,9 +67,28 @@ describe("requests per minute", () => {
       if (i === 3) routes();
       const text = await answerTo(get);
       statuses.push(text.slice(9, 12));
-      if (i === 6) expect(text).toMatch(/\r\nRetry-After: 1[12]\r\n/);
+      if (i < 5) expect(text).not.toContain("RateLimit");
+      if (i !== 6) continue;
+      expect(text).toMatch(/\r\nRetry-After: (1[12])\r\n(?:.*\r\n)*RateLimit-Reset: \1\r\n/);
+      expect(text).toContain("\r\nRateLimit-Limit: 5\r\nRateLimit-Remaining: 0\r\n");
+      expect(text).toContain("\r\nRateLimit-Policy: 5;w=60\r\n");
     }
     expect(statuses).toEqual(["200", "200", "200", "200", "200", "429", "429"]);
+  });
+
+  test("one visitor has a limit of its own, which takes none of the site's", async () => {
+    fixture.route([
+      routeTo(
+        ["site.test"],
+        toPort(upstream.port),
+        { requestsPerMinute: 4, clientRequestsPerMinute: 2 },
+        "clients",
+      ),
+    ]);
+    expect(await answerTo(get)).toStartWith("HTTP/1.1 200");
+    expect(await answerTo(get)).toStartWith("HTTP/1.1 200");
+    for (let i = 0; i < 5; i++) expect(await answerTo(get)).toContain("\r\nRateLimit-Limit: 2\r\n");
+    expect(fixture.edge.router.byHost.get("site.test")!.bucket!.tokens).toBeGreaterThanOrEqual(2);
   });
 
   test("tokens come back with time, never more than a minute's worth", () => {

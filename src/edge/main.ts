@@ -73,7 +73,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const startedAtMs = Date.now();
   const meters = openMeterStore(dir, log, startedAtMs);
   const store = createTableStore(dir, log);
-  const edge = createEdge({ log, meters: meters.meters });
+  const edge = createEdge({ log, meters: meters.meters, epoch: meters.epoch });
   const table = store.load();
   if (table !== null) swapTable(edge.router, table, edge.now(), startedAtMs);
   meters.save();

@@ -55,6 +55,34 @@ const ask = async (health: EdgeHealth, path = "/"): Promise<string> => {
   return `${answer.status} ${await answer.text()}`;
 };
 
+test("a month that is used up stays used up when the edge is killed", async () => {
+  const child = start();
+  const { epoch } = await ready().then(() => client.meters());
+  const bandwidth = {
+    epoch,
+    usedUpAtBytes: 400,
+    endsAtMs: Date.now() + 3_600_000,
+    bytesPerMonth: 400,
+    policy: "block" as const,
+    bytesPerSecond: 1,
+  };
+  await client.putTable({
+    version: 1,
+    routes: [routeTo(["site.test"], toPort(server.port!), { bandwidth }, "a")],
+  });
+  let health = await ready();
+  let asked = 0;
+  while ((await ask(health)).startsWith("200")) asked++;
+  expect(asked).toBeGreaterThan(0);
+  // The counters are written once a second.
+  await Bun.sleep(1_200);
+  child.kill("SIGKILL");
+  await child.exited;
+  start();
+  health = await ready();
+  expect(await ask(health)).toStartWith("509");
+});
+
 describe("control socket", () => {
   test("health, table, meters and active", async () => {
     const child = start();

@@ -1,4 +1,5 @@
 import { ascii } from "./byte-classes.ts";
+import { isHeldBack } from "./bandwidth.ts";
 import { decodeInto } from "./body-frame.ts";
 import { flush, send, sendCopied } from "./byte-socket.ts";
 import { failExchange } from "./exchange-end.ts";
@@ -6,6 +7,7 @@ import { append, copyRange, room } from "./head-writer.ts";
 import { chooseReplica, takeIdle } from "./replica-pool.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Exchange, Replica, UpstreamConnection, Visitor } from "./state.ts";
+import { slowRequest } from "./slow-down.ts";
 import { connectUpstream } from "./upstream-connection.ts";
 import { pauseVisitor, resumeVisitor } from "./visitor-end.ts";
 
@@ -203,6 +205,7 @@ export const forwardBody = (exchange: Exchange, input: Uint8Array, from: number,
   }
   if (exchange.body === "none") awaitAnswer(exchange);
   else if (!room) pauseVisitor(visitor);
+  else slowRequest(exchange);
   return at;
 };
 
@@ -213,7 +216,8 @@ export const upstreamDrained = (upstream: UpstreamConnection): void => {
   const { visitor } = exchange;
   if (!visitor.paused || (visitor.phase !== "body" && visitor.phase !== "tunnel")) return;
   if (visitor.phase === "body") visitor.deadlineMs = edge.clock.nowMs + edge.deadlines.bodyMs;
-  resumeVisitor(visitor);
+  if (isHeldBack(exchange.target)) slowRequest(exchange);
+  else resumeVisitor(visitor);
 };
 
 /** How much a visitor may send ahead while it waits, before it is paused. */

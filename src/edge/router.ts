@@ -1,11 +1,14 @@
 import type { Route, RouteTable } from "../domain/edge.ts";
+import { changeBandwidth, createBandwidth } from "./bandwidth.ts";
+import { changeClientLimiter } from "./client-limiter.ts";
 import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
 
-export const createRouter = (meters: Map<string, Meter>): Router => ({
+export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => ({
   version: 0,
+  epoch,
   byHost: new Map(),
   byId: new Map(),
   meters,
@@ -33,11 +36,15 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       }
     let meter = router.meters.get(route.id);
     if (meter === undefined) router.meters.set(route.id, (meter = createMeter(wallMs)));
-    const before = router.byId.get(route.id)?.bucket ?? null;
+    const before = router.byId.get(route.id);
+    const bandwidth = before?.bandwidth ?? createBandwidth(nowMs);
+    changeBandwidth(bandwidth, route.limits.bandwidth ?? null, meter, router.epoch, nowMs, wallMs);
     const active: ActiveRoute = {
       route,
       meter,
-      bucket: changeBucket(before, route.limits.requestsPerMinute, nowMs),
+      bucket: changeBucket(before?.bucket ?? null, route.limits.requestsPerMinute, nowMs),
+      clients: changeClientLimiter(before?.clients ?? null, route.limits.clientRequestsPerMinute),
+      bandwidth,
       replicas,
       folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
       transportSecurity: transportSecurityOf(route),
@@ -45,6 +52,8 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
     byId.set(route.id, active);
     for (const host of route.hosts) byHost.set(host, active);
   }
+  for (const [id, { bandwidth, meter }] of router.byId)
+    if (!byId.has(id)) changeBandwidth(bandwidth, null, meter, router.epoch, nowMs, wallMs);
   for (const replica of router.replicas.values()) if (!present.has(replica)) retire(replica);
   router.byHost = byHost;
   router.byId = byId;

@@ -5,6 +5,8 @@ import type { ChunkedBody } from "./chunked-body.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { BodyFrame } from "./body-frame.ts";
 import type { HeadWriter } from "./head-writer.ts";
+import type { Bandwidth } from "./bandwidth.ts";
+import type { ClientLimiter } from "./client-limiter.ts";
 import type { TokenBucket } from "./limiter.ts";
 import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -24,6 +26,8 @@ export interface Edge {
   readonly now: () => number;
   readonly visitors: Set<Visitor>;
   readonly connecting: Set<UpstreamConnection>;
+  /** Held back since their route's bandwidth is used up. */
+  readonly slowed: Set<Exchange>;
   readonly router: Router;
   readonly upstreamEvents: UpstreamEvents;
   /** How many visitors there may be at once. */
@@ -48,6 +52,8 @@ export interface Router {
   version: number;
   byHost: Map<string, ActiveRoute>;
   byId: Map<string, ActiveRoute>;
+  /** The life of `meters`. */
+  readonly epoch: string;
   /** Cumulative, also of routes that are gone. */
   readonly meters: Map<string, Meter>;
   /** By identity and address; gone ones stay as long as something is in flight on them. */
@@ -58,6 +64,8 @@ export interface ActiveRoute {
   route: Route;
   meter: Meter;
   bucket: TokenBucket | null;
+  clients: ClientLimiter | null;
+  readonly bandwidth: Bandwidth;
   /** Empty unless the target is replicas. */
   replicas: Replica[];
   /** Of a static target. */
@@ -169,6 +177,8 @@ export interface Exchange {
   complete: boolean;
   /** What else goes on for this exchange (a file being read), told when there is room again or nobody listens. */
   source: { drained: () => void; cancel: () => void } | null;
+  /** Begins what waits before it was begun. */
+  resume: (() => void) | null;
   /** Set with `tunnel`: where the bytes from the upstream stand in WebSocket framing. */
   tunnel: TunnelState | null;
 }

@@ -1,6 +1,8 @@
 import { abandonExchange, failExchange } from "./exchange-end.ts";
+import { refill } from "./bandwidth.ts";
 import { sweepIdle } from "./replica-pool.ts";
 import type { Edge, Visitor } from "./state.ts";
+import { resumeSlowed } from "./slow-down.ts";
 import { abandonConnect } from "./upstream-connection.ts";
 import { visitorLate } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
@@ -12,6 +14,9 @@ import { closeVisitor } from "./visitor-end.ts";
 export const sweep = (edge: Edge): void => {
   const { nowMs } = edge.clock;
   for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
+  const wallMs = Date.now();
+  for (const { bandwidth, meter } of edge.router.byId.values()) refill(bandwidth, meter, nowMs, wallMs);
+  if (edge.slowed.size > 0) resumeSlowed(edge);
   for (const connection of edge.connecting)
     if (connection.deadlineMs <= nowMs) abandonConnect(connection, edge.upstreamEvents);
   for (const [key, replica] of edge.router.replicas) {
@@ -39,7 +44,7 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
       if (visitor.left) {
         abandonExchange(exchange);
         closeVisitor(visitor, true);
-      } else failExchange(exchange, 504);
+      } else failExchange(exchange, exchange.resume === null ? 504 : 503);
       return;
     }
     if (visitor.phase === "body" && visitor.deadlineMs <= nowMs) failExchange(exchange, 408);

@@ -45,6 +45,16 @@ const target = z.discriminatedUnion("kind", [
 
 const limit = z.int().min(0).nullable();
 
+const bandwidth = z.strictObject({
+  epoch: z.string(),
+  // Below zero when counters of this month were lost.
+  usedUpAtBytes: z.int(),
+  endsAtMs: z.int(),
+  bytesPerMonth: z.int().min(0),
+  policy: z.enum(["throttle", "block"]),
+  bytesPerSecond: z.int().min(1),
+});
+
 const routeTable = z
   .strictObject({
     version: z.int().min(1),
@@ -57,6 +67,8 @@ const routeTable = z
           maxBodyBytes: z.int().min(0),
           requestsPerMinute: limit,
           concurrentRequests: limit,
+          clientRequestsPerMinute: limit.optional(),
+          bandwidth: bandwidth.nullish(),
         }),
         https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
       }),

@@ -4,6 +4,7 @@ import { abandonExchange } from "./exchange-end.ts";
 import { append } from "./head-writer.ts";
 import { countAnswer } from "./meter.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
+import { slowAnswer, slowRequest } from "./slow-down.ts";
 import { closeUpstream } from "./upstream-connection.ts";
 import { closeVisitor, pauseVisitor } from "./visitor-end.ts";
 import { createFramePosition, follow } from "./websocket-frames.ts";
@@ -51,6 +52,7 @@ export const tunnelToVisitor = (
   target.meter.bytesOut += input.length - from;
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
   if (!send(visitor.out, input, from, input.length, edge.clock)) pause(upstream);
+  else slowAnswer(exchange, upstream);
 };
 
 export const tunnelToUpstream = (exchange: Exchange, input: Uint8Array, from: number, end: number): void => {
@@ -60,6 +62,7 @@ export const tunnelToUpstream = (exchange: Exchange, input: Uint8Array, from: nu
   target.meter.bytesIn += end - from;
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
   if (!send(upstream!.out, input, from, end, edge.clock)) pauseVisitor(visitor);
+  else slowRequest(exchange);
 };
 
 const pause = (upstream: UpstreamConnection): void => {

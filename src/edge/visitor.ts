@@ -8,6 +8,7 @@ import { forwardBody, hold } from "./request.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Edge, Visitor } from "./state.ts";
 import type { SecureChannel } from "./tls/secure-channel.ts";
+import { slowAnswer } from "./slow-down.ts";
 import { endTunnel, tunnelToUpstream } from "./tunnel.ts";
 import { closeVisitor, lingerVisitor, pauseVisitor, resumeVisitor } from "./visitor-end.ts";
 
@@ -75,7 +76,8 @@ const settle = (visitor: Visitor): void => {
     phase === "head"
       ? visitor.out.pendingBytes > 0
       : phase === "body" || phase === "tunnel"
-        ? exchange!.upstream !== null && exchange!.upstream.out.pendingBytes > 0
+        ? (exchange!.upstream !== null && exchange!.upstream.out.pendingBytes > 0) ||
+          slowAnswer(exchange!, null)
         : visitor.held !== null;
   if (!waits) resumeVisitor(visitor);
 };
@@ -156,6 +158,7 @@ export const visitorDrained = (visitor: Visitor): void => {
     return;
   }
   const { upstream } = exchange;
+  if (slowAnswer(exchange, upstream)) return;
   if (upstream?.paused) {
     upstream.paused = false;
     upstream.out.socket.resume();

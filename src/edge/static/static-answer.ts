@@ -7,6 +7,7 @@ import { answerExchange, completeExchange, failExchange, transportSecurityOf } f
 import { fieldTexts, textOf } from "../fields.ts";
 import { countAnswer } from "../meter.ts";
 import { pageAnswer } from "../own-answer.ts";
+import { slowAnswer } from "../slow-down.ts";
 import type { RequestHead } from "../request-head.ts";
 import type { Exchange } from "../state.ts";
 import { contentTypeOf } from "./content-types.ts";
@@ -164,7 +165,7 @@ const stream = async (
   let filled = head.length;
   let at = from;
   while (at < to) {
-    if (visitor.out.pendingBytes > 0) {
+    if (visitor.out.pendingBytes > 0 || slowAnswer(exchange, null)) {
       await new Promise<void>((resolve) => (drain.wake = resolve));
       if (!isCurrent(exchange)) return;
       continue;

@@ -1,0 +1,94 @@
+import type { RouteBandwidth } from "../domain/edge.ts";
+import type { Meter } from "./meter.ts";
+import type { ActiveRoute } from "./state.ts";
+
+/**
+ * A route's bandwidth of the month. It lives as long as its meter, over tables, so that what is in flight follows
+ * what the present table says. Compared with the meter's sum, it costs an addition where bytes pass.
+ */
+export interface Bandwidth {
+  /** Null: only counted. */
+  rule: RouteBandwidth | null;
+  /** The meter's sum from which on the month is used up; Infinity without a rule. */
+  usedUpAtBytes: number;
+  endsAtMs: number;
+  /** The meter's sum up to which bytes may pass now; it grows with time once the month is used up. */
+  allowedBytes: number;
+  filledAtMs: number;
+}
+
+export const createBandwidth = (nowMs: number): Bandwidth => ({
+  rule: null,
+  usedUpAtBytes: Number.POSITIVE_INFINITY,
+  endsAtMs: 0,
+  allowedBytes: Number.POSITIVE_INFINITY,
+  filledAtMs: nowMs,
+});
+
+const passed = (meter: Meter): number => meter.bytesIn + meter.bytesOut;
+
+/** The month's bandwidth is used up, whatever follows from it. */
+export const isUsedUp = ({ meter, bandwidth }: ActiveRoute): boolean =>
+  meter.bytesIn + meter.bytesOut >= bandwidth.usedUpAtBytes;
+
+/** No more bytes may pass for the moment. */
+export const isHeldBack = ({ meter, bandwidth }: ActiveRoute): boolean =>
+  meter.bytesIn + meter.bytesOut >= bandwidth.allowedBytes;
+
+/** Follows a new table. A rule for another life of the counters says nothing about these. */
+export const changeBandwidth = (
+  bandwidth: Bandwidth,
+  rule: RouteBandwidth | null,
+  meter: Meter,
+  epoch: string,
+  nowMs: number,
+  wallMs: number,
+): Bandwidth => {
+  const valid = rule !== null && rule.epoch === epoch ? rule : null;
+  const { rule: before } = bandwidth;
+  bandwidth.rule = valid;
+  if (valid === null) {
+    bandwidth.usedUpAtBytes = Number.POSITIVE_INFINITY;
+    bandwidth.allowedBytes = Number.POSITIVE_INFINITY;
+    return bandwidth;
+  }
+  // The same rule over again must not undo a month that the edge began by itself.
+  if (before === null || before.usedUpAtBytes !== valid.usedUpAtBytes || before.endsAtMs !== valid.endsAtMs) {
+    bandwidth.usedUpAtBytes = valid.usedUpAtBytes;
+    bandwidth.endsAtMs = valid.endsAtMs;
+  }
+  if (!Number.isFinite(bandwidth.allowedBytes)) {
+    bandwidth.allowedBytes = Math.max(bandwidth.usedUpAtBytes, passed(meter));
+    bandwidth.filledAtMs = nowMs;
+  }
+  refill(bandwidth, meter, nowMs, wallMs);
+  return bandwidth;
+};
+
+/** To be called some times a second. */
+export const refill = (bandwidth: Bandwidth, meter: Meter, nowMs: number, wallMs: number): void => {
+  const { rule } = bandwidth;
+  if (rule === null) return;
+  const sum = passed(meter);
+  if (wallMs >= bandwidth.endsAtMs) {
+    bandwidth.usedUpAtBytes = sum + rule.bytesPerMonth;
+    bandwidth.endsAtMs = monthAfter(wallMs);
+  }
+  const spanMs = nowMs - bandwidth.filledAtMs;
+  bandwidth.filledAtMs = nowMs;
+  if (rule.policy === "block") bandwidth.allowedBytes = Number.POSITIVE_INFINITY;
+  else if (sum < bandwidth.usedUpAtBytes) bandwidth.allowedBytes = bandwidth.usedUpAtBytes;
+  else {
+    // What was not used is saved up for a second at most; what passed too much is waited for.
+    const more = Math.max(bandwidth.allowedBytes, bandwidth.usedUpAtBytes);
+    bandwidth.allowedBytes = Math.min(
+      more + (rule.bytesPerSecond * spanMs) / 1000,
+      sum + rule.bytesPerSecond,
+    );
+  }
+};
+
+const monthAfter = (wallMs: number): number => {
+  const date = new Date(wallMs);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
+};
