@@ -1,9 +1,11 @@
 import type { Migration } from "kysely/migration";
 import * as initial from "./0001_initial.ts";
 import * as domains from "./0002_domains.ts";
+import * as edgeRules from "./0003_edge_rules.ts";
 
 /** In order; a compiled binary has no folder to scan. Names are kept in the database: never rename one. */
 export const migrations: Record<string, Migration> = {
   "0001_initial": initial,
   "0002_domains": domains,
+  "0003_edge_rules": edgeRules,
 };

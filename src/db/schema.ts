@@ -29,4 +29,5 @@ export interface Schema {
   domains: records.DomainRecord;
   acmeAccounts: records.AcmeAccountRecord;
   certificates: records.CertificateRecord;
+  edgeRules: records.EdgeRulesRecord;
 }

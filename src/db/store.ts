@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { certificateQueries } from "./queries/certificates.ts";
 import { deploymentQueries } from "./queries/deployments.ts";
 import { domainQueries } from "./queries/domains.ts";
+import { edgeRulesQueries } from "./queries/edge-rules.ts";
 import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
@@ -18,6 +19,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...hookQueries(db),
   ...domainQueries(db),
   ...certificateQueries(db),
+  ...edgeRulesQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

@@ -100,6 +100,13 @@ export interface EnvironmentRecord extends Limits {
   createdAt: number;
 }
 
+/** What the edge does for an environment beyond its limits: `EdgeRules` as JSON, only what differs from the defaults. */
+export interface EdgeRulesRecord {
+  environmentId: string;
+  rules: string;
+  updatedAt: number;
+}
+
 export interface VolumeRecord {
   id: string;
   environmentId: string;
