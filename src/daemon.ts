@@ -1,4 +1,4 @@
-import { type Settings, readSettings } from "./config.ts";
+import { edgeOn, type Settings, readSettings } from "./config.ts";
 import { type Croft, wireCroft } from "./daemon/wire.ts";
 import { listen } from "./daemon/listen.ts";
 import { openData } from "./daemon/open-data.ts";
@@ -46,28 +46,31 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   const atEnd: (() => Promise<unknown>)[] = [];
   try {
     await writeHookScripts(paths.hooks);
+    await croft.certificates.load();
     // Before anything answers, since croft setup reads it as soon as something does.
     const setupToken = await ensureSetupToken(settings.dataDir, await data.store.hasUsers());
     atEnd.push(await serveHookSocket({ ...croft.hookDeps, socketPath: paths.hookSocket }));
     const server = await listen(croft.app, settings.listen, { path: paths.panelSocket, group: edgeUid });
     atEnd.push(server.stop);
-    const edge = settings.http
+    const edge = edgeOn(settings)
       ? superviseEdge({
           dir: paths.edge,
           view,
-          listen: [settings.http],
+          listen: settings.http === null ? [] : [settings.http],
+          listenTls: settings.https === null ? [] : [settings.https],
           command: programCommand(),
           uid: edgeUid,
           logFile: paths.edgeLog,
           log,
           version,
           signal,
-          onRestart: () => croft.supervisor.kick(),
+          onRestart: croft.edgeRestarted,
         })
       : Promise.resolve();
     const supervising = croft.supervisor.start(signal);
     const queue = runQueue(croft, signal);
-    atEnd.unshift(() => Promise.all([edge, supervising, queue]));
+    const certificates = croft.certificates.start(signal);
+    atEnd.unshift(() => Promise.all([edge, supervising, queue, certificates]));
     atEnd.push(croft.queue.stop);
     const jobs = croft.startJobs();
     atEnd.push(jobs.stop);

@@ -98,7 +98,6 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
     }),
     fallback: "refuse",
     resolve: async () => ["127.0.0.1"],
-    onSecured: async () => {},
     ...change,
   });
   const stop = new AbortController();

@@ -50,11 +50,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       log.warn("the edge has not taken the certificates yet", { error });
       return false;
     }
-    const names = new Set(chosen.keys());
-    if (names.symmetricDifference(secured).size > 0) {
-      secured = names;
-      await deps.onSecured();
-    }
+    secured = new Set(chosen.keys());
     return true;
   };
 

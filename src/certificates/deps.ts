@@ -15,7 +15,7 @@ export interface CertificateQueries {
   putAcmeAccount(account: AcmeAccountRecord): Promise<void>;
   certificates(): Promise<CertificateRecord[]>;
   certificateById(id: string): Promise<CertificateRecord | undefined>;
-  uploadedCertificatesOf(environmentId: string): Promise<CertificateRecord[]>;
+  uploadedCertificatesOf(environmentId: string | null): Promise<CertificateRecord[]>;
   insertCertificate(certificate: CertificateRecord): Promise<void>;
   updateCertificate(id: string, patch: Partial<CertificateRecord>): Promise<void>;
   deleteCertificate(id: string, environmentId: string): Promise<boolean>;
@@ -79,8 +79,6 @@ export interface CertificateDeps {
   fallback: CertificateSet["fallback"];
   /** Addresses that a name leads to; empty when there is no such name. */
   resolve(name: string): Promise<string[]>;
-  /** The names that are served over HTTPS have changed; the edge has their certificates. */
-  onSecured(): Promise<void>;
 }
 
 /** What uploading needs besides. */

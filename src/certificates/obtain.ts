@@ -88,7 +88,7 @@ const order = async (
     {
       client,
       publish: deps.challenges.publish,
-      sleep: (ms) => Bun.sleep(ms),
+      sleep: (ms) => sleepUntilAborted(ms, signal),
       monotonicMs: clock.monotonicMs,
     },
     orderUrl,
@@ -117,6 +117,20 @@ const order = async (
     updatedAt: clock.nowMs(),
   });
 };
+
+const sleepUntilAborted = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+  });
 
 const noteFailure = async (
   deps: CertificateDeps,

@@ -34,7 +34,9 @@ export const hookDeps = ({ store, sites, deployments, secretBox, clock, settings
     store,
     secretBox,
     clock,
-    publicUrl: settings.publicUrl,
+    get publicUrl() {
+      return settings.publicUrl;
+    },
     reachSite: (actor, slug, action, environment) => reachSite(sites, actor, slug, action, environment),
   };
   const webhooks = createWebhooks({

@@ -26,8 +26,8 @@ interface JobWiring {
   clock: Clock;
   log: Log;
   paths: DataPaths;
-  /** Backups by the clock. */
-  backups: Job[];
+  /** Of parts that know best themselves: backups, claims of domains. */
+  more: Job[];
 }
 
 const deliveriesKeptMs = 30 * 24 * 3600_000;
@@ -68,7 +68,7 @@ export const startCroftJobs = (wiring: JobWiring): Jobs => {
           while (!signal.aborted && (await store.pruneDeliveries(beforeMs, 500)) === 500) await Bun.sleep(5);
         },
       },
-      ...wiring.backups,
+      ...wiring.more,
     ],
     { log },
   );

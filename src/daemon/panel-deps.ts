@@ -35,6 +35,17 @@ interface PanelWiring {
   host(): Promise<HostView>;
   appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
+  domains: Pick<
+    PanelDeps,
+    | "listDomains"
+    | "addDomain"
+    | "changeDomain"
+    | "verifyDomain"
+    | "removeDomain"
+    | "listCertificates"
+    | "uploadCertificate"
+    | "removeCertificate"
+  >;
   hooks: Pick<PanelDeps, "listHooks" | "createHook" | "rotateHook" | "removeHook" | "hookDeliveries">;
 }
 
@@ -46,7 +57,9 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
   return {
     clock: wiring.clock,
     log: wiring.log,
-    publicUrl: settings.publicUrl,
+    get publicUrl() {
+      return settings.publicUrl;
+    },
     baseDomain: settings.baseDomain,
     setupTokenPath: wiring.setupTokenPath,
     sampleSeconds: settings.sampleSeconds,
@@ -118,6 +131,7 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     addVolume: async (actor, slug, input) =>
       void (await addVolume(sites, actor, slug, addVolumeSchema.parse(input))),
     removeVolume: (actor, slug, name, { confirm }) => removeVolume(sites, actor, slug, name, confirm),
+    ...wiring.domains,
     ...wiring.hooks,
 
     usage: async (actor, slug, { resolution, fromMs, toMs }) => {

@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import { type Settings, siteUrl } from "../config.ts";
+import { edgeOn, type Settings } from "../config.ts";
 import { folderBytes } from "../docker/folder-bytes.ts";
 import { createDockerEngine } from "../docker/docker-engine.ts";
 import { usageQueries } from "../db/queries/usage.ts";
@@ -29,6 +29,7 @@ import { probe } from "../supervisor/probe.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { queryUsage } from "../usage/query-usage.ts";
 import { createAppLog } from "./app-log.ts";
+import { domainDeps } from "./domain-deps.ts";
 import { gitDeps } from "./git-deps.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
@@ -52,7 +53,14 @@ interface Wiring {
 }
 
 /** Puts the parts together; starts nothing. */
-export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version }: Wiring) => {
+export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, version }: Wiring) => {
+  const settings: Settings = {
+    ...given,
+    // It changes when the panel's certificate comes.
+    get publicUrl() {
+      return domains.publicUrl();
+    },
+  };
   const { store, secretBox } = data;
   const engine = createDockerEngine({
     dockerHost: settings.dockerHost,
@@ -64,7 +72,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
   const edge = createEdgeClient(paths.edge);
   const openSecret = secretBox.open;
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
-  const urlOf = (slug: string, environment: string) => siteUrl(settings, hostOfSite(slug, environment));
+  const urlOf = (slug: string, environment: string) => domains.urlOfHost(hostOfSite(slug, environment));
 
   const fetchPolicy = { allowHosts: settings.fetchAllowHosts, caFile: settings.fetchCaFile };
 
@@ -80,7 +88,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     stopGraceSeconds: defaultDeploySettings.stopGraceSeconds,
     openSecret,
     hostOf: hostOfSite,
-    edgeOn: settings.http !== null,
+    edgeOn: edgeOn(settings),
     panel: {
       hosts: [settings.panelDomain],
       target: {
@@ -92,6 +100,16 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     cancelDeployment: (id) => queue.cancel(id),
   };
   const supervisor = createSupervisor(supervisorDeps);
+  const domains = domainDeps({
+    settings: given,
+    store,
+    secretBox,
+    clock,
+    log,
+    version,
+    edge,
+    publishRoutes: supervisor.routes.publish,
+  });
 
   const deployDeps: DeployDeps = {
     store,
@@ -125,7 +143,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     hostOf: hostOfSite,
     publishRoutes: supervisor.routes.publish,
     drain: async (replicaIds, deadlineMs) =>
-      settings.http === null ? 0 : (await edge.drain(replicaIds, deadlineMs)).remaining,
+      !edgeOn(settings) ? 0 : (await edge.drain(replicaIds, deadlineMs)).remaining,
   };
   const queue = createQueue(deployDeps);
 
@@ -140,17 +158,22 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
         (remote) => remote.head,
         () => null,
       ),
-    publicUrl: settings.publicUrl,
+    urlOfHost: domains.urlOfHost,
+    get publicUrl() {
+      return settings.publicUrl;
+    },
     panelDomain: settings.panelDomain,
     onChange: {
       limits: supervisor.applyLimits,
       environment: async () => {
         await supervisor.routes.publish(AbortSignal.timeout(1000)).catch(() => {});
         supervisor.kick();
+        domains.certificates.kick();
       },
       deleted: () => {
         void supervisor.routes.publish(AbortSignal.timeout(5000)).catch(() => {});
         supervisor.kick();
+        domains.certificates.kick();
       },
       volumeRemoved: (volume) => removeVolumeData(supervisorDeps, volume),
     },
@@ -203,6 +226,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     host,
     appLog: appLogs.appLog,
     backups,
+    domains: domains.panel,
     hooks: hooks.panel,
   });
   const app = createApp({
@@ -213,6 +237,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
     sites,
     deployments,
     ...appLogs,
+    ...domains.routes,
     ...hooks.routes,
     host,
     ...backups,
@@ -244,6 +269,12 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
 
   return {
     app,
+    certificates: domains.certificates,
+    /** For each edge that is new to the daemon. */
+    edgeRestarted: () => {
+      supervisor.kick();
+      domains.edgeRestarted();
+    },
     supervisor,
     queue,
     deployDeps,
@@ -257,7 +288,7 @@ export const wireCroft = ({ settings, paths, data, edgePath, clock, log, version
         engine,
         edge,
         paths,
-        backups: backups.jobs,
+        more: [...backups.jobs, ...domains.jobs],
         clock,
         log,
       }),

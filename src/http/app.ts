@@ -3,6 +3,7 @@ import type { Log } from "../domain/log.ts";
 import type { Identity } from "../identity/identity.ts";
 import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
+import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
 import { identityRoutes } from "./api/identity.ts";
@@ -17,7 +18,13 @@ import type { AppEnv } from "./request-env.ts";
 import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-routes.ts";
 
 export interface AppDeps
-  extends Omit<SiteRoutesDeps, "streams">, HookRoutesDeps, HostRoutesDeps, UsageRoutesDeps, SystemRoutesDeps {
+  extends
+    Omit<SiteRoutesDeps, "streams">,
+    DomainRoutesDeps,
+    HookRoutesDeps,
+    HostRoutesDeps,
+    UsageRoutesDeps,
+    SystemRoutesDeps {
   identity: Identity;
   log: Log;
   publicUrl: string;
@@ -38,6 +45,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...siteRoutes({ ...deps, streams }),
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
+    ...domainRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
   ];

@@ -4,12 +4,16 @@ import type { EngineInfo } from "../domain/engine.ts";
 import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { Log } from "../domain/log.ts";
 import type { AppEnv, UserActor } from "../http/request-env.ts";
+import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
+import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
 import type { SiteFields } from "../domain/site.ts";
 import type {
   ApiKeyView,
+  CertificateView,
   DeploymentSummary,
   DeploymentView,
+  DomainView,
   EnvVarView,
   HookDeliveryView,
   HookView,
@@ -162,6 +166,16 @@ export interface PanelDeps {
 
   addVolume(actor: Person, slug: string, input: { name: string; mountPath: string }): Promise<void>;
   removeVolume(actor: Person, slug: string, name: string, options: { confirm: string }): Promise<void>;
+
+  listDomains(actor: Person, slug: string): Promise<DomainView[]>;
+  addDomain(actor: Person, slug: string, input: AddDomainInput): Promise<DomainView>;
+  changeDomain(actor: Person, slug: string, name: string, input: ChangeDomainInput): Promise<DomainView>;
+  verifyDomain(actor: Person, slug: string, name: string): Promise<DomainView>;
+  removeDomain(actor: Person, slug: string, name: string): Promise<void>;
+  /** Uploaded ones; automatic ones stand with their domains. */
+  listCertificates(actor: Person, slug: string): Promise<CertificateView[]>;
+  uploadCertificate(actor: Person, slug: string, input: UploadInput): Promise<CertificateView>;
+  removeCertificate(actor: Person, slug: string, id: string): Promise<void>;
 
   listHooks(actor: Person, slug: string): Promise<HookView[]>;
   /** The answer holds the secret, once. */

@@ -35,6 +35,8 @@ const labels: Record<string, string> = {
   scopes: "It may",
   expiresInDays: "Days until it ends",
   to: "Release",
+  redirectTo: "Leads to",
+  certificate: "Certificate",
 };
 
 export const labelOf = (path: string): string => labels[path] ?? path;

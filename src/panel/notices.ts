@@ -9,6 +9,13 @@ const notices: Record<string, string> = {
   "env-removed": "Removed. It is gone with the next deploy; what runs keeps it until then.",
   "volume-added": "The volume is there. It is mounted with the next deploy.",
   "volume-removed": "The volume and what it held were removed.",
+  "domain-verified":
+    "The domain leads here and is the site's. Its certificate comes by itself within a minute.",
+  "domain-waiting": "The domain is noted. It is looked at again by itself until it leads here.",
+  "domain-changed": "Saved. Visitors follow it at once.",
+  "domain-removed": "The domain was removed. The site no longer answers there.",
+  "certificate-added": "The certificate is there and in use from now on.",
+  "certificate-removed": "The certificate was removed. Its names get an automatic one.",
   "hook-removed": "The hook was removed. Its address now answers 404.",
   "key-revoked": "The key was revoked. It opens nothing from now on.",
   cancelled: "The deployment is being cancelled.",

@@ -9,6 +9,7 @@ import { pageRenderer } from "./render.tsx";
 import { accountRoutes } from "./routes/account-routes.tsx";
 import { authRoutes } from "./routes/auth-routes.tsx";
 import { deployRoutes } from "./routes/deploy-routes.tsx";
+import { domainRoutes } from "./routes/domain-routes.tsx";
 import { errorResponse, notFoundResponse } from "./routes/error-routes.tsx";
 import { fleetRoutes } from "./routes/fleet-routes.tsx";
 import { guard } from "./routes/guard.ts";
@@ -56,6 +57,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", siteRoutes(deps, page));
   app.route("/", deployRoutes(deps, page));
   app.route("/", siteChangeRoutes(deps, page));
+  app.route("/", domainRoutes(deps, page));
   app.route("/", siteSettingsRoutes(deps, page));
   app.route("/", accountRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));

@@ -20,6 +20,7 @@ export const deleteSite = async (
   const nowMs = deps.clock.nowMs();
   await deps.store.transaction(async (queries) => {
     if (!(await queries.markSiteDeleted(site.id, nowMs, options.volumes))) throw notFound(`site ${slug}`);
+    await queries.deleteDomainsOfSite(site.id);
     await queries.insertAudit(
       auditEntry(
         actor,

@@ -3,6 +3,7 @@ import type { Clock } from "../domain/clock.ts";
 import type {
   AuditEntryRecord,
   DeploymentRecord,
+  DomainRecord,
   EnvironmentRecord,
   EnvVarRecord,
   ReleaseRecord,
@@ -44,6 +45,8 @@ export interface SiteQueries {
   deploymentById(id: string): Promise<DeploymentRecord | undefined>;
   deploymentsOf(environmentId: string, limit: number, beforeId: string | null): Promise<DeploymentRecord[]>;
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
+  domainsOfMany(environmentIds: string[]): Promise<DomainRecord[]>;
+  deleteDomainsOfSite(siteId: string): Promise<void>;
 }
 
 export interface SiteStore extends SiteQueries {
@@ -65,6 +68,7 @@ export interface SiteDeps {
   networkSlots: number;
   /** Where visitors reach a host, and people the panel. */
   urlOf(slug: string, environment: string): string;
+  urlOfHost(host: string): string;
   /** The branch a repository itself calls its main one; null when it does not say, or cannot be reached. */
   defaultBranch(repositoryUrl: string): Promise<string | null>;
   publicUrl: string;

@@ -8,6 +8,7 @@ import type {
   SiteRecord,
   VolumeRecord,
 } from "../domain/records.ts";
+import { servingDomains } from "../domain/domain-redirects.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
 import type { ReleaseView, ReplicaView, SiteView } from "../domain/views.ts";
 import { isTerminal } from "../domain/deployment.ts";
@@ -69,6 +70,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
   const latest = new Map((await store.latestDeployments(ids)).map((row) => [row.environmentId, row]));
   const replicas = Map.groupBy(await store.liveReplicasOfMany(ids), (row) => row.environmentId);
   const volumes = Map.groupBy(await store.volumesOfMany(ids), (row) => row.environmentId);
+  const domains = Map.groupBy(await store.domainsOfMany(ids), (row) => row.environmentId);
   const wanted = [
     ...places.map(({ environment }) => environment.currentReleaseId),
     ...[...latest.values()].map((deployment) => deployment.releaseId),
@@ -88,6 +90,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       currentDeployment: deployments.get(current?.deploymentId ?? ""),
       replicas: replicas.get(environment.id) ?? [],
       volumes: volumes.get(environment.id) ?? [],
+      hosts: servingDomains(domains.get(environment.id) ?? []),
     });
   });
 };
@@ -102,6 +105,8 @@ interface Parts {
   currentDeployment: DeploymentRecord | undefined;
   replicas: ReplicaRecord[];
   volumes: VolumeRecord[];
+  /** Names besides its own under the base domain, the primary one first. */
+  hosts: string[];
 }
 
 const viewOf = (
@@ -127,7 +132,7 @@ const viewOf = (
   image: site.image,
   autoDeploy: environment.autoDeploy === 1,
   healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
-  urls: [deps.urlOf(site.slug, environment.name)],
+  urls: [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)],
   gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
   ...statusOf(environment, parts.latest, parts.current, parts.replicas),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },

@@ -5,6 +5,7 @@ import type { Log } from "../domain/log.ts";
 import type {
   AuditEntryRecord,
   DeploymentRecord,
+  DomainRecord,
   EnvironmentRecord,
   ReleaseRecord,
   ReplicaRecord,
@@ -16,6 +17,7 @@ export type LiveEnvironment = EnvironmentRecord & { slug: string };
 
 export interface SupervisorStore {
   liveEnvironments(): Promise<LiveEnvironment[]>;
+  verifiedDomains(): Promise<DomainRecord[]>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   nextNetworkSlot(slots: number): Promise<number | null>;

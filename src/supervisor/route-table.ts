@@ -1,3 +1,4 @@
+import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
 import type { Route, RouteTarget } from "../domain/edge.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
@@ -12,21 +13,39 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
       target: deps.panel.target,
       // Pushes of large repositories pass here; the git remote has its own bound.
       limits: { maxBodyBytes: 2 * 1024 ** 3, requestsPerMinute: null, concurrentRequests: null },
+      https,
     },
   ];
-  for (const environment of await deps.store.liveEnvironments())
+  const domains = Map.groupBy(await deps.store.verifiedDomains(), (domain) => domain.environmentId);
+  for (const environment of await deps.store.liveEnvironments()) {
+    const own = domains.get(environment.id) ?? [];
+    const limits = {
+      maxBodyBytes: environment.maxBodyBytes,
+      requestsPerMinute: environment.requestsPerMinute,
+      concurrentRequests: environment.concurrentRequests,
+    };
     routes.push({
       id: environment.id,
-      hosts: [deps.hostOf(environment.slug, environment.name)],
+      hosts: [deps.hostOf(environment.slug, environment.name), ...servingDomains(own)],
       target: await targetOf(deps, environment, replicas.get(environment.id) ?? []),
-      limits: {
-        maxBodyBytes: environment.maxBodyBytes,
-        requestsPerMinute: environment.requestsPerMinute,
-        concurrentRequests: environment.concurrentRequests,
-      },
+      limits,
+      https,
     });
+    for (const [host, leading] of Map.groupBy(own, (domain) => redirectOf(domain, own)))
+      if (host !== null)
+        routes.push({
+          id: `${environment.id}:to:${host}`,
+          hosts: leading.map((domain) => domain.name),
+          target: { kind: "redirect", host, permanent: true },
+          limits,
+          https,
+        });
+  }
   return routes;
 };
+
+/** For every route: the edge sends nobody to a host without a certificate. */
+const https = { redirect: true, hstsSeconds: null };
 
 const page = (title: string, message: string): RouteTarget => ({
   kind: "message",

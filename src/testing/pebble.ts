@@ -129,6 +129,7 @@ export const startPebble = async (
     setAddresses: async (name, addresses) => {
       if (addresses.length > 0) {
         await tell("clear-servfail", { host: name });
+        await tell("clear-a", { host: name });
         await tell("add-a", { host: name, addresses });
       } else await tell("set-servfail", { host: name });
     },

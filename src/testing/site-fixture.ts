@@ -34,6 +34,7 @@ export const siteFixture = async (change: Partial<SiteDeps> = {}): Promise<SiteF
     secretBox,
     networkSlots: 16,
     urlOf: (slug) => `http://${slug}.localhost`,
+    urlOfHost: (host) => `http://${host}`,
     defaultBranch: async () => null,
     publicUrl: "http://croft.localhost",
     panelDomain: "croft.localhost",

@@ -12,12 +12,12 @@ export const certificateQueries = (db: Kysely<Schema>) => ({
   certificates: (): Promise<CertificateRecord[]> => db.selectFrom("certificates").selectAll().execute(),
   certificateById: (id: string): Promise<CertificateRecord | undefined> =>
     db.selectFrom("certificates").selectAll().where("id", "=", id).executeTakeFirst(),
-  /** By the partial index certificates_by_environment. */
-  uploadedCertificatesOf: (environmentId: string): Promise<CertificateRecord[]> =>
+  /** Of the whole installation when null. By the partial index certificates_by_environment. */
+  uploadedCertificatesOf: (environmentId: string | null): Promise<CertificateRecord[]> =>
     db
       .selectFrom("certificates")
       .selectAll()
-      .where("environmentId", "=", environmentId)
+      .where("environmentId", environmentId === null ? "is" : "=", environmentId)
       .where("source", "=", "upload")
       .orderBy("id")
       .execute(),

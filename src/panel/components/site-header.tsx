@@ -11,6 +11,7 @@ export const siteTabs = [
   { path: "/logs", label: "Logs" },
   { path: "/usage", label: "Usage" },
   { path: "/limits", label: "Limits" },
+  { path: "/domains", label: "Domains" },
   { path: "/environment", label: "Environment" },
   { path: "/volumes", label: "Volumes" },
   { path: "/hooks", label: "Hooks" },

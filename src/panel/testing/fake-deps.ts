@@ -4,6 +4,7 @@ import type { SiteView } from "../../domain/views.ts";
 import { conflict, invalid, notFound } from "../../errors.ts";
 import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
+import { fakeCertificate, fakeDomain } from "./fake-domains.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
 const hour = 3_600_000;
@@ -194,6 +195,33 @@ export const fakeDeps = (
       called("removeVolume", slug, name, confirm);
       if (confirm !== name) throw invalid("confirm", `must be the volume's name, ${name}`);
     },
+
+    listDomains: async (_, slug) => (slug === "bike-kitchen" ? world.domains : []),
+    addDomain: async (_, slug, input) => {
+      called("addDomain", slug, input);
+      if (world.domains.some((one) => one.name === input.name))
+        throw conflict(`name: ${input.name} is verified for another site here`);
+      return fakeDomain(input.name, { state: "waiting", verifiedAt: null, certificate: null });
+    },
+    changeDomain: async (_, slug, name, input) => {
+      called("changeDomain", slug, name, input);
+      return fakeDomain(name);
+    },
+    verifyDomain: async (_, slug, name) => {
+      called("verifyDomain", slug, name);
+      const found = world.domains.find((one) => one.name === name);
+      if (!found) throw notFound(`domain ${name} of site ${slug}`);
+      return found;
+    },
+    removeDomain: async (_, slug, name) => called("removeDomain", slug, name),
+    listCertificates: async () => world.certificates,
+    uploadCertificate: async (_, slug, input) => {
+      called("uploadCertificate", slug, input);
+      if (!input.certificate.includes("BEGIN CERTIFICATE"))
+        throw invalid("certificate", "must be PEM: -----BEGIN CERTIFICATE----- …");
+      return fakeCertificate("bikes.example.net", { source: "uploaded" });
+    },
+    removeCertificate: async (_, slug, id) => called("removeCertificate", slug, id),
 
     listHooks: async () => world.hooks.map(({ secret: _, ...hook }) => hook),
     createHook: async (_, slug) => {

@@ -1,5 +1,13 @@
 import { MB } from "../../domain/size.ts";
-import type { DeploymentView, EnvVarView, HookView, SiteView } from "../../domain/views.ts";
+import type {
+  CertificateView,
+  DeploymentView,
+  DomainView,
+  EnvVarView,
+  HookView,
+  SiteView,
+} from "../../domain/views.ts";
+import { fakeDomains } from "./fake-domains.ts";
 import { fakeDeployment, fakeLog, fakeNowMs, fakeSites, fakeSteps } from "./fake-data.ts";
 
 /** Everything that the made-up features hold; tests look at it and change it. */
@@ -9,6 +17,8 @@ export interface FakeWorld {
   deployments: DeploymentView[];
   env: EnvVarView[];
   hooks: HookView[];
+  domains: DomainView[];
+  certificates: CertificateView[];
   engine: { up: boolean; message: string | null };
   appLines: string[];
   logLines: ReturnType<typeof fakeLog>;
@@ -133,6 +143,8 @@ export const fakeWorld = (more = 0): FakeWorld => {
       },
     ],
     hooks: [],
+    domains: fakeDomains(),
+    certificates: [],
     engine: { up: true, message: null },
     appLines: Array.from(
       { length: 40 },

@@ -22,6 +22,8 @@ export const pagePaths = [
   "/sites/seed-library/usage",
   "/sites/bike-kitchen/limits",
   "/sites/seed-library/limits",
+  "/sites/bike-kitchen/domains",
+  "/sites/seed-library/domains",
   "/sites/bike-kitchen/environment",
   "/sites/bike-kitchen/volumes",
   "/sites/seed-library/volumes",

@@ -1,0 +1,128 @@
+import { z } from "zod";
+import type { Actor } from "../domain/actor.ts";
+import { auditEntry } from "../domain/audit.ts";
+import { certificateKeyPlace, certificateView } from "../domain/certificate.ts";
+import { coversHost } from "../domain/host-name.ts";
+import { newId } from "../domain/id.ts";
+import type { CertificateRecord } from "../domain/records.ts";
+import type { CertificateView } from "../domain/views.ts";
+import { conflict, invalid, notFound } from "../errors.ts";
+import type { UploadDeps } from "./deps.ts";
+import { readChain } from "./x509.ts";
+
+const pem = (what: string) =>
+  z.string({ error: `must be ${what} in PEM` }).max(64 * 1024, "must be at most 64 KB");
+
+export const uploadSchema = z.strictObject({
+  /** The site's own certificate, then its chain. */
+  certificate: pem("a certificate"),
+  key: pem("a private key"),
+});
+export type UploadInput = z.infer<typeof uploadSchema>;
+
+const mostUploads = 20;
+
+export const listCertificates = async (
+  deps: UploadDeps,
+  actor: Actor,
+  slug: string,
+  environmentName?: string,
+): Promise<CertificateView[]> => {
+  const { environment } = await deps.reachSite(actor, slug, "read", environmentName);
+  return (await deps.store.uploadedCertificatesOf(environment.id)).map(certificateView);
+};
+
+/**
+ * Takes a certificate for a site's own names; it goes before the automatic one. Its key is never shown again.
+ * @throws AppError `invalid_input` when it is damaged, over, not the key's, or for none of the site's names
+ */
+export const uploadCertificate = async (
+  deps: UploadDeps,
+  actor: Actor,
+  slug: string,
+  input: UploadInput,
+  environmentName?: string,
+): Promise<CertificateView> => {
+  const { site, environment } = await deps.reachSite(actor, slug, "change", environmentName);
+  const facts = readChain(input.certificate, input.key);
+  const nowMs = deps.clock.nowMs();
+  const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  if (facts.notAfterMs <= nowMs) throw invalid("certificate", `ended on ${day(facts.notAfterMs)}`);
+  if (facts.notBeforeMs > nowMs + 60_000)
+    throw invalid("certificate", `begins only on ${day(facts.notBeforeMs)}`);
+  const hosts = await deps.hostsOf(site, environment);
+  if (!hosts.some((host) => facts.names.some((name) => coversHost(name, host))))
+    throw invalid(
+      "certificate",
+      `is for ${facts.names.join(", ")}, but the site answers at ${hosts.join(", ")}; add and verify the domain first`,
+    );
+  const id = newId("crt", nowMs);
+  const row: CertificateRecord = {
+    id,
+    source: "upload",
+    environmentId: environment.id,
+    name: null,
+    names: JSON.stringify(facts.names),
+    issuer: facts.issuer,
+    fingerprint: facts.fingerprint,
+    notBefore: facts.notBeforeMs,
+    notAfter: facts.notAfterMs,
+    chain: facts.chain,
+    keyCiphertext: await deps.secretBox.seal(facts.key, certificateKeyPlace(id)),
+    keyVersion: deps.secretBox.keyVersion,
+    directory: null,
+    orderUrl: null,
+    orderKeyCiphertext: null,
+    attempts: 0,
+    lastError: null,
+    lastErrorAt: null,
+    nextAttemptAt: null,
+    createdAt: nowMs,
+    updatedAt: nowMs,
+  };
+  await deps.store.transaction(async (queries) => {
+    const present = await queries.uploadedCertificatesOf(environment.id);
+    if (present.some((one) => one.fingerprint === row.fingerprint))
+      throw conflict("certificate: is there already");
+    if (present.length >= mostUploads)
+      throw conflict(`a site can have at most ${mostUploads} certificates; remove one that is over first`);
+    await queries.insertCertificate(row);
+    await queries.insertAudit(
+      auditEntry(
+        actor,
+        "certificate.add",
+        { type: "site", id: site.id },
+        { after: { names: facts.names, fingerprint: facts.fingerprint } },
+        nowMs,
+      ),
+    );
+  });
+  deps.onUploaded();
+  return certificateView(row);
+};
+
+/** Its names get an automatic certificate again. @throws AppError `not_found` */
+export const removeCertificate = async (
+  deps: UploadDeps,
+  actor: Actor,
+  slug: string,
+  id: string,
+  environmentName?: string,
+): Promise<void> => {
+  const { site, environment } = await deps.reachSite(actor, slug, "change", environmentName);
+  const row = (await deps.store.uploadedCertificatesOf(environment.id)).find((one) => one.id === id);
+  if (!row) throw notFound(`certificate ${id} of site ${slug}`);
+  await deps.store.transaction(async (queries) => {
+    await queries.deleteCertificate(row.id, environment.id);
+    await queries.insertAudit(
+      auditEntry(
+        actor,
+        "certificate.remove",
+        { type: "site", id: site.id },
+        { before: { names: row.names, fingerprint: row.fingerprint } },
+        deps.clock.nowMs(),
+      ),
+    );
+  });
+  deps.onUploaded();
+};

@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { type Settings, siteUrl } from "../config.ts";
+import { createCertificates } from "../certificates/certificates.ts";
+import { createChallengeBoard } from "../certificates/challenge-board.ts";
+import type { UploadDeps, WantedName } from "../certificates/deps.ts";
+import { listCertificates, removeCertificate, uploadCertificate } from "../certificates/upload.ts";
+import type { Store } from "../db/store.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Log } from "../domain/log.ts";
+import { isPublicAddress } from "../domain/public-address.ts";
+import { hostOf } from "../domain/slug.ts";
+import type { EdgeClient } from "../edge/client.ts";
+import { AppError } from "../errors.ts";
+import type { SecretBox } from "../identity/secret-box.ts";
+import type { Job } from "../jobs/schedule.ts";
+import type { PanelDeps } from "../panel/deps.ts";
+import { reachSite } from "../sites/access.ts";
+import type { DomainDeps } from "../sites/domain-deps.ts";
+import {
+  addDomain,
+  changeDomain,
+  checkClaims,
+  listDomains,
+  removeDomain,
+  verifyDomain,
+} from "../sites/domains.ts";
+import { pointsHere } from "../sites/points-here.ts";
+import { createResolver } from "./name-servers.ts";
+
+interface DomainWiring {
+  settings: Settings;
+  store: Store;
+  secretBox: SecretBox;
+  clock: Clock;
+  log: Log;
+  version: string;
+  edge: EdgeClient;
+  publishRoutes(signal: AbortSignal): Promise<void>;
+}
+
+/** Domains and certificates: their management for API and panel, the loop that orders, what needs to know. */
+export const domainDeps = (wiring: DomainWiring) => {
+  const { settings, store, secretBox, clock, log, edge } = wiring;
+  const resolve = createResolver(settings.dnsServers);
+  const challenges = createChallengeBoard(edge.putChallenges);
+  const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
+  const publicAddresses = () => settings.publicAddresses ?? interfaceAddresses();
+
+  const wantedNames = async (): Promise<WantedName[]> => [
+    { name: settings.panelDomain, environmentId: null, automatic: true },
+    ...(await store.liveEnvironments()).map((environment) => ({
+      name: hostOfSite(environment.slug, environment.name),
+      environmentId: environment.id,
+      automatic: true,
+    })),
+    ...(await store.verifiedDomains()).map(({ name, environmentId, tlsOn }) => ({
+      name,
+      environmentId,
+      automatic: tlsOn === 1,
+    })),
+  ];
+
+  const certificates = createCertificates({
+    store,
+    secretBox,
+    clock,
+    log,
+    random: Math.random,
+    acme: settings.acme && {
+      directoryUrl: settings.acme.directoryUrl,
+      email: settings.acme.email,
+      ca: settings.acme.caFile === null ? null : readCa(settings.acme.caFile),
+    },
+    userAgent: `croft/${wiring.version}`,
+    wantedNames,
+    edge: settings.https === null ? null : edge,
+    challenges,
+    fallback: settings.httpsFallback,
+    resolve,
+  });
+
+  const urlOfHost = (host: string) => siteUrl(settings, host, certificates.isSecured(host));
+  const domains: DomainDeps = {
+    store,
+    clock,
+    log,
+    baseDomain: settings.baseDomain,
+    panelDomain: settings.panelDomain,
+    urlOfHost,
+    publicAddresses,
+    pointsHere: (name) =>
+      pointsHere({ resolve, publicAddresses, publish: challenges.publish, httpPort: 80 }, name),
+    onDomains: async () => {
+      await wiring.publishRoutes(AbortSignal.timeout(1000)).catch(() => {});
+      certificates.kick();
+    },
+    retryCertificate: certificates.retry,
+  };
+  const uploads: UploadDeps = {
+    store,
+    secretBox,
+    clock,
+    reachSite: (actor, slug, action, environment) => reachSite({ store }, actor, slug, action, environment),
+    hostsOf: async (site, environment) => {
+      const own = await store.domainsOf(environment.id);
+      const verified = own.filter((domain) => domain.verifiedAt !== null).map(({ name }) => name);
+      return [...verified, hostOfSite(site.slug, environment.name)];
+    },
+    onUploaded: certificates.kick,
+  };
+
+  const panel: Pick<
+    PanelDeps,
+    | "listDomains"
+    | "addDomain"
+    | "changeDomain"
+    | "verifyDomain"
+    | "removeDomain"
+    | "listCertificates"
+    | "uploadCertificate"
+    | "removeCertificate"
+  > = {
+    listDomains: (actor, slug) => listDomains(domains, actor, slug),
+    addDomain: (actor, slug, input) => addDomain(domains, actor, slug, input),
+    changeDomain: (actor, slug, name, input) => changeDomain(domains, actor, slug, name, input),
+    verifyDomain: (actor, slug, name) => verifyDomain(domains, actor, slug, name),
+    removeDomain: (actor, slug, name) => removeDomain(domains, actor, slug, name),
+    listCertificates: (actor, slug) => listCertificates(uploads, actor, slug),
+    uploadCertificate: (actor, slug, input) => uploadCertificate(uploads, actor, slug, input),
+    removeCertificate: (actor, slug, id) => removeCertificate(uploads, actor, slug, id),
+  };
+  const jobs: Job[] = [
+    { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
+  ];
+
+  const plainPanelUrl = siteUrl(settings, settings.panelDomain);
+  return {
+    certificates,
+    routes: { domains, certificatesOf: uploads },
+    panel,
+    jobs,
+    urlOfHost,
+    /** How people reach the panel: as configured, else by HTTPS as soon as its domain has a certificate. */
+    publicUrl: () =>
+      settings.publicUrl === plainPanelUrl ? urlOfHost(settings.panelDomain) : settings.publicUrl,
+    /** An edge that was started anew knows no challenges, and perhaps no certificates. */
+    edgeRestarted: (): void => {
+      challenges.resend().catch((error) => log.warn("the edge has not taken the challenges", { error }));
+      certificates.kick();
+    },
+  };
+};
+
+/** Addresses of this machine that the internet reaches. */
+const interfaceAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((all) =>
+    (all ?? []).map(({ address }) => address).filter(isPublicAddress),
+  );
+
+const readCa = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new AppError("invalid_input", `CROFT_ACME_CA_FILE: ${path} cannot be read`, { cause });
+  }
+};

@@ -1,0 +1,67 @@
+import type { CertificateView, DomainView } from "../../domain/views.ts";
+import { fakeNowMs } from "./fake-data.ts";
+
+const hour = 3_600_000;
+const at = (ms: number): string => new Date(fakeNowMs + ms).toISOString();
+
+export const fakeCertificate = (name: string, change: Partial<CertificateView> = {}): CertificateView => ({
+  id: `crt_${name}`,
+  source: "automatic",
+  names: [name],
+  issuer: "Let's Encrypt R11",
+  notBefore: at(-240 * hour),
+  notAfter: at(1920 * hour),
+  fingerprint: "AA:BB",
+  error: null,
+  errorAt: null,
+  nextAttemptAt: at(1200 * hour),
+  ...change,
+});
+
+export const fakeDomain = (name: string, change: Partial<DomainView> = {}): DomainView => ({
+  name,
+  url: `https://${name}`,
+  primary: false,
+  redirectTo: null,
+  state: "verified",
+  verifiedAt: at(-240 * hour),
+  checkedAt: at(-240 * hour),
+  error: null,
+  nextStep: null,
+  nextCheckAt: null,
+  expiresAt: null,
+  records: [{ type: "A", name, value: "203.0.113.7" }],
+  automaticHttps: true,
+  certificate: fakeCertificate(name),
+  ...change,
+});
+
+/** One of each state. */
+export const fakeDomains = (): DomainView[] => [
+  fakeDomain("bikes.example.net", { primary: true }),
+  fakeDomain("www.bikes.example.net", {
+    redirectTo: "bikes.example.net",
+    url: "http://www.bikes.example.net",
+    error: "acme-v02.api.letsencrypt.org: DNS problem: SERVFAIL looking up CAA for example.net",
+    certificate: fakeCertificate("www.bikes.example.net", {
+      issuer: null,
+      notBefore: null,
+      notAfter: null,
+      fingerprint: null,
+      error: "acme-v02.api.letsencrypt.org: DNS problem: SERVFAIL looking up CAA for example.net",
+      errorAt: at(-hour),
+      nextAttemptAt: at(5 * hour),
+    }),
+  }),
+  fakeDomain("new.example.net", {
+    state: "waiting",
+    url: "http://new.example.net",
+    verifiedAt: null,
+    checkedAt: at(-hour / 60),
+    error: "new.example.net has neither an A nor an AAAA record yet",
+    nextStep: "add this A record: new.example.net → 203.0.113.7",
+    nextCheckAt: at(hour / 60),
+    expiresAt: at(160 * hour),
+    certificate: null,
+  }),
+];

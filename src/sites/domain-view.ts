@@ -1,0 +1,63 @@
+import { isIPv6 } from "node:net";
+import { certificateView, servingCertificate } from "../domain/certificate.ts";
+import { isoOrNull } from "../domain/deployment-view.ts";
+import { redirectOf } from "../domain/domain-redirects.ts";
+import type { CertificateRecord, DomainRecord } from "../domain/records.ts";
+import type { CertificateView, DomainView } from "../domain/views.ts";
+import type { DomainDeps } from "./domain-deps.ts";
+
+/**
+ * @param all the environment's domains
+ * @param certificates automatic ones of their names, and uploaded ones that may serve them
+ */
+export const domainView = (
+  deps: Pick<DomainDeps, "clock" | "urlOfHost" | "publicAddresses">,
+  domain: DomainRecord,
+  all: readonly DomainRecord[],
+  certificates: readonly CertificateRecord[],
+): DomainView => {
+  const records = deps.publicAddresses().map((value) => ({
+    type: isIPv6(value) ? ("AAAA" as const) : ("A" as const),
+    name: domain.name,
+    value,
+  }));
+  const verified = domain.verifiedAt !== null;
+  const certificate = verified ? certificateOf(deps, domain, certificates) : null;
+  const error = domain.lastError ?? certificate?.error ?? null;
+  return {
+    name: domain.name,
+    url: deps.urlOfHost(domain.name),
+    primary: domain.isPrimary === 1,
+    redirectTo: redirectOf(domain, all),
+    state: verified ? "verified" : "waiting",
+    verifiedAt: isoOrNull(domain.verifiedAt),
+    checkedAt: isoOrNull(domain.checkedAt),
+    error,
+    nextStep: verified && domain.lastError === null ? null : nextStepOf(domain, records),
+    nextCheckAt: isoOrNull(domain.nextCheckAt),
+    expiresAt: isoOrNull(domain.expiresAt),
+    records,
+    automaticHttps: domain.tlsOn === 1,
+    certificate,
+  };
+};
+
+/** The one that serves, with what went wrong with its renewal; else the one that is being ordered. */
+const certificateOf = (
+  deps: Pick<DomainDeps, "clock">,
+  domain: DomainRecord,
+  certificates: readonly CertificateRecord[],
+): CertificateView | null => {
+  const serving = servingCertificate(domain.name, domain.environmentId, certificates, deps.clock.nowMs());
+  const automatic = certificates.find((one) => one.source === "acme" && one.name === domain.name);
+  const shown = serving ?? (domain.tlsOn === 1 ? automatic : undefined);
+  return shown ? certificateView(shown) : null;
+};
+
+const nextStepOf = (domain: DomainRecord, records: DomainView["records"]): string => {
+  if (records.length === 0) return `let ${domain.name} lead to this server's public address`;
+  const [first, ...others] = records.map((record) => `${record.name} → ${record.value} (${record.type})`);
+  return others.length === 0
+    ? `add this ${records[0]!.type} record: ${domain.name} → ${records[0]!.value}`
+    : `add these records: ${[first, ...others].join(", ")}`;
+};

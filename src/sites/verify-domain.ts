@@ -1,0 +1,80 @@
+import type { Actor } from "../domain/actor.ts";
+import { auditEntry } from "../domain/audit.ts";
+import { parentNames } from "../domain/host-name.ts";
+import type { DomainRecord, SiteRecord } from "../domain/records.ts";
+import { AppError, conflict } from "../errors.ts";
+import type { SiteQueries } from "./deps.ts";
+import type { DomainDeps, DomainQueries } from "./domain-deps.ts";
+
+/** Not verified claims are looked at again after half a minute, then ever less often, at least once an hour. */
+const checkPauseMs = (checks: number): number => Math.min(3_600_000, 30_000 * 1.5 ** Math.min(checks, 20));
+
+/**
+ * Not another site's, and not below a domain of another owner: a wildcard record leads all names below it here, and
+ * who may point them here is who has the domain.
+ */
+export const checkFree = async (queries: DomainQueries, site: SiteRecord, name: string): Promise<void> => {
+  for (const holder of await queries.verifiedAmong([name, ...parentNames(name)])) {
+    if (holder.name === name) throw conflict(`name: ${name} is verified for another site here`);
+    const ownerOf = (one: Pick<SiteRecord, "ownerUserId" | "ownerOrganizationId">) =>
+      one.ownerUserId ?? one.ownerOrganizationId;
+    if (ownerOf(holder) !== ownerOf(site))
+      throw conflict(`name: ${name} lies under ${holder.name}, which is verified for somebody else here`);
+  }
+};
+
+/**
+ * Looks whether a domain leads here and writes down what was found. A claim that does is the site's from then on,
+ * unless another site's was first. A verified domain that leads elsewhere stays the site's; its view says so.
+ */
+export const checkDomain = async (deps: DomainDeps, domain: DomainRecord, actor: Actor): Promise<void> => {
+  const pointing = await deps.pointsHere(domain.name);
+  const nowMs = deps.clock.nowMs();
+  const looked = { checkedAt: nowMs, checks: domain.checks + 1 };
+  if (!pointing.here || domain.verifiedAt !== null) {
+    await deps.store.updateDomain(domain.id, {
+      ...looked,
+      lastError: pointing.here ? null : pointing.reason,
+      nextCheckAt: domain.verifiedAt === null ? Math.floor(nowMs + checkPauseMs(domain.checks)) : null,
+    });
+    return;
+  }
+  try {
+    await deps.store.transaction(async (queries) => {
+      const site = await siteOf(queries, domain);
+      if (!site) return;
+      await checkFree(queries, site, domain.name);
+      await queries.updateDomain(domain.id, {
+        ...looked,
+        verifiedAt: nowMs,
+        lastError: null,
+        nextCheckAt: null,
+        expiresAt: null,
+      });
+      await queries.insertAudit(
+        auditEntry(
+          actor,
+          "domain.verify",
+          { type: "site", id: site.id },
+          { after: { name: domain.name } },
+          nowMs,
+        ),
+      );
+    });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "conflict") throw error;
+    await deps.store.updateDomain(domain.id, {
+      ...looked,
+      lastError: error.publicMessage.replace(/^name: /, ""),
+      nextCheckAt: Math.floor(nowMs + checkPauseMs(domain.checks)),
+    });
+    return;
+  }
+  await deps.onDomains();
+};
+
+const siteOf = async (queries: SiteQueries, domain: DomainRecord): Promise<SiteRecord | undefined> => {
+  const environment = await queries.environmentById(domain.environmentId);
+  const site = environment && (await queries.siteById(environment.siteId));
+  return site?.deletedAt === null ? site : undefined;
+};
