@@ -113,7 +113,10 @@ export const finish = async (
         : await draining(deps, job);
     await deps.publishRoutes(AbortSignal.timeout(30_000));
   });
-  journal.write("deploy", `release ${release.number} serves at ${deps.urlOf(site.slug, environment.name)}`);
+  const stopped = (await deps.store.environmentById(environment.id))?.stoppedReason ?? null;
+  const url = deps.urlOf(site.slug, environment.name);
+  if (stopped === null) journal.write("deploy", `release ${release.number} serves at ${url}`);
+  else journal.write("deploy", `release ${release.number} serves once the site is started again`, "warning");
   await journal.step("drain", () => drainReplicas(deps, job, old));
   await journal.flush();
   await deps.store.advance(deployment.id, "deploying", "success", { completedAt: deps.clock.nowMs() });

@@ -120,9 +120,12 @@ export const switchTo = async (
     const serving = (await queries.liveReplicasOf(job.environment.id)).filter(
       (replica) => !fresh.has(replica.id),
     );
+    const present = await queries.environmentById(job.environment.id);
+    // Deploying a stopped site starts it; stopped since the deployment began, it stays so: that is the later word.
+    const wasStopped = present?.stoppedReason === job.environment.stoppedReason;
     await queries.updateEnvironment(job.environment.id, {
       currentReleaseId: release.id,
-      stoppedReason: null,
+      ...(wasStopped ? { stoppedReason: null } : {}),
     });
     for (const replica of serving) await queries.updateReplica(replica.id, { state: "draining" });
     await queries.patchDeployment(job.deployment.id, {

@@ -12,6 +12,8 @@ let eve: Tenant;
 
 beforeAll(async () => {
   croft = await startCroft();
+  const ready = () => fetch(`http://127.0.0.1:${croft.panelPort}/readyz`).then(({ status }) => status);
+  await until("all parts are there", ready, (status) => status === 200);
   bob = await tenantOf(croft, "bob");
   eve = await tenantOf(croft, "eve");
 });
@@ -218,4 +220,28 @@ test("an app that spoils its own container does not keep other sites from being 
   );
   expect((await croft.site(victim)).replicas[0]!.restarts).toBe(1);
   expect(await croft.log()).not.toContain("supervisor pass failed");
+});
+
+test("a stop during a deployment is the later word; deploying a stopped site starts it", async () => {
+  const slug = uniqueSlug("stopped");
+  await bob.createSite(slug);
+  const late = `setTimeout(() => { ${answering("late")} }, 4000);`;
+  const push = bob.push(slug, nodeApp(late));
+  await until(
+    "the replica is probed",
+    () => bob.api<{ items: { status: string }[] }>("GET", `/sites/${slug}/deployments`),
+    ({ body }) => body.items[0]?.status === "deploying",
+  );
+  await bob.api("POST", `/sites/${slug}/stop`);
+  const { output } = await push;
+  expect(output).toContain("serves once the site is started again");
+  expect((await croft.visit(`${slug}.localhost`)).body).toContain("stopped");
+  await until(
+    "its replica is gone",
+    () => docker("ps", "-q", "--filter", `label=croft.site=${slug}`),
+    (ids) => ids === "",
+  );
+  expect((await croft.site(slug)).status).toBe("stopped");
+  expect((await bob.push(slug, nodeApp(answering("again")))).exitCode).toBe(0);
+  expect((await croft.visit(`${slug}.localhost`)).body).toBe("again");
 });
