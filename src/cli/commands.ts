@@ -71,6 +71,13 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/site-limits.ts")).siteLimits,
   },
   {
+    name: "site rules",
+    usage:
+      "SLUG [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--from FILE.json|-]",
+    summary: "show what the edge does for a site; with options, change it at once",
+    load: async () => (await import("./commands/site-rules.ts")).siteRules,
+  },
+  {
     name: "site stop",
     usage: "SLUG",
     summary: "stop a site's containers",

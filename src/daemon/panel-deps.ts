@@ -10,6 +10,7 @@ import { createSite } from "../sites/create-site.ts";
 import { deleteSite } from "../sites/delete-site.ts";
 import type { SiteDeps } from "../sites/deps.ts";
 import { reachSite } from "../sites/access.ts";
+import { setEdgeRules, showEdgeRules } from "../sites/edge-rules.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../sites/env-vars.ts";
 import { setLimits } from "../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../sites/site-view.ts";
@@ -114,6 +115,8 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     deleteSite: (actor, slug, options) => deleteSite(sites, actor, slug, options),
     stopSite: (actor, slug) => stopSite(sites, actor, slug),
     startSite: (actor, slug) => startSite(sites, actor, slug),
+    showRules: (actor, slug) => showEdgeRules(sites, actor, slug),
+    setRules: async (actor, slug, patch) => void (await setEdgeRules(sites, actor, slug, patch)),
     setLimits: async (actor, slug, patch) => void (await setLimits(sites, actor, slug, patch)),
 
     deploy: async (actor, slug, choice) => (await deployments.deploy(actor, slug, choice, "panel")).id,

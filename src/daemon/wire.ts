@@ -27,6 +27,7 @@ import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
 import { probe } from "../supervisor/probe.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
+import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
 import { createAppLog } from "./app-log.ts";
 import { domainDeps } from "./domain-deps.ts";
@@ -96,6 +97,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         replicas: [{ replicaId: "panel", address: { unixPath: edgePath(paths.panelSocket) } }],
       },
     },
+    monthMeters: (environmentIds) => monthMeters(environmentIds),
     folderBytes: async (path) => (await folderBytes(path)) ?? 0,
     cancelDeployment: (id) => queue.cancel(id),
   };
@@ -193,6 +195,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     clock,
     sampleSeconds: settings.sampleSeconds,
   };
+  const monthMeters = createMonthMeters(usage);
   const host = createHostView({
     version,
     dataDir: settings.dataDir,

@@ -4,6 +4,7 @@ import type { Identity } from "../identity/identity.ts";
 import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
+import { edgeRulesRoutes } from "./api/edge-rules.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
 import { identityRoutes } from "./api/identity.ts";
@@ -46,6 +47,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
     ...domainRoutes(deps),
+    ...edgeRulesRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
   ];

@@ -45,7 +45,12 @@ export const limitFields: readonly LimitField[] = [
     hint: "What the app writes beside its volumes. Past it the site is stopped.",
     ...bytes,
   },
-  { name: "bandwidthBytesPerMonth", label: "Bandwidth a month", hint: "In and out together.", ...bytes },
+  {
+    name: "bandwidthBytesPerMonth",
+    label: "Bandwidth a month",
+    hint: "In and out together. What happens past it stands among the rules.",
+    ...bytes,
+  },
   { name: "requestsPerMinute", label: "Requests a minute", hint: "Past it visitors get 429.", ...number },
   { name: "concurrentRequests", label: "Requests at once", hint: "Past it visitors get 503.", ...number },
   { name: "maxBodyBytes", label: "Largest request body", hint: "Past it visitors get 413.", ...bytes },

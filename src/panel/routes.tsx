@@ -14,6 +14,7 @@ import { errorResponse, notFoundResponse } from "./routes/error-routes.tsx";
 import { fleetRoutes } from "./routes/fleet-routes.tsx";
 import { guard } from "./routes/guard.ts";
 import { hostRoutes } from "./routes/host-routes.tsx";
+import { rulesRoutes } from "./routes/rules-routes.tsx";
 import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
 import { siteRoutes } from "./routes/site-routes.tsx";
 import { siteSettingsRoutes } from "./routes/site-settings-routes.tsx";
@@ -58,6 +59,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", deployRoutes(deps, page));
   app.route("/", siteChangeRoutes(deps, page));
   app.route("/", domainRoutes(deps, page));
+  app.route("/", rulesRoutes(deps, page));
   app.route("/", siteSettingsRoutes(deps, page));
   app.route("/", accountRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));

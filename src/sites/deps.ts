@@ -4,6 +4,7 @@ import type {
   AuditEntryRecord,
   DeploymentRecord,
   DomainRecord,
+  EdgeRulesRecord,
   EnvironmentRecord,
   EnvVarRecord,
   ReleaseRecord,
@@ -34,6 +35,8 @@ export interface SiteQueries {
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
   nextNetworkSlot(slots: number): Promise<number | null>;
+  edgeRulesOf(environmentId: string): Promise<EdgeRulesRecord | undefined>;
+  putEdgeRules(record: EdgeRulesRecord): Promise<void>;
   envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
   putEnvVar(envVar: EnvVarRecord): Promise<void>;
   deleteEnvVar(environmentId: string, key: string): Promise<void>;

@@ -6,6 +6,7 @@ import type {
   AuditEntryRecord,
   DeploymentRecord,
   DomainRecord,
+  EdgeRulesRecord,
   EnvironmentRecord,
   ReleaseRecord,
   ReplicaRecord,
@@ -18,6 +19,7 @@ export type LiveEnvironment = EnvironmentRecord & { slug: string };
 export interface SupervisorStore {
   liveEnvironments(): Promise<LiveEnvironment[]>;
   verifiedDomains(): Promise<DomainRecord[]>;
+  allEdgeRules(): Promise<EdgeRulesRecord[]>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   nextNetworkSlot(slots: number): Promise<number | null>;
@@ -44,6 +46,16 @@ export interface EdgeControl {
   putTable(table: RouteTable): Promise<unknown>;
 }
 
+/** Where the edge's counters stood when the month began. */
+export interface MonthMeters {
+  /** Life of the counters that the figures belong to. */
+  epoch: string;
+  /** The month's end, wall time. */
+  endsAtMs: number;
+  /** Bytes in and out together by environment; below zero when counters of this month were lost. */
+  beganAt: ReadonlyMap<string, number>;
+}
+
 export interface SupervisorPaths {
   repository(siteId: string): string;
   staticRelease(releaseId: string): string;
@@ -67,6 +79,8 @@ export interface SupervisorDeps {
   edgeOn: boolean;
   /** The panel's own route. */
   panel: { hosts: string[]; target: RouteTarget };
+  /** Null while nothing was measured yet. */
+  monthMeters(environmentIds: string[]): Promise<MonthMeters | null>;
   /** Bytes that a folder takes on disk. */
   folderBytes(path: string): Promise<number>;
   /** Ends deployments of a site that was deleted. */

@@ -1,6 +1,8 @@
 import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
 import type { Route, RouteTarget } from "../domain/edge.ts";
+import { readEdgeRules } from "../domain/edge-rules.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
+import { bandwidthOf } from "./bandwidth.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 
 /** The routes that the rows describe, in a stable order. */
@@ -17,18 +19,23 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
     },
   ];
   const domains = Map.groupBy(await deps.store.verifiedDomains(), (domain) => domain.environmentId);
-  for (const environment of await deps.store.liveEnvironments()) {
+  const environments = await deps.store.liveEnvironments();
+  const rules = new Map((await deps.store.allEdgeRules()).map((row) => [row.environmentId, row.rules]));
+  const months = await deps.monthMeters(environments.map(({ id }) => id));
+  for (const environment of environments) {
     const own = domains.get(environment.id) ?? [];
+    const asked = readEdgeRules(rules.get(environment.id));
     const limits = {
       maxBodyBytes: environment.maxBodyBytes,
       requestsPerMinute: environment.requestsPerMinute,
       concurrentRequests: environment.concurrentRequests,
+      clientRequestsPerMinute: asked.clientRequestsPerMinute,
     };
     routes.push({
       id: environment.id,
       hosts: [deps.hostOf(environment.slug, environment.name), ...servingDomains(own)],
       target: await targetOf(deps, environment, replicas.get(environment.id) ?? []),
-      limits,
+      limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },
       https,
     });
     for (const [host, leading] of Map.groupBy(own, (domain) => redirectOf(domain, own)))

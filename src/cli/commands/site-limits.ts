@@ -40,7 +40,7 @@ const describe = (answer: LimitsAnswer): string => {
     kernelRow(answer, "cpu", "cpuMillicores", cores),
     kernelRow(answer, "pids", "pids", count),
     ["disk", formatBytes(asked.diskBytes), "measured", ""],
-    ["bandwidth a month", formatBytes(asked.bandwidthBytesPerMonth), "metered", ""],
+    ["bandwidth a month", formatBytes(asked.bandwidthBytesPerMonth), "at the edge", ""],
     ["requests a minute", count(asked.requestsPerMinute), "at the edge", ""],
     ["concurrent requests", count(asked.concurrentRequests), "at the edge", ""],
     ["request body", formatBytes(asked.maxBodyBytes), "at the edge", ""],

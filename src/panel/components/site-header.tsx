@@ -12,6 +12,7 @@ export const siteTabs = [
   { path: "/usage", label: "Usage" },
   { path: "/limits", label: "Limits" },
   { path: "/domains", label: "Domains" },
+  { path: "/rules", label: "Rules" },
   { path: "/environment", label: "Environment" },
   { path: "/volumes", label: "Volumes" },
   { path: "/hooks", label: "Hooks" },

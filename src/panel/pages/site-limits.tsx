@@ -17,7 +17,7 @@ const isKernel = (name: keyof Limits): name is Kernel =>
 const holder = (name: keyof Limits): string => {
   if (isKernel(name)) return "kernel";
   if (name === "diskBytes") return "measuring";
-  return name === "bandwidthBytesPerMonth" ? "counted, not held back" : "edge";
+  return name === "bandwidthBytesPerMonth" ? "edge, by the site's rules" : "edge";
 };
 
 interface LimitsProps {

@@ -1,4 +1,5 @@
 import { GB, MB } from "../../domain/size.ts";
+import { defaultEdgeRules } from "../../domain/edge-rules.ts";
 import { silentLog } from "../../domain/log.ts";
 import type { SiteView } from "../../domain/views.ts";
 import { conflict, invalid, notFound } from "../../errors.ts";
@@ -160,6 +161,8 @@ export const fakeDeps = (
     stopSite: async (_, slug) => called("stopSite", slug),
     startSite: async (_, slug) => called("startSite", slug),
     setLimits: async (_, slug, patch) => called("setLimits", slug, patch),
+    showRules: async () => defaultEdgeRules,
+    setRules: async (_, slug, patch) => called("setRules", slug, patch),
 
     deploy: async (_, slug, choice) => {
       called("deploy", slug, choice);

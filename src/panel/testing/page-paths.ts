@@ -24,6 +24,7 @@ export const pagePaths = [
   "/sites/seed-library/limits",
   "/sites/bike-kitchen/domains",
   "/sites/seed-library/domains",
+  "/sites/bike-kitchen/rules",
   "/sites/bike-kitchen/environment",
   "/sites/bike-kitchen/volumes",
   "/sites/seed-library/volumes",

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { MB } from "../../domain/size.ts";
+import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+
+setDefaultTimeout(120_000);
+
+let croft: TestCroft;
+const slug = uniqueSlug("rules");
+const host = `${slug}.localhost`;
+
+beforeAll(async () => {
+  croft = await startCroft();
+  await croft.createSite(slug, { type: "static" });
+  const { exitCode, output } = await croft.push(slug, {
+    "index.html": "<h1>hello</h1>",
+    "large.bin": "x".repeat(1.2 * MB),
+  });
+  expect(exitCode, output).toBe(0);
+});
+afterAll(() => croft.destroy());
+
+const rules = async (change: object): Promise<void> => {
+  const { status, body } = await croft.api("PUT", `/sites/${slug}/rules`, change);
+  expect(status, JSON.stringify(body)).toBe(200);
+};
+const statusOf = async (path = "/"): Promise<number> => (await croft.visit(host, path)).status;
+
+const answers = (status: number, path = "/") =>
+  until(
+    `${path} answers ${status}`,
+    () => statusOf(path),
+    (now) => now === status,
+  );
+
+test("a month's bandwidth is used up: 509 by the edge, also while the daemon is away, until there is more", async () => {
+  await answers(200);
+  // The counters must have been read once for the edge to be told where the month stands.
+  await Bun.sleep(2_500);
+  await rules({ bandwidthPolicy: "block" });
+  await croft.api("PUT", `/sites/${slug}/limits`, { bandwidthBytesPerMonth: 1 * MB });
+  await croft.kill("SIGKILL");
+  expect(await statusOf("/large.bin")).toBe(200);
+  expect(await statusOf()).toBe(509);
+  await croft.start();
+  expect(await statusOf()).toBe(509);
+  await croft.api("PUT", `/sites/${slug}/limits`, { bandwidthBytesPerMonth: 5 * MB });
+  await answers(200);
+  await croft.api("PUT", `/sites/${slug}/limits`, { bandwidthBytesPerMonth: 1 * MB });
+  await answers(509);
+  await rules({ bandwidthPolicy: "warn" });
+  await answers(200);
+});
