@@ -73,7 +73,8 @@ const viewOf = async (deps: DomainDeps, environmentId: string, name: string): Pr
 const counterpart = (name: string): string => (name.startsWith("www.") ? name.slice(4) : `www.${name}`);
 
 const checkName = (deps: DomainDeps, name: string): void => {
-  if (name === deps.panelDomain) throw invalid("name", "is the panel's own");
+  // Below it, too: a site there could set cookies that the panel gets.
+  if (isWithin(name, deps.panelDomain)) throw invalid("name", "is the panel's own, or under it");
   if (isWithin(name, deps.baseDomain))
     throw invalid(
       "name",

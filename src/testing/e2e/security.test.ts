@@ -39,17 +39,17 @@ const operations = async (ids: Record<string, string>) => {
   );
 };
 
-/** Bodies that are right, so that nothing but who asks can be the reason of a refusal. */
+/** Bodies that are right, so that nothing but who asks can be the reason of a refusal; by the end of the path. */
+const bodies: Record<string, object> = {
+  "/sites": { slug: "api" },
+  "/hooks": { provider: "github" },
+  "/volumes": { name: "more", mountPath: "/more" },
+  "/domains": { name: "www.example.org" },
+  "/certificates": { certificate: "none", key: "none" },
+};
+
 const bodyOf = (method: string, path: string): object | undefined =>
-  method === "GET" || method === "DELETE"
-    ? undefined
-    : path.endsWith("/hooks")
-      ? { provider: "github" }
-      : path.endsWith("/volumes")
-        ? { name: "more", mountPath: "/more" }
-        : path === "/sites"
-          ? { slug: "api" }
-          : {};
+  method === "GET" || method === "DELETE" ? undefined : (bodies[path.slice(path.lastIndexOf("/"))] ?? {});
 
 /** A site of bob's with one of everything that has an id. */
 const victimOf = async () => {
