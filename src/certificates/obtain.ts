@@ -80,6 +80,8 @@ const order = async (
       directory: acme.directoryUrl,
       orderUrl,
       orderKeyCiphertext: keyCiphertext,
+      // Taken up again by the next start, whatever it was ordered for.
+      nextAttemptAt: clock.nowMs(),
       updatedAt: clock.nowMs(),
     });
   }

@@ -89,8 +89,12 @@ export const domainDeps = (wiring: DomainWiring) => {
     panelDomain: settings.panelDomain,
     urlOfHost,
     publicAddresses,
+    ordersCertificates: settings.https !== null && settings.acme !== null,
     pointsHere: (name) =>
-      pointsHere({ resolve, publicAddresses, publish: challenges.publish, httpPort: 80 }, name),
+      pointsHere(
+        { resolve, publicAddresses, publish: challenges.publish, httpPort: 80, mayAsk: isPublicAddress },
+        name,
+      ),
     onDomains: async () => {
       await wiring.publishRoutes(AbortSignal.timeout(1000)).catch(() => {});
       certificates.kick();

@@ -36,6 +36,8 @@ export interface DomainDeps {
   urlOfHost(host: string): string;
   /** Of this server, as domains are to point at. Empty when it does not know them. */
   publicAddresses(): string[];
+  /** False where this installation serves no HTTPS, or is told to order nothing. */
+  ordersCertificates: boolean;
   pointsHere(name: string): Promise<Pointing>;
   /** Told after commit: names that visitors may come by have changed. */
   onDomains(): Promise<void>;

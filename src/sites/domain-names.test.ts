@@ -14,6 +14,7 @@ test("names of the panel and of the base domain are nobody's to claim, nor those
     panelDomain: "croft.example.net",
     urlOfHost: (host) => `http://${host}`,
     publicAddresses: () => [],
+    ordersCertificates: true,
     pointsHere: async () => ({ here: true }),
     onDomains: async () => {},
     retryCertificate: async () => true,

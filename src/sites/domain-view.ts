@@ -11,7 +11,7 @@ import type { DomainDeps } from "./domain-deps.ts";
  * @param certificates automatic ones of their names, and uploaded ones that may serve them
  */
 export const domainView = (
-  deps: Pick<DomainDeps, "clock" | "urlOfHost" | "publicAddresses">,
+  deps: Pick<DomainDeps, "clock" | "urlOfHost" | "publicAddresses" | "ordersCertificates">,
   domain: DomainRecord,
   all: readonly DomainRecord[],
   certificates: readonly CertificateRecord[],
@@ -37,7 +37,7 @@ export const domainView = (
     nextCheckAt: isoOrNull(domain.nextCheckAt),
     expiresAt: isoOrNull(domain.expiresAt),
     records,
-    automaticHttps: domain.tlsOn === 1,
+    automaticHttps: domain.tlsOn === 1 && deps.ordersCertificates,
     certificate,
   };
 };

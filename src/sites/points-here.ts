@@ -1,6 +1,5 @@
 import { isIPv6 } from "node:net";
 import type { AcmeChallenge } from "../domain/edge.ts";
-import { isPublicAddress } from "../domain/public-address.ts";
 import type { Pointing } from "./domain-deps.ts";
 
 export interface PointingDeps {
@@ -11,6 +10,8 @@ export interface PointingDeps {
   publish(challenge: AcmeChallenge): Promise<() => Promise<void>>;
   /** Where visitors of plain HTTP come in. */
   httpPort: number;
+  /** Which addresses a request that a tenant caused may reach. */
+  mayAsk(address: string): boolean;
 }
 
 const answerMs = 5_000;
@@ -22,7 +23,7 @@ const canonical = (address: string): string =>
 /**
  * Whether every address of a name is this server: one of its own, or one that hands a request through to its edge
  * (NAT, a load balancer), which is asked for a token. Every one, since visitors and certificate authorities may come
- * by any of them. Only public addresses are asked, by address, without redirects: a name is its owner's word.
+ * by any of them. They are asked by address, without redirects: a name is its owner's word.
  */
 export const pointsHere = async (deps: PointingDeps, name: string): Promise<Pointing> => {
   let addresses: string[];
@@ -48,7 +49,7 @@ export const pointsHere = async (deps: PointingDeps, name: string): Promise<Poin
 /** @returns those of the addresses that are not this server */
 const asked = async (deps: PointingDeps, name: string, addresses: string[]): Promise<string[]> => {
   const bare = (address: string) => address.replace(/^\[|\]$/g, "");
-  const mayAsk = addresses.filter((address) => isPublicAddress(bare(address)));
+  const mayAsk = addresses.filter((address) => deps.mayAsk(bare(address)));
   if (mayAsk.length === 0) return addresses.map(bare);
   const token = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
   const keyAuthorization = `${token}.croft-domain-check`;

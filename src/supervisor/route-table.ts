@@ -18,8 +18,16 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
       https,
     },
   ];
-  const domains = Map.groupBy(await deps.store.verifiedDomains(), (domain) => domain.environmentId);
   const environments = await deps.store.liveEnvironments();
+  // The base or panel domain may have been set to one that a site has: the edge refuses a host with two routes.
+  const taken = new Set([
+    ...deps.panel.hosts,
+    ...environments.map(({ slug, name }) => deps.hostOf(slug, name)),
+  ]);
+  const domains = Map.groupBy(
+    (await deps.store.verifiedDomains()).filter(({ name }) => !taken.has(name)),
+    (domain) => domain.environmentId,
+  );
   const rules = new Map((await deps.store.allEdgeRules()).map((row) => [row.environmentId, row.rules]));
   const months = await deps.monthMeters(environments.map(({ id }) => id));
   for (const environment of environments) {
