@@ -86,7 +86,7 @@ const measure = async (
 /** `localhost`, since the load generator takes the name in the handshake from the address it connects to. */
 const names = ["localhost", `*.${host.slice(host.indexOf(".") + 1)}`];
 
-const makeCertificate = (dir: string): { certificate: string; key: string } => {
+export const makeCertificate = (dir: string): { certificate: string; key: string } => {
   const [certificate, key, both] = ["site.crt", "site.key", "site.pem"].map((name) => join(dir, name));
   const made = Bun.spawnSync([
     ..."openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bench".split(
@@ -105,17 +105,18 @@ const makeCertificate = (dir: string): { certificate: string; key: string } => {
   return pem;
 };
 
-const startCroft = async (
+export const startCroft = async (
   dir: string,
   upstreamPort: number,
   pem: { certificate: string; key: string },
+  ...options: string[]
 ): Promise<Proxy> => {
   const port = freePort();
   const edgeDir = join(dir, "edge");
   mkdirSync(edgeDir);
   const entry = join(import.meta.dir, "../../src/edge/entry.ts");
   const child = Bun.spawn(
-    [process.execPath, entry, "edge", "--dir", edgeDir, "--listen-tls", `127.0.0.1:${port}`],
+    [process.execPath, entry, "edge", "--dir", edgeDir, "--listen-tls", `127.0.0.1:${port}`, ...options],
     quiet,
   );
   const client = createEdgeClient(edgeDir);
@@ -128,7 +129,7 @@ const startCroft = async (
   return { name: "croft", port, process: child };
 };
 
-const startHaproxy = (dir: string, upstreamPort: number): Proxy => {
+export const startHaproxy = (dir: string, upstreamPort: number, alpn = "http/1.1"): Proxy => {
   const port = freePort();
   const config = join(dir, "haproxy.cfg");
   writeFileSync(
@@ -144,7 +145,7 @@ defaults
   timeout server 60s
   option forwardfor
 frontend f
-  bind 127.0.0.1:${port} ssl crt ${dir}/site.pem alpn http/1.1
+  bind 127.0.0.1:${port} ssl crt ${dir}/site.pem alpn ${alpn}
   default_backend b
 backend b
   http-reuse always
@@ -154,7 +155,7 @@ backend b
   return { name: "haproxy", port, process: Bun.spawn(["haproxy", "-db", "-f", config], quiet) };
 };
 
-const startCaddy = (dir: string, upstreamPort: number): Proxy => {
+export const startCaddy = (dir: string, upstreamPort: number, protocols = "h1"): Proxy => {
   const port = freePort();
   const config = join(dir, "Caddyfile");
   writeFileSync(
@@ -163,7 +164,7 @@ const startCaddy = (dir: string, upstreamPort: number): Proxy => {
   admin off
   auto_https off
   servers {
-    protocols h1
+    protocols ${protocols}
   }
 }
 https://:${port} {

@@ -1,6 +1,7 @@
 import { daemonBench } from "./daemon.ts";
 import { deployBench } from "./deploy.ts";
 import { edgeBench } from "./edge.ts";
+import { edgeH2Bench } from "./edge-h2.ts";
 import { edgeTlsBench } from "./edge-tls.ts";
 import type { Row } from "./row.ts";
 import { usageBench } from "./usage.ts";
@@ -8,7 +9,7 @@ import { zeroDowntimeBench } from "./zero-downtime.ts";
 
 /** One after another, so that none disturbs the next. */
 const groups: Record<string, (() => Promise<Row[]>)[]> = {
-  edge: [edgeBench, edgeTlsBench],
+  edge: [edgeBench, edgeTlsBench, edgeH2Bench],
   deploy: [deployBench, zeroDowntimeBench],
   daemon: [daemonBench],
   usage: [usageBench],

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { closeSession } from "./h2/session-end.ts";
 import type { Edge } from "./state.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -20,11 +21,18 @@ const looksAtMost = 1_000;
  * whoever holds many connections open does not keep others out. @returns false when all are busy
  */
 export const makeRoom = (edge: Edge): boolean => {
-  if (edge.visitors.size < edge.capacity) return true;
+  if (edge.visitors.size + edge.sessions.size < edge.capacity) return true;
   let looked = 0;
   for (const visitor of edge.visitors) {
     if (visitor.exchange === null) {
       closeVisitor(visitor);
+      return true;
+    }
+    if (++looked >= looksAtMost) return false;
+  }
+  for (const session of edge.sessions) {
+    if (session.streams.size === 0) {
+      closeSession(session);
       return true;
     }
     if (++looked >= looksAtMost) return false;

@@ -31,6 +31,7 @@ export const createEdge = (deps: {
   deadlines: { ...defaultDeadlines, ...deps.deadlines },
   now: () => performance.now(),
   visitors: new Set(),
+  sessions: new Set(),
   connecting: new Set(),
   slowed: new Set(),
   router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),

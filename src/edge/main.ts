@@ -21,29 +21,35 @@ export interface EdgeSettings {
   listen: { host: string; port: number }[];
   /** HTTPS. */
   listenTls: { host: string; port: number }[];
+  /** HTTP/2 is offered over TLS. */
+  http2: boolean;
   version: string;
 }
 
 /**
- * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …]`, at least one of the two; an IPv6
- * address stands in brackets.
+ * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …] [--http2 on|off]`, at least one address; an
+ * IPv6 address stands in brackets.
  * @throws AppError `invalid_input`
  */
 export const edgeArguments = (
   args: readonly string[],
-): Pick<EdgeSettings, "dir" | "listen" | "listenTls"> => {
+): Omit<EdgeSettings, "version"> => {
   const { values } = parseArgs({
     args: [...args],
     options: {
       dir: { type: "string" },
       listen: { type: "string", multiple: true },
       "listen-tls": { type: "string", multiple: true },
+      http2: { type: "string", default: "off" },
     },
   });
   if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
   const { listen = [], "listen-tls": listenTls = [] } = values;
   if (listen.length + listenTls.length === 0) throw invalid("--listen", "at least one host:port is required");
+  const { http2 } = values;
+  if (http2 !== "on" && http2 !== "off") throw invalid("--http2", `${http2} is not on or off`);
   return {
+    http2: http2 === "on",
     dir: resolve(values.dir),
     listen: listen.map((text) => addressOf("--listen", text)),
     listenTls: listenTls.map((text) => addressOf("--listen-tls", text)),
@@ -81,7 +87,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   useStored(edge, certificates);
 
   const listeners = settings.listen.map((address) => listen(edge, address));
-  const tlsListeners = await Promise.all(settings.listenTls.map((address) => listenTls(edge, address)));
+  const tlsListeners = await Promise.all(settings.listenTls.map((address) => listenTls(edge, { ...address, http2: settings.http2 })));
   edge.httpsPort = tlsListeners[0]?.port ?? null;
   const listening = [
     ...listeners.map((listener) => `${listener.hostname}:${listener.port}`),

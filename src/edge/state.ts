@@ -4,6 +4,7 @@ import type { CoarseClock, Outlet } from "./byte-socket.ts";
 import type { ChunkedBody } from "./chunked-body.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { BodyFrame } from "./body-frame.ts";
+import type { Session } from "./h2/state.ts";
 import type { HeadWriter } from "./head-writer.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { ClientLimiter } from "./client-limiter.ts";
@@ -25,6 +26,8 @@ export interface Edge {
   /** Monotonic, in ms with fractions; for latencies. */
   readonly now: () => number;
   readonly visitors: Set<Visitor>;
+  /** Connections that speak HTTP/2; their streams are among the visitors. */
+  readonly sessions: Set<Session>;
   readonly connecting: Set<UpstreamConnection>;
   /** Held back since their route's bandwidth is used up. */
   readonly slowed: Set<Exchange>;

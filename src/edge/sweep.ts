@@ -1,5 +1,6 @@
 import { abandonExchange, failExchange } from "./exchange-end.ts";
 import { refill } from "./bandwidth.ts";
+import { sweepSession } from "./h2/session.ts";
 import { sweepIdle } from "./replica-pool.ts";
 import type { Edge, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
@@ -14,6 +15,7 @@ import { closeVisitor } from "./visitor-end.ts";
 export const sweep = (edge: Edge): void => {
   const { nowMs } = edge.clock;
   for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
+  for (const session of edge.sessions) sweepSession(session, nowMs);
   const wallMs = Date.now();
   for (const { bandwidth, meter } of edge.router.byId.values()) refill(bandwidth, meter, nowMs, wallMs);
   if (edge.slowed.size > 0) resumeSlowed(edge);

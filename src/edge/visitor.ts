@@ -39,7 +39,7 @@ export const visitorOpened = (edge: Edge, socket: ByteSocket, channel: SecureCha
 };
 
 /** An IPv4 address on a socket that speaks both is written as IPv4. */
-const plainAddress = (address: string): string =>
+export const plainAddress = (address: string): string =>
   address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 
 export const visitorData = (visitor: Visitor, bytes: Uint8Array): void => {

@@ -1,5 +1,8 @@
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { AppError } from "../../errors.ts";
+import { acceptH2 } from "../h2/listener.ts";
+import { createShared } from "../h2/shared.ts";
+import type { Shared } from "../h2/state.ts";
 import { makeRoom } from "../capacity.ts";
 import { visitorFaulted } from "../edge.ts";
 import type { Edge, Visitor } from "../state.ts";
@@ -21,7 +24,7 @@ export interface TlsListener {
 }
 
 /** Protocols offered by ALPN, best first. An entry needs a case in `accepted`. */
-const protocols = ["http/1.1"];
+const protocolsOf = (http2: boolean): string[] => (http2 ? ["h2", "http/1.1"] : ["http/1.1"]);
 
 export interface TlsListenerOptions {
   host: string;
@@ -30,6 +33,8 @@ export interface TlsListenerOptions {
   handshakeMs?: number;
   /** Handshakes under way at once, and connections that are closing; beyond that the oldest goes. */
   handshakes?: number;
+  /** Offers HTTP/2. */
+  http2?: boolean;
 }
 
 /**
@@ -39,10 +44,11 @@ export interface TlsListenerOptions {
  */
 export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promise<TlsListener> => {
   const { host, port, handshakeMs = 10_000, handshakes = handshakesFor(edge.capacity) } = options;
+  const { http2 = false } = options;
   const connections = createConnections(edge, handshakeMs, handshakes);
   const server = createServer({
     ...contextOf(edge.certificates),
-    ALPNProtocols: protocols,
+    ALPNProtocols: protocolsOf(http2),
     allowHalfOpen: true,
     SNICallback: (name, done) => {
       const book = edge.certificates;
@@ -109,6 +115,7 @@ const cannotBind = (host: string, port: number, cause: unknown): AppError => {
 
 /** Connections that are not a visitor yet, or not any more: each has a deadline of its own. */
 const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) => {
+  const shared = createShared();
   /** In the order of their deadlines, since each gets the same time. */
   const shaking = new Map<TLSSocket, number>();
   const closing = new Map<TLSSocket, number>();
@@ -153,7 +160,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
       return;
     }
     socket.setNoDelay(true);
-    accepted(edge, socket, () => put(closing, socket, edge.deadlines.stallMs));
+    accepted(edge, shared, socket, () => put(closing, socket, edge.deadlines.stallMs));
   };
 
   return {
@@ -171,7 +178,12 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
 };
 
 /** A handshake is done: the connection's bytes go to what reads its protocol. */
-const accepted = (edge: Edge, socket: TLSSocket, ending: () => void): void => {
+const accepted = (edge: Edge, shared: Shared, socket: TLSSocket, ending: () => void): void => {
+  const channel = channelOf(edge.certificates, serverNameOf(socket));
+  if (socket.alpnProtocol === "h2") {
+    acceptH2(edge, shared, socket, channel, ending);
+    return;
+  }
   const guarded = (act: (visitor: Visitor) => void): void => {
     try {
       act(visitor);
@@ -180,7 +192,7 @@ const accepted = (edge: Edge, socket: TLSSocket, ending: () => void): void => {
     }
   };
   const bytes = tlsByteSocket(socket, { drained: () => guarded(visitorDrained), ending });
-  const visitor = visitorOpened(edge, bytes, channelOf(edge.certificates, serverNameOf(socket)));
+  const visitor = visitorOpened(edge, bytes, channel);
   socket.on("data", (data: Uint8Array) => guarded((visitor) => visitorData(visitor, data)));
   socket.on("end", () => guarded((visitor) => visitorEnded(visitor, true)));
   socket.on("close", (failed: boolean) => guarded((visitor) => visitorEnded(visitor, !failed)));

@@ -1,0 +1,31 @@
+import type { TLSSocket } from "node:tls";
+import type { Edge } from "../state.ts";
+import type { SecureChannel } from "../tls/secure-channel.ts";
+import { tlsByteSocket } from "../tls/tls-socket.ts";
+import { sessionData, sessionDrained, sessionEnded, sessionOpened } from "./session.ts";
+import { closeSession } from "./session-end.ts";
+import type { Session, Shared } from "./state.ts";
+
+/** A connection whose handshake chose HTTP/2. `ending` is told when only its close is awaited. */
+export const acceptH2 = (
+  edge: Edge,
+  shared: Shared,
+  socket: TLSSocket,
+  channel: SecureChannel,
+  ending: () => void,
+): void => {
+  const guarded = (act: (session: Session) => void): void => {
+    try {
+      act(session);
+    } catch (error) {
+      // A fault of the edge's own ends the connection it happened on, and no other.
+      edge.log.error("handling a visitor's frames failed", { error });
+      closeSession(session, true);
+    }
+  };
+  const bytes = tlsByteSocket(socket, { drained: () => guarded(sessionDrained), ending });
+  const session = sessionOpened(edge, shared, bytes, channel);
+  socket.on("data", (data: Uint8Array) => guarded((session) => sessionData(session, data)));
+  socket.on("end", () => guarded(sessionEnded));
+  socket.on("close", () => guarded(sessionEnded));
+};
