@@ -31,6 +31,7 @@ import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
 import { createAppLog } from "./app-log.ts";
 import { domainDeps } from "./domain-deps.ts";
+import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
@@ -155,11 +156,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     secretBox,
     networkSlots: networkSlots(settings.networkPool),
     urlOf,
-    defaultBranch: async (url) =>
-      listRemote({ url, ...fetchPolicy, signal: AbortSignal.timeout(10_000) }).then(
-        (remote) => remote.head,
-        () => null,
-      ),
+    defaultBranch: createDefaultBranch((url, signal) => listRemote({ url, ...fetchPolicy, signal })),
     urlOfHost: domains.urlOfHost,
     get publicUrl() {
       return settings.publicUrl;

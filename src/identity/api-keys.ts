@@ -7,7 +7,7 @@ import { AppError, conflict, notFound } from "../errors.ts";
 import type { IdentityDeps } from "./deps.ts";
 import { parse } from "./parse.ts";
 import { type NewKeyInput, type Scope, newKeySchema, scopeAllows } from "./schemas.ts";
-import type { Caller } from "./store.ts";
+import type { Caller, IdentityQueries } from "./store.ts";
 import { hashToken, randomText } from "./tokens.ts";
 
 type UserActor = Extract<Actor, { kind: "user" }>;
@@ -56,6 +56,15 @@ export const newApiKey = (
   return { token, row };
 };
 
+/** Call inside the transaction that inserts the key. @throws AppError `conflict` at 200 keys */
+export const assertRoomForKey = async (
+  queries: Pick<IdentityQueries, "apiKeysOfUser">,
+  userId: string,
+): Promise<void> => {
+  if ((await queries.apiKeysOfUser(userId)).length >= maxKeysPerUser)
+    throw conflict(`there are ${maxKeysPerUser} keys already; revoke some first`);
+};
+
 /**
  * @param held scopes of whoever asks: a key cannot make one that may do more than itself
  * @throws AppError `invalid_input`, `forbidden`, `conflict` at 200 keys
@@ -74,8 +83,7 @@ export const createApiKey = async (
   const expiresAtMs = expiresInDays ? now + expiresInDays * dayMs : null;
   const { token, row } = newApiKey(actor.userId, { name, scopes, expiresAtMs }, now);
   await store.transaction(async (queries) => {
-    if ((await queries.apiKeysOfUser(actor.userId)).length >= maxKeysPerUser)
-      throw conflict(`there are ${maxKeysPerUser} keys already; revoke some first`);
+    await assertRoomForKey(queries, actor.userId);
     await queries.insertApiKey(row);
     const after = { name, prefix: row.prefix, scopes, expiresAt: iso(expiresAtMs) };
     await queries.insertAudit(auditEntry(actor, "key.create", { type: "key", id: row.id }, { after }, now));

@@ -340,3 +340,21 @@ describe("users", () => {
     await expect(identity.revokeApiKey(bob, adminKey!.id)).rejects.toMatchObject({ code: "not_found" });
   });
 });
+
+test("one person has so many keys at most, by whatever door they are made", async () => {
+  const { user, token } = await setUp();
+  const actor = await actorOf(token);
+  const insert = database.raw.query(
+    "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, scopes, created_at) VALUES (?, ?, 'k', ?, ?, 'read', 0)",
+  );
+  for (let i = 0; i < 199; i++) insert.run(`key_${i}`, user.id, `p${i}`, `h${i}`);
+  await expect(
+    identity.createApiKey(actor, ["admin"], { name: "more", scopes: ["read"] }),
+  ).rejects.toMatchObject({ code: "conflict" });
+  const credentials = { username: "ada", password: owner.password };
+  await expect(identity.signInForKey(credentials, "login", caller)).rejects.toMatchObject({
+    code: "conflict",
+  });
+  await identity.revokeApiKey(actor, "key_7");
+  expect((await identity.signInForKey(credentials, "login", caller)).token).toStartWith("croft_");
+});

@@ -1,7 +1,7 @@
 import { auditEntry } from "../domain/audit.ts";
 import type { UserRecord } from "../domain/records.ts";
 import { AppError } from "../errors.ts";
-import { newApiKey } from "./api-keys.ts";
+import { assertRoomForKey, newApiKey } from "./api-keys.ts";
 import { type IdentityDeps, securityEvent } from "./deps.ts";
 import { parse } from "./parse.ts";
 import type { Lane } from "./passwords.ts";
@@ -73,7 +73,7 @@ export const signIn = async (
   return { ...(await startSession(deps, user, caller)), user };
 };
 
-/** For `croft login`: a key with all scopes instead of a session. @throws as `signIn`, and `invalid_input` */
+/** For `croft login`: a key with all scopes instead of a session. @throws as `signIn`, `invalid_input`, `conflict` at 200 keys */
 export const signInForKey = async (
   deps: IdentityDeps,
   credentials: Credentials,
@@ -94,6 +94,7 @@ export const signInForKey = async (
     ...caller,
   } as const;
   await deps.store.transaction(async (queries) => {
+    await assertRoomForKey(queries, user.id);
     await queries.insertApiKey(row);
     await queries.updateUser(user.id, { lastLoginAt: now });
     const after = { name, prefix: row.prefix, scopes: ["admin"] };

@@ -46,13 +46,14 @@ export const createSite = async (
     deleteVolumes: 0,
     cleanedAt: null,
   };
+  const taken = () => conflict(`slug: ${site.slug} is taken; choose another name`);
+  if (await deps.store.siteBySlug(site.slug)) throw taken();
   // Asked before the transaction; what is wrong with the address the first deployment tells.
   const branch =
     input.branch ?? ((input.repositoryUrl && (await deps.defaultBranch(input.repositoryUrl))) || "main");
   const environmentId = newId("env", nowMs);
   await deps.store.transaction(async (queries) => {
-    if (await queries.siteBySlug(site.slug))
-      throw conflict(`slug: ${site.slug} is taken; choose another name`);
+    if (await queries.siteBySlug(site.slug)) throw taken();
     const networkSlot = await queries.nextNetworkSlot(deps.networkSlots);
     if (networkSlot === null)
       throw new AppError(
