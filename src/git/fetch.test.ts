@@ -160,6 +160,14 @@ describe("refusals are plain sentences", () => {
     );
   });
 
+  test("what was fetched before counts: a repository that is full takes no more", async () => {
+    const repoPath = host.bare();
+    const first = { ...host.policy, repoPath, url: host.url("/ada/big.git"), branch: "main" };
+    await fetchRepository(first);
+    const again = fetchRepository({ ...first, url: host.url("/ada/app.git"), maxRepositoryBytes: 100_000 });
+    expect((await outcome(again))[0]).toBe("too_large");
+  });
+
   test("a host that takes too long", async () => {
     const [code, message] = await attempt("/hang/app.git", { deadlineMs: 200 });
     expect([code, message]).toEqual([

@@ -9,7 +9,8 @@ import { fetchTarget, type FetchPolicy, type FetchTarget } from "./fetch-target.
 import type { GitConfig } from "./git-env.ts";
 import { listHeads } from "./list-remote.ts";
 import { plainLine } from "./plain-line.ts";
-import { ensureRepository } from "./repository.ts";
+import { ensureRepository, tidyRepository } from "./repository.ts";
+import { assertRepositoryRoom } from "./repository-size.ts";
 import type { GitResult } from "./run-git.ts";
 import { runRemote } from "./run-remote.ts";
 
@@ -88,6 +89,8 @@ export const fetchRepository = async (
     commit?: string | null;
     signal?: AbortSignal;
     maxBytes?: number;
+    /** Default 2 GB. */
+    maxRepositoryBytes?: number;
     /** Default two minutes. */
     deadlineMs?: number;
   },
@@ -103,6 +106,12 @@ export const fetchRepository = async (
   await ensureRepository({ repoPath, branch, signal });
   const known = commit ? await resolveCommit({ repoPath, revision: { commit }, signal }) : null;
   if (known) return known;
+  const room = { repoPath, maxBytes: options.maxRepositoryBytes, signal };
+  await assertRepositoryRoom(room).catch(async () => {
+    // Fetched sources replace one another: what the last ones left can go before its time.
+    await tidyRepository({ repoPath, unreachedFor: "1.hour", deadlineMs: defaultDeadlineMs, signal });
+    await assertRepositoryRoom(room);
+  });
 
   // Own namespace, hidden from clients of the git remote. Hashed: a branch name may be too long for a file's,
   // and `a` and `a/b` cannot exist side by side.

@@ -117,6 +117,17 @@ describe("what is pushed", () => {
     expect(await rig.refs()).toEqual([]);
   });
 
+  test("a repository that is full takes no more pushes, and says so; fetching goes on", async () => {
+    rig = await pushRig({ maxRepositoryBytes: 200_000 });
+    await commitFiles(rig.work, { a: crypto.getRandomValues(new Uint8Array(250_000)) });
+    expect((await rig.push("main")).exitCode).toBe(0);
+    await commitFiles(rig.work, { b: "little" });
+    const refused = await rig.push("main");
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.text).toContain("at most 195 KB are allowed");
+    expect(await rig.refs()).toHaveLength(2);
+  });
+
   test("120 MB go through without being held in memory", async () => {
     await git("/", ["init", "--quiet", "--initial-branch=main", rig.work]);
     await git(rig.work, ["config", "core.compression", "0"]);

@@ -10,6 +10,7 @@ import { socketVariable, tokenVariable } from "./hook-protocol.ts";
 import { hookCommandEnv } from "./hook-scripts.ts";
 import type { GitSite, Pushes } from "./pushes.ts";
 import { ensureRepository } from "./repository.ts";
+import { assertRepositoryRoom } from "./repository-size.ts";
 
 export type GitAction = "read" | "deploy";
 
@@ -29,6 +30,8 @@ export interface GitRemoteDeps {
   /** The site, or null when there is none or the actor may not do this to it. */
   findSite(actor: Actor, slug: string, action: GitAction): Promise<GitSite | null>;
   maxPackBytes?: number;
+  /** Of everything that was ever pushed to a site and is not forgotten yet; default 2 GB. */
+  maxRepositoryBytes?: number;
   /** Longest silence of a client; default two minutes. */
   stallMs?: number;
 }
@@ -139,7 +142,10 @@ export const gitRemote = (deps: GitRemoteDeps): Hono => {
       throw new AppError("too_large", `a push may hold at most ${formatBytes(limit)}`);
     const release = take(actor);
     try {
-      await ensureRepository({ repoPath: site.repoPath, branch: site.branch, signal: c.req.raw.signal });
+      const { repoPath, branch } = site;
+      const { signal } = c.req.raw;
+      await ensureRepository({ repoPath, branch, signal });
+      if (receives) await assertRepositoryRoom({ repoPath, maxBytes: deps.maxRepositoryBytes, signal });
     } catch (error) {
       release();
       throw error;

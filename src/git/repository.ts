@@ -64,7 +64,8 @@ export const ensureRepository = async (options: {
 };
 
 /**
- * Packs the repository and forgets what no branch, tag or fetched source has reached for two weeks. Pushes and
+ * Packs the repository and forgets what no branch, tag or fetched source has reached for two weeks (or `unreachedFor`,
+ * as git writes dates). Pushes and
  * fetches may run meanwhile. For a job at a quiet hour: nothing else ever packs.
  * @returns false when it did not finish within `deadlineMs` (default ten minutes); the repository is then as good as before
  */
@@ -72,12 +73,13 @@ export const tidyRepository = async (options: {
   repoPath: string;
   signal?: AbortSignal;
   deadlineMs?: number;
+  unreachedFor?: string;
 }): Promise<boolean> => {
   const { repoPath, signal } = options;
   if (!(await Bun.file(`${repoPath}/HEAD`).exists())) return true;
   await sweepLeftovers(repoPath, Date.now());
   const tidied = await runGit({
-    args: ["gc", "--quiet", "--prune=2.weeks.ago"],
+    args: ["gc", "--quiet", `--prune=${options.unreachedFor ?? "2.weeks"}.ago`],
     gitDir: repoPath,
     deadlineMs: options.deadlineMs ?? 600_000,
     maxFileBytes: 8 * GB,

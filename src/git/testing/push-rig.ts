@@ -57,7 +57,7 @@ export const until = async (condition: () => boolean | Promise<boolean>): Promis
  * read, and everybody but eve may reach the one site, `shop`.
  */
 export const pushRig = async (
-  options: { maxPackBytes?: number; stallMs?: number } = {},
+  options: { maxPackBytes?: number; maxRepositoryBytes?: number; stallMs?: number } = {},
 ): Promise<PushRig> => {
   const folder = await temporaryFolder();
   const at = (path: string) => join(folder.path, path);
