@@ -58,7 +58,7 @@ const checkName = async (deps: CertificateDeps, name: string): Promise<void> => 
   // When no name server answers here, the authority's may.
   const addresses = await deps.resolve(name).catch(() => null);
   if (addresses?.length === 0)
-    throw new AppError("invalid_input", `${name} leads nowhere yet: it has neither an A nor an AAAA record`);
+    throw new AppError("invalid_input", "it leads nowhere yet: it has neither an A nor an AAAA record");
 };
 
 const order = async (
@@ -173,7 +173,7 @@ const noteFailure = async (
 
 const messageOf = (error: unknown, acme: AcmeSettings): string => {
   const { host } = new URL(acme.directoryUrl);
-  if (error instanceof AcmeProblem) return `${host}: ${error.message}`;
+  if (error instanceof AcmeProblem) return `the certificate authority ${host} says: ${error.message}`;
   if (error instanceof AppError) return publicMessageOf(error);
   return `the certificate authority ${host} does not answer`;
 };

@@ -24,7 +24,7 @@ export interface DomainStore extends DomainQueries, Omit<SiteStore, "transaction
   transaction<T>(run: (queries: SiteQueries & DomainQueries) => Promise<T>): Promise<T>;
 }
 
-/** Whether a name leads to this server, and if not why, in words for its owner. */
+/** Whether a name leads to this server, and if not why, in words for its owner that call the name `it`. */
 export type Pointing = { here: true } | { here: false; reason: string };
 
 export interface DomainDeps {

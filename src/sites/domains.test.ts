@@ -126,7 +126,7 @@ test("of two who claim a name the first who verifies it has it", async () => {
   const late = await verifyDomain(deps, eve.actor, eve.site.slug, "example.org");
   expect(late).toMatchObject({
     state: "waiting",
-    error: "example.org is verified for another site here",
+    error: "it is verified for another site here",
   });
   expect((await refusal(eve.claim("example.org"))).code).toBe("conflict");
 });

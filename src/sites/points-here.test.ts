@@ -59,7 +59,7 @@ test("one address that leads elsewhere is enough to fail, and is named", async (
   });
   expect(answer).toEqual({
     here: false,
-    reason: "a.test leads to 127.0.0.3, where this server does not answer",
+    reason: "it leads to 127.0.0.3, where this server does not answer",
   });
 });
 
@@ -79,10 +79,10 @@ test("a server that answers something else is not this one", async () => {
 test("what the name servers say is told", async () => {
   expect(await look("a.test", [])).toEqual({
     here: false,
-    reason: "a.test has neither an A nor an AAAA record yet",
+    reason: "it has neither an A nor an AAAA record yet",
   });
   expect(await look("a.test", new Error("SERVFAIL"))).toEqual({
     here: false,
-    reason: "the name servers of a.test do not answer",
+    reason: "its name servers do not answer",
   });
 });

@@ -30,10 +30,9 @@ export const pointsHere = async (deps: PointingDeps, name: string): Promise<Poin
   try {
     addresses = (await deps.resolve(name)).map(canonical);
   } catch {
-    return { here: false, reason: `the name servers of ${name} do not answer` };
+    return { here: false, reason: "its name servers do not answer" };
   }
-  if (addresses.length === 0)
-    return { here: false, reason: `${name} has neither an A nor an AAAA record yet` };
+  if (addresses.length === 0) return { here: false, reason: "it has neither an A nor an AAAA record yet" };
   const own = new Set(deps.publicAddresses().map(canonical));
   const others = addresses.filter((address) => !own.has(address));
   if (others.length === 0) return { here: true };
@@ -42,7 +41,7 @@ export const pointsHere = async (deps: PointingDeps, name: string): Promise<Poin
     ? { here: true }
     : {
         here: false,
-        reason: `${name} leads to ${elsewhere.join(" and ")}, where this server does not answer`,
+        reason: `it leads to ${elsewhere.join(" and ")}, where this server does not answer`,
       };
 };
 

@@ -65,7 +65,7 @@ export const checkDomain = async (deps: DomainDeps, domain: DomainRecord, actor:
     if (!(error instanceof AppError) || error.code !== "conflict") throw error;
     await deps.store.updateDomain(domain.id, {
       ...looked,
-      lastError: error.publicMessage.replace(/^name: /, ""),
+      lastError: error.publicMessage.replace(`name: ${domain.name} `, "it "),
       nextCheckAt: Math.floor(nowMs + checkPauseMs(domain.checks)),
     });
     return;

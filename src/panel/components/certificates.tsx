@@ -40,7 +40,7 @@ export const Certificates = (props: {
           </p>
         </section>
       ))}
-      <details class="own-certificate" open={refused !== null}>
+      <details class="card form-card own-certificate" open={refused !== null}>
         <summary>Use a certificate of your own…</summary>
         <PostForm action={base}>
           <FormErrors refusal={refused?.refusal ?? null} />

@@ -1,5 +1,6 @@
 import type { CertificateView, DomainView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
+import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { ActButton, Checkbox, Field, FormErrors, PostForm } from "../components/form.tsx";
 import { hostOfUrl, safeUrl, SiteHeader } from "../components/site-header.tsx";
@@ -120,9 +121,17 @@ const Domain = ({ domain, base }: { domain: DomainView; base: string }) => {
               Not primary
             </ActButton>
           )}
-          <ActButton action={`${path}/remove`} class="small" label={`Remove ${domain.name}`}>
-            Remove
-          </ActButton>
+          <details class="danger-act">
+            <summary class="button small" aria-label={`Remove ${domain.name}…`}>
+              Remove…
+            </summary>
+            <PostForm action={`${path}/remove`}>
+              <p>
+                The site no longer answers at {domain.name} from then on, and another site may take the name.
+              </p>
+              <button class="danger">Remove {domain.name}</button>
+            </PostForm>
+          </details>
         </div>
       </div>
       {domain.redirectTo && (
@@ -143,15 +152,10 @@ const NextStep = ({ domain }: { domain: DomainView }) => (
   <div class="next-step">
     <p>{sentence(domain.nextStep ?? "")}</p>
     {domain.records.length > 0 && (
-      <ul class="records">
-        {domain.records.map((record) => (
-          <li>
-            <code>
-              {record.name}. {record.type} {record.value}
-            </code>
-          </li>
-        ))}
-      </ul>
+      <Command
+        lines={domain.records.map(({ name, type, value }) => `${name}. ${type} ${value}`)}
+        label="Copy the records"
+      />
     )}
   </div>
 );

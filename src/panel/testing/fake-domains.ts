@@ -42,13 +42,15 @@ export const fakeDomains = (): DomainView[] => [
   fakeDomain("www.bikes.example.net", {
     redirectTo: "bikes.example.net",
     url: "http://www.bikes.example.net",
-    error: "acme-v02.api.letsencrypt.org: DNS problem: SERVFAIL looking up CAA for example.net",
+    error:
+      "the certificate authority acme-v02.api.letsencrypt.org says: DNS problem: SERVFAIL looking up CAA for example.net",
     certificate: fakeCertificate("www.bikes.example.net", {
       issuer: null,
       notBefore: null,
       notAfter: null,
       fingerprint: null,
-      error: "acme-v02.api.letsencrypt.org: DNS problem: SERVFAIL looking up CAA for example.net",
+      error:
+        "the certificate authority acme-v02.api.letsencrypt.org says: DNS problem: SERVFAIL looking up CAA for example.net",
       errorAt: at(-hour),
       nextAttemptAt: at(5 * hour),
     }),
@@ -58,7 +60,7 @@ export const fakeDomains = (): DomainView[] => [
     url: "http://new.example.net",
     verifiedAt: null,
     checkedAt: at(-hour / 60),
-    error: "new.example.net has neither an A nor an AAAA record yet",
+    error: "it has neither an A nor an AAAA record yet",
     nextStep: "add this A record: new.example.net → 203.0.113.7",
     nextCheckAt: at(hour / 60),
     expiresAt: at(160 * hour),

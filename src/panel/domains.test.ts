@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { markupFaults } from "./testing/markup-faults.ts";
+import { type PanelApp, panelApp } from "./testing/panel-app.ts";
+import { panelClient, textOf } from "./testing/panel-client.ts";
+
+let panel: PanelApp;
+let client: ReturnType<typeof panelClient>;
+beforeAll(async () => {
+  panel = await panelApp();
+  client = panelClient(panel);
+  await client.signIn();
+});
+beforeEach(() => panel.reset());
+afterAll(() => panel.dispose());
+
+const base = "/sites/bike-kitchen/domains";
+const calls = (verb: string) =>
+  panel.world.calls.filter((call) => call.verb === verb).map((call) => call.args);
+
+test("each domain says its state, what went wrong, what to do next and when it is tried again", async () => {
+  const { html } = await client.get(base);
+  const text = textOf(html);
+  expect(text).toContain("Certificate by Let's Encrypt R11, valid until");
+  expect(text).toContain("Leads to bikes.example.net");
+  expect(text).toContain("says: DNS problem: SERVFAIL looking up CAA for example.net");
+  expect(text).toContain("Add this A record: new.example.net → 203.0.113.7");
+  expect(text).toContain("new.example.net. A 203.0.113.7");
+  expect(text).toContain("The claim ends");
+});
+
+test("a domain is added with www unless that is unticked; what is no name is refused and kept", async () => {
+  const added = await client.submit(base, { name: "Shop.Example.org", www: "yes" });
+  expect(added.location).toBe(`${base}?done=domain-waiting`);
+  expect(calls("addDomain")).toEqual([["bike-kitchen", { name: "shop.example.org", www: true }]]);
+  const refused = await client.submit(base, { name: "https://example.org/" });
+  expect(refused.status).toBe(422);
+  expect(textOf(refused.html)).toContain("Name must be a host name alone");
+  expect(refused.html).toContain('value="https://example.org/"');
+  expect(refused.html).toContain('name="www" value="yes" aria-describedby');
+  expect(await markupFaults(refused.html)).toEqual([]);
+  const taken = await client.submit(base, { name: "bikes.example.net" });
+  expect(taken.status).toBe(409);
+  expect(textOf(taken.html)).toContain("is verified for another site here");
+});
+
+test("looked at, made primary and removed by name", async () => {
+  expect((await client.submit(`${base}/new.example.net/verify`, {})).location).toBe(
+    `${base}?done=domain-waiting`,
+  );
+  expect((await client.submit(`${base}/www.bikes.example.net`, { primary: "yes" })).location).toBe(
+    `${base}?done=domain-changed`,
+  );
+  expect((await client.submit(`${base}/new.example.net/remove`, {})).location).toBe(
+    `${base}?done=domain-removed`,
+  );
+  expect(calls("changeDomain")).toEqual([["bike-kitchen", "www.bikes.example.net", { primary: true }]]);
+  expect(calls("removeDomain")).toEqual([["bike-kitchen", "new.example.net"]]);
+});
+
+test("a certificate that is refused is kept as typed, its key is never sent back", async () => {
+  const path = "/sites/bike-kitchen/certificates";
+  const refused = await client.submit(path, { certificate: "not PEM", key: "SECRET-KEY-4711" });
+  expect(refused.status).toBe(422);
+  expect(textOf(refused.html)).toContain("Certificate must be PEM");
+  expect(refused.html).toContain("not PEM");
+  expect(refused.html).not.toContain("SECRET-KEY-4711");
+  expect(await markupFaults(refused.html)).toEqual([]);
+  const good = await client.submit(path, { certificate: "-----BEGIN CERTIFICATE-----", key: "k" });
+  expect(good.location).toBe(`${base}?done=certificate-added`);
+});
+
+test("forged forms change nothing", async () => {
+  for (const path of [
+    base,
+    `${base}/new.example.net`,
+    `${base}/new.example.net/verify`,
+    `${base}/new.example.net/remove`,
+    "/sites/bike-kitchen/certificates",
+    "/sites/bike-kitchen/certificates/crt_1/remove",
+  ])
+    expect((await client.post(path, { name: "a.example.org", _csrf: "made-up" })).status, path).toBe(403);
+  expect(panel.world.calls).toEqual([]);
+});
