@@ -29,10 +29,14 @@ export const blockRead = (session: Session, block: HeaderBlock, bytes: Uint8Arra
       annoyed(session);
       return;
     }
-    throw new ConnectionError(Code.streamClosed, "HEADERS for a stream that is closed");
+    throw session.skipped.has(streamId)
+      ? new ConnectionError(Code.protocol, "HEADERS for a stream below the last one")
+      : new ConnectionError(Code.streamClosed, "HEADERS for a stream that is closed");
   }
   if (session.leaving === "final") return;
   // Streams in between are closed by it (RFC 9113 section 5.1.1).
+  for (let id = session.lastStreamId + 2; id < streamId && session.skipped.size < maxStreams; id += 2)
+    session.skipped.add(id | 1);
   session.lastStreamId = streamId;
   if (block.dependsOnItself) refuseStream(session, streamId, Code.protocol);
   else if (streams.size >= maxStreams || !makeRoom(session.edge))
@@ -100,8 +104,9 @@ export const dataRead = (
       if (session.leaving === "final") return;
       throw new ConnectionError(Code.protocol, "DATA for an idle stream");
     }
+    if (!session.reset.has(streamId))
+      throw new ConnectionError(Code.streamClosed, "DATA for a stream that is closed");
     annoyed(session);
-    if (!session.reset.has(streamId)) writeReset(session, streamId, Code.streamClosed);
     return;
   }
   if (bytes.length === 0 && !endStream) annoyed(session);

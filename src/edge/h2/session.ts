@@ -51,6 +51,7 @@ export const sessionOpened = (
     streams: new Map(),
     lastStreamId: 0,
     reset: new Set(),
+    skipped: new Set(),
     buffer: null,
     waiting: new Set(),
     sendWindow: defaultWindow,

@@ -30,6 +30,8 @@ export interface Session {
   lastStreamId: number;
   /** Streams that the edge has reset: frames for them may still be on their way. The oldest are forgotten. */
   readonly reset: Set<number>;
+  /** The first streams that were never opened though later ones were. */
+  readonly skipped: Set<number>;
 
   /** Frames put together since the last write; null when there are none. */
   buffer: HeadWriter | null;
