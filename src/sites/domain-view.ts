@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { certificateView, servingCertificate } from "../domain/certificate.ts";
+import { certificateView, type HostToServe, servingCertificate } from "../domain/certificate.ts";
 import { isoOrNull } from "../domain/deployment-view.ts";
 import { redirectOf } from "../domain/domain-redirects.ts";
 import type { CertificateRecord, DomainRecord } from "../domain/records.ts";
@@ -22,7 +22,8 @@ export const domainView = (
     value,
   }));
   const verified = domain.verifiedAt !== null;
-  const certificate = verified ? certificateOf(deps, domain, certificates) : null;
+  const host = { name: domain.name, environmentId: domain.environmentId, automatic: domain.tlsOn === 1 };
+  const certificate = verified ? certificateOf(host, certificates, deps.clock.nowMs()) : null;
   const error = domain.lastError ?? certificate?.error ?? null;
   return {
     name: domain.name,
@@ -43,14 +44,15 @@ export const domainView = (
 };
 
 /** The one that serves, with what went wrong with its renewal; else the one that is being ordered. */
-const certificateOf = (
-  deps: Pick<DomainDeps, "clock">,
-  domain: DomainRecord,
+export const certificateOf = (
+  host: HostToServe,
   certificates: readonly CertificateRecord[],
+  nowMs: number,
 ): CertificateView | null => {
-  const serving = servingCertificate(domain.name, domain.environmentId, certificates, deps.clock.nowMs());
-  const automatic = certificates.find((one) => one.source === "acme" && one.name === domain.name);
-  const shown = serving ?? (domain.tlsOn === 1 ? automatic : undefined);
+  const ordered = host.automatic
+    ? certificates.find((one) => one.source === "acme" && one.name === host.name)
+    : undefined;
+  const shown = servingCertificate(host, certificates, nowMs) ?? ordered;
   return shown ? certificateView(shown) : null;
 };
 

@@ -36,7 +36,8 @@ export const showLimits = async (
 
 /**
  * Changes limits of a running environment without a restart, and answers what the kernel then holds.
- * @throws AppError `invalid_input`; `engine_unavailable` when they are stored but cannot be applied yet
+ * @throws AppError `invalid_input`; `conflict` when more memory is in use than is now allowed: nothing is changed
+ * then; `engine_unavailable` when they are stored but cannot be applied yet
  */
 export const setLimits = async (
   deps: SiteDeps,
@@ -49,16 +50,23 @@ export const setLimits = async (
   const before = limitsOf(environment);
   const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const after: Limits = { ...before, ...given };
-  const nowMs = deps.clock.nowMs();
-  await deps.store.transaction(async (queries) => {
-    await queries.updateEnvironment(environment.id, after);
-    await queries.insertAudit(
-      auditEntry(actor, "site.limits", { type: "site", id: site.id }, { before, after }, nowMs),
-    );
-  });
+  const store = (limits: Limits, instead: Limits): Promise<void> =>
+    deps.store.transaction(async (queries) => {
+      await queries.updateEnvironment(environment.id, limits);
+      const change = { before: instead, after: limits };
+      const object = { type: "site", id: site.id };
+      await queries.insertAudit(auditEntry(actor, "site.limits", object, change, deps.clock.nowMs()));
+    });
+  await store(after, before);
   try {
     await deps.onChange.limits(environment.id);
   } catch (cause) {
+    // The engine will not, now or later: nothing may look changed that is not.
+    if (cause instanceof AppError && cause.code === "conflict") {
+      await store(before, after);
+      await deps.onChange.limits(environment.id).catch(() => {});
+      throw cause;
+    }
     throw new AppError(
       "engine_unavailable",
       "the limits are stored, but the engine could not apply them yet; Croft tries again within a minute",

@@ -10,13 +10,18 @@ import type {
   EnvironmentRecord,
   ReleaseRecord,
   ReplicaRecord,
+  ReplicaRowState,
   SiteRecord,
   VolumeRecord,
 } from "../domain/records.ts";
 
 export type LiveEnvironment = EnvironmentRecord & { slug: string };
 
-export interface SupervisorStore {
+export interface SupervisorStore extends SupervisorQueries {
+  transaction<T>(run: (queries: SupervisorQueries) => Promise<T>): Promise<T>;
+}
+
+export interface SupervisorQueries {
   liveEnvironments(): Promise<LiveEnvironment[]>;
   verifiedDomains(): Promise<DomainRecord[]>;
   allEdgeRules(): Promise<EdgeRulesRecord[]>;
@@ -35,6 +40,7 @@ export interface SupervisorStore {
   retireRelease(id: string, atMs: number): Promise<void>;
   insertReplica(replica: ReplicaRecord): Promise<void>;
   updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
+  moveReplica(id: string, from: ReplicaRowState, patch: Partial<ReplicaRecord>): Promise<boolean>;
   replicaById(id: string): Promise<ReplicaRecord | undefined>;
   liveReplicas(): Promise<ReplicaRecord[]>;
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;

@@ -4,7 +4,7 @@ import type { AppliedLimits } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import { silentLog } from "../domain/log.ts";
 import type { SupervisorDeps } from "./deps.ts";
-import { keepLimits } from "./keep-limits.ts";
+import { createLimitKeeper } from "./keep-limits.ts";
 
 const asked = { memoryBytes: 64 * 1024 ** 2, cpuMillicores: 500, pids: 64 };
 const kernel = (limits: ContainerLimits, readAtMs: number): AppliedLimits => ({
@@ -27,6 +27,7 @@ const installation = (recorded: AppliedLimits | null, held: ContainerLimits, now
     log: silentLog,
     store: {
       liveEnvironments: async () => [environment],
+      environmentById: async () => environment,
       liveReplicasOf: async () => [{ id: "rep_1", state: "running" }],
       updateEnvironment: async (_: string, patch: Partial<EnvironmentRecord>) => {
         written.push(JSON.parse(patch.appliedLimits!) as AppliedLimits);
@@ -39,26 +40,38 @@ const installation = (recorded: AppliedLimits | null, held: ContainerLimits, now
       },
     },
   } as unknown as SupervisorDeps;
-  return { deps, written, present: () => present };
+  return { deps, written, environment, present: () => present };
 };
 
 test("limits that are as recorded a minute ago are not written again", async () => {
   const { deps, written } = installation(kernel(asked, 0), asked, 60_000);
-  await keepLimits(deps);
+  await createLimitKeeper(deps).keepAll();
   expect(written).toEqual([]);
 });
 
 test("limits never recorded, or recorded long ago, are written", async () => {
   for (const recorded of [null, kernel(asked, 0)]) {
     const { deps, written } = installation(recorded, asked, 600_000);
-    await keepLimits(deps);
+    await createLimitKeeper(deps).keepAll();
     expect(written).toEqual([kernel(asked, 600_000)]);
   }
 });
 
 test("drift is recorded, put right, and what the kernel then holds is the last word", async () => {
   const { deps, written, present } = installation(kernel(asked, 0), { ...asked, pids: 9 }, 1000);
-  await keepLimits(deps);
+  await createLimitKeeper(deps).keepAll();
   expect(present()).toEqual(asked);
   expect(written.map((limits) => limits.pids)).toEqual([9, 64]);
+});
+
+test("limits that are changed while all are looked through stay changed", async () => {
+  const wanted = { ...asked, pids: 99 };
+  const { deps, present, environment } = installation(kernel(asked, 0), asked, 1000);
+  const keeper = createLimitKeeper(deps);
+  const looking = keeper.keepAll();
+  Object.assign(environment, wanted);
+  await Promise.all([looking, keeper.apply("env_1")]);
+  expect(present()).toEqual(wanted);
+  await keeper.keepAll();
+  expect(present()).toEqual(wanted);
 });

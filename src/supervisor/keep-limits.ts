@@ -44,8 +44,36 @@ export const readBackLimits = async (
   return applied;
 };
 
-/** Brings what the kernel holds in line with what is asked, for one environment, without a restart. */
-export const applyLimits = async (deps: SupervisorDeps, environmentId: string): Promise<void> => {
+/**
+ * One at a time for each environment, and on its row as it is then: whoever changes limits while all are looked
+ * through must not have the old ones put back.
+ */
+export const createLimitKeeper = (deps: SupervisorDeps) => {
+  const tails = new Map<string, Promise<unknown>>();
+  const inLine = async (environmentId: string, tellDrift: boolean): Promise<void> => {
+    const mine = (tails.get(environmentId) ?? Promise.resolve()).then(() =>
+      bringInLine(deps, environmentId, tellDrift),
+    );
+    const settled = mine.catch(() => {});
+    tails.set(environmentId, settled);
+    await mine.finally(() => {
+      if (tails.get(environmentId) === settled) tails.delete(environmentId);
+    });
+  };
+  return {
+    /** Brings what the kernel holds in line with what is asked, for one environment, without a restart. */
+    apply: (environmentId: string): Promise<void> => inLine(environmentId, false),
+    /** Compares all running replicas with what is asked; repairs and tells of drift. */
+    keepAll: async (): Promise<void> =>
+      forEachSite(deps, await deps.store.liveEnvironments(), ({ id }) => inLine(id, true)),
+  };
+};
+
+const bringInLine = async (
+  deps: SupervisorDeps,
+  environmentId: string,
+  tellDrift: boolean,
+): Promise<void> => {
   const environment = await deps.store.environmentById(environmentId);
   if (!environment) return;
   const asked = askedOf(environment);
@@ -53,27 +81,16 @@ export const applyLimits = async (deps: SupervisorDeps, environmentId: string): 
     if (replica.state !== "running" && replica.state !== "starting") continue;
     const applied = await deps.engine.appliedLimits(replica.id);
     if (applied === null) continue;
-    if (!agrees(applied, asked)) await deps.engine.updateLimits(replica.id, asked);
+    if (!isRecorded(environment, applied)) await record(deps, environment, applied);
+    if (agrees(applied, asked)) continue;
+    if (tellDrift)
+      deps.log.warn("limits had drifted and are put right", {
+        replica: replica.id,
+        environmentId,
+        asked,
+        applied,
+      });
+    await deps.engine.updateLimits(replica.id, asked);
     await readBackLimits(deps, environment, replica.id);
   }
 };
-
-/** Compares all running replicas with what is asked; repairs and tells of drift. */
-export const keepLimits = async (deps: SupervisorDeps): Promise<void> =>
-  forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
-    for (const replica of await deps.store.liveReplicasOf(environment.id)) {
-      if (replica.state !== "running") continue;
-      const applied = await deps.engine.appliedLimits(replica.id);
-      if (applied === null) continue;
-      if (!isRecorded(environment, applied)) await record(deps, environment, applied);
-      if (agrees(applied, askedOf(environment))) continue;
-      deps.log.warn("limits had drifted and are put right", {
-        site: environment.slug,
-        replica: replica.id,
-        asked: askedOf(environment),
-        applied,
-      });
-      await deps.engine.updateLimits(replica.id, askedOf(environment));
-      await readBackLimits(deps, environment, replica.id);
-    }
-  });

@@ -28,13 +28,17 @@ export interface ReconcileState {
  * labels a container may carry. @returns when the next pass is due at the latest, for restarts that wait
  */
 export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Promise<number | null> => {
-  const environments = await deps.store.liveEnvironments();
+  // Of one moment: rows of a deployment that ends in between would look like leftovers.
+  const { environments, rows, open } = await deps.store.transaction(async (queries) => ({
+    environments: await queries.liveEnvironments(),
+    rows: await queries.liveReplicas(),
+    open: await queries.openDeployments(),
+  }));
   const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
-  const rows = await deps.store.liveReplicas();
   await removeStrays(deps, actual, rows);
   await ensureNetworks(deps, environments, rows);
   const deploying = new Map(
-    (await deps.store.openDeployments())
+    open
       .filter((deployment) => deployment.status !== "pending")
       .map((deployment) => [deployment.environmentId, deployment.releaseId]),
   );
@@ -108,7 +112,7 @@ const reconcileEnvironment = async (
     }
     if (!container) {
       if (deps.clock.nowMs() - row.createdAt < 5000) present++;
-      else await deps.store.updateReplica(row.id, { state: "removed", endedAt: deps.clock.nowMs() });
+      else await deps.store.moveReplica(row.id, row.state, { state: "removed", endedAt: deps.clock.nowMs() });
       continue;
     }
     present++;
@@ -132,8 +136,8 @@ const followReplica = async (
     if (container.address !== row.address)
       await deps.store.updateReplica(row.id, { address: container.address });
     if (row.state === "starting" || row.state === "exited") {
-      await deps.store.updateReplica(row.id, { state: "starting", nextRestartAt: null });
-      state.warmUp(environment, { ...row, state: "starting", address: container.address });
+      if (await deps.store.moveReplica(row.id, row.state, { state: "starting", nextRestartAt: null }))
+        state.warmUp(environment, { ...row, state: "starting", address: container.address });
     } else if (row.restarts > 0 && row.startedAt !== null && nowMs - row.startedAt > forgivenAfterMs)
       await deps.store.updateReplica(row.id, { restarts: 0, reason: null });
     return null;
@@ -149,8 +153,8 @@ const followReplica = async (
     return noteFailedStart(deps, row, error);
   }
   const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
-  await deps.store.updateReplica(row.id, started);
-  state.warmUp(environment, { ...row, ...started });
+  if (await deps.store.moveReplica(row.id, "exited", started))
+    state.warmUp(environment, { ...row, ...started });
   return null;
 };
 
@@ -175,7 +179,7 @@ const noteExit = async (
     exitCode: container.exitCode,
     oom,
   });
-  await deps.store.updateReplica(row.id, {
+  await deps.store.moveReplica(row.id, row.state, {
     state: "exited",
     exitCode: container.exitCode,
     oomKills: row.oomKills + (oom ? 1 : 0),
@@ -233,6 +237,11 @@ const launchMissing = async (
   const notBeforeMs = state.launchAfterMs.get(environment.id) ?? 0;
   if (notBeforeMs > nowMs) return notBeforeMs;
   for (let i = present; i < wanted; i++) {
+    // A deployment may have begun since the rows were read; then the replicas are its business.
+    const open = await deps.store.openDeployments();
+    if (open.some((one) => one.environmentId === environment.id && one.status !== "pending")) return null;
+    const now = await deps.store.environmentById(environment.id);
+    if (now?.currentReleaseId !== release.id || now.stoppedReason !== null) return null;
     try {
       const replica = await launchReplica(deps, environment.id, release.id);
       state.launchAfterMs.delete(environment.id);

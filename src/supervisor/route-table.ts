@@ -3,6 +3,7 @@ import type { Route, RouteTarget } from "../domain/edge.ts";
 import { readEdgeRules } from "../domain/edge-rules.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import { bandwidthOf } from "./bandwidth.ts";
+import { routeRulesOf } from "./route-rules.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 
 /** The routes that the rows describe, in a stable order. */

@@ -4,7 +4,7 @@ import type { EngineInfo } from "../domain/engine.ts";
 import { AppError } from "../errors.ts";
 import { cleanUpDeletedSites } from "./clean-up.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
-import { applyLimits, keepLimits } from "./keep-limits.ts";
+import { createLimitKeeper } from "./keep-limits.ts";
 import { keepDisk } from "./keep-disk.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { probe } from "./probe.ts";
@@ -19,7 +19,8 @@ export interface EngineStatus {
 }
 
 export interface Supervisor {
-  start(signal: AbortSignal): void;
+  /** Runs until the signal; resolves when its last pass is through. */
+  start(signal: AbortSignal): Promise<void>;
   /** Asks for a pass soon; passes never overlap. */
   kick(): void;
   /** Runs a pass now, or joins the one that begins next; resolves when it is through. */
@@ -39,6 +40,7 @@ const fullPassMs = 10_000;
 
 export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const routes = createRoutePublisher(deps);
+  const limits = createLimitKeeper(deps);
   let status: EngineStatus = { up: false, message: "Docker has not answered yet", info: null };
   let wake: () => void = () => {};
   let kicked = false;
@@ -126,9 +128,9 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const onePass = async (): Promise<number | null> => {
     let dueMs: number | null;
     try {
+      dueMs = await reconcile(deps, state);
       // Asking for its facts costs the engine a fifth of a second, so only when it was away.
       if (!status.up) noteEngine(await deps.engine.info());
-      dueMs = await reconcile(deps, state);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "engine_unavailable") throw error;
       noteEngine(error);
@@ -184,7 +186,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         if (event.kind === "oom") state.oomSeen.add(event.replicaId);
         kick();
       }, signal);
-      void loop(signal);
+      return loop(signal);
     },
     kick,
     pass: () =>
@@ -195,13 +197,13 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     engineStatus: () => status,
     edgeUp: routes.edgeUp,
     keepLimits: async () => {
-      if (status.up) await keepLimits(deps);
+      if (status.up) await limits.keepAll();
     },
     keepDisk: async () => {
       if (status.up && (await keepDisk(deps))) kick();
     },
     applyLimits: async (environmentId) => {
-      await applyLimits(deps, environmentId);
+      await limits.apply(environmentId);
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
     },
     launch: (environmentId, releaseId) => launchReplica(deps, environmentId, releaseId),

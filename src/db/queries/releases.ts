@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { ReleaseRecord, ReplicaRecord } from "../../domain/records.ts";
+import type { ReleaseRecord, ReplicaRecord, ReplicaRowState } from "../../domain/records.ts";
 import type { Schema } from "../schema.ts";
 
 /** Releases and the replicas that serve them. */
@@ -62,6 +62,16 @@ export const releaseQueries = (db: Kysely<Schema>) => ({
   },
   updateReplica: async (id: string, patch: Partial<ReplicaRecord>): Promise<void> => {
     await db.updateTable("replicas").set(patch).where("id", "=", id).execute();
+  },
+  /** Changes a replica that still is in this state; false when somebody else moved it. */
+  moveReplica: async (id: string, from: ReplicaRowState, patch: Partial<ReplicaRecord>): Promise<boolean> => {
+    const { numUpdatedRows } = await db
+      .updateTable("replicas")
+      .set(patch)
+      .where("id", "=", id)
+      .where("state", "=", from)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
   },
   replicaById: (id: string): Promise<ReplicaRecord | undefined> =>
     db.selectFrom("replicas").selectAll().where("id", "=", id).executeTakeFirst(),
