@@ -30,6 +30,8 @@ export interface Settings {
   /** `address[:port]` of name servers that domains are looked up with; empty for the system's. */
   dnsServers: string[];
   sampleSeconds: number;
+  /** How often what sites have on disk is measured and held to their limits. */
+  diskSeconds: number;
   /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
   drainSeconds: number;
   dockerHost: string;
@@ -125,6 +127,12 @@ export const readSettings = (
       .min(1, "must be between 1 and 3600")
       .max(3600, "must be between 1 and 3600")
       .default(30),
+    CROFT_DISK_SECONDS: z.coerce
+      .number("must be a number of seconds between 1 and 3600")
+      .int("must be a whole number of seconds")
+      .min(1, "must be between 1 and 3600")
+      .max(3600, "must be between 1 and 3600")
+      .default(30),
     CROFT_DRAIN_SECONDS: z.coerce
       .number("must be a number of seconds between 1 and 3600")
       .int("must be a whole number of seconds")
@@ -198,6 +206,7 @@ export const readSettings = (
     publicAddresses: value.CROFT_PUBLIC_ADDRESS ?? null,
     dnsServers: value.CROFT_DNS_SERVERS,
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
+    diskSeconds: value.CROFT_DISK_SECONDS,
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,

@@ -26,6 +26,7 @@ interface JobWiring {
   clock: Clock;
   log: Log;
   paths: DataPaths;
+  diskSeconds: number;
   /** Of parts that know best themselves: backups, claims of domains. */
   more: Job[];
 }
@@ -57,7 +58,7 @@ export const startCroftJobs = (wiring: JobWiring): Jobs => {
       { name: "usage roll-up", when: "10 * * * * *", atStart: true, run: (signal) => rollUp(usage, signal) },
       { name: "usage prune", when: "30 17 3 * * *", run: (signal) => pruneUsage(usage, signal) },
       { name: "limits", when: { everySeconds: 60 }, run: supervisor.keepLimits },
-      { name: "disk", when: { everySeconds: 30 }, run: supervisor.keepDisk },
+      { name: "disk", when: { everySeconds: wiring.diskSeconds }, run: supervisor.keepDisk },
       { name: "ended sessions", when: "0 40 3 * * *", run: identity.pruneSessions },
       { name: "repositories", when: "0 5 4 * * *", run: (signal) => tidyRepositories(wiring.paths, signal) },
       {

@@ -21,6 +21,9 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
     if (usedBytes !== environment.diskUsedBytes || nowMs - (environment.diskMeasuredAt ?? 0) > rewriteAfterMs)
       await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
     if (usedBytes <= environment.diskBytes || environment.stoppedReason !== null) return;
+    // Measuring can take a while: a limit that was raised meanwhile holds.
+    const present = await deps.store.environmentById(environment.id);
+    if (!present || present.stoppedReason !== null || usedBytes <= present.diskBytes) return;
     stopped = true;
     const used = formatBytes(usedBytes);
     deps.log.warn("site stopped: over its disk limit", { site: environment.slug, used });
@@ -30,7 +33,7 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
         systemActor("disk guard"),
         "site.stop",
         { type: "site", id: environment.siteId },
-        { after: { reason: "disk_full", usedBytes, limitBytes: environment.diskBytes } },
+        { after: { reason: "disk_full", usedBytes, limitBytes: present.diskBytes } },
         nowMs,
       ),
     );

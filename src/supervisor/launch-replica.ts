@@ -24,7 +24,7 @@ export const launchReplica = async (
   const environment = await deps.store.environmentById(environmentId);
   const site = environment && (await deps.store.siteById(environment.siteId));
   const release = await deps.store.releaseById(releaseId);
-  if (!environment || !site || !release) throw notFound("the release's site");
+  if (!environment || !site || !release || site.deletedAt !== null) throw notFound("the release's site");
   const config = JSON.parse(release.config) as ReleaseConfig;
   const nowMs = deps.clock.nowMs();
   const replica: ReplicaRecord = {

@@ -131,6 +131,7 @@ export const startCroft = async (
     CROFT_LISTEN: `127.0.0.1:${panelPort}`,
     CROFT_HTTP: `127.0.0.1:${edgePort}`,
     CROFT_SAMPLE_SECONDS: "1",
+    CROFT_DISK_SECONDS: "1",
     CROFT_NETWORK_POOL: nextPool(),
     CROFT_URL: `http://127.0.0.1:${panelPort}`,
     CROFT_TOKEN: "",

@@ -24,7 +24,10 @@ export const keepVisiting = (croft: TestCroft, host: string, path = "/"): Visito
         });
         count++;
         bodies.add(body.trim());
-        if (status !== 200) failures.push(`${new Date().toISOString()} ${status} ${body.slice(0, 200)}`);
+        if (status !== 200)
+          failures.push(
+            `${new Date().toISOString()} ${status} ${/<p>.*/.exec(body)?.[0] ?? body.slice(0, 200)}`,
+          );
       } catch (error) {
         failures.push(`${new Date().toISOString()} ${String(error)}`);
       }

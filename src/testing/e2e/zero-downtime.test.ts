@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { loadApp, startLoad } from "../load/load.ts";
 import { openEvents, openSocket } from "../load/streams.ts";
 import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+import { rowsOf } from "./leftovers.ts";
 
 const soak = process.env.CROFT_SOAK === "1";
 const redeploys = soak ? 20 : 3;
@@ -33,9 +34,27 @@ beforeAll(async () => {
 });
 afterAll(() => croft.destroy());
 
-test(`${redeploys} redeploys in a row under load fail no request`, async () => {
+/** Makes the supervisor compare what is with what should be, over and over: a switch can come at any point of it. */
+const keepSupervisorBusy = async (): Promise<() => Promise<void>> => {
+  const other = uniqueSlug("other");
+  await croft.createSite(other);
+  let stopped = false;
+  const busy = (async () => {
+    while (!stopped) {
+      await croft.api("POST", `/sites/${other}/start`);
+      await Bun.sleep(20);
+    }
+  })();
+  return async () => {
+    stopped = true;
+    await busy;
+  };
+};
+
+test(`${redeploys} redeploys in a row under load fail no request, whatever the supervisor looks at meanwhile`, async () => {
   const load = startLoad({ port: croft.edgePort, host, workersPerKind: 2, pauseMs: 2 });
   const releases = ["r0"];
+  const rest = await keepSupervisorBusy();
   try {
     for (let n = 1; n <= redeploys; n++) {
       releases.push(`r${n}`);
@@ -48,6 +67,7 @@ test(`${redeploys} redeploys in a row under load fail no request`, async () => {
       soak ? 300_000 : 60_000,
     );
   } finally {
+    await rest();
     await load.stop();
   }
   const { report } = load;
@@ -56,6 +76,30 @@ test(`${redeploys} redeploys in a row under load fail no request`, async () => {
   expect(report.requests).toBeGreaterThanOrEqual(wantedRequests);
   expect(report.releases).toEqual(releases);
   expect(Object.values(report.byKind).every((count) => count > 20)).toBe(true);
+});
+
+test("a first release keeps its replica, whatever the supervisor looks at meanwhile", async () => {
+  const rest = await keepSupervisorBusy();
+  const firsts = Array.from({ length: soak ? 20 : 6 }, () => uniqueSlug("first"));
+  try {
+    for (const first of firsts) {
+      await croft.createSite(first);
+      const { exitCode, output } = await croft.push(first, loadApp("r1"));
+      expect(exitCode, output).toBe(0);
+    }
+  } finally {
+    await rest();
+  }
+  // Each environment's replicas ever, by the rows.
+  for (const first of firsts)
+    expect(
+      rowsOf(
+        croft,
+        `SELECT replicas.state FROM replicas JOIN environments ON environments.id = environment_id
+         JOIN sites ON sites.id = site_id WHERE slug = ?`,
+        first,
+      ),
+    ).toEqual([{ state: "running" }]);
 });
 
 test("a WebSocket and an event stream stay whole on their release through a deploy, and are told to go", async () => {
