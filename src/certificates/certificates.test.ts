@@ -1,16 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { createStore, type Store } from "../db/store.ts";
+import type { HostToServe } from "../domain/certificate.ts";
 import type { AcmeChallenge, CertificateSet } from "../domain/edge.ts";
 import { silentLog } from "../domain/log.ts";
 import { AppError } from "../errors.ts";
 import { openMasterKey } from "../identity/master-key.ts";
 import { createSecretBox, type SecretBox } from "../identity/secret-box.ts";
 import { type Pebble, startPebble } from "../testing/pebble.ts";
+import { seedSite } from "../testing/seed.ts";
+import { testCertificate } from "../testing/test-certificate.ts";
 import { type TemporaryDatabase, temporaryDatabase } from "../testing/temporary-database.ts";
 import { createCertificates, type Certificates } from "./certificates.ts";
 import { createChallengeBoard } from "./challenge-board.ts";
-import type { CertificateDeps, WantedName } from "./deps.ts";
+import type { CertificateDeps } from "./deps.ts";
+import { readChain } from "./x509.ts";
 
 setDefaultTimeout(120_000);
 
@@ -38,7 +42,7 @@ let secretBox: SecretBox;
 let running: { stop: AbortController; done: Promise<void> }[] = [];
 /** Added to the clock. */
 let aheadMs = 0;
-let wanted: WantedName[] = [];
+let wanted: HostToServe[] = [];
 
 beforeAll(async () => {
   pebble = await startPebble(web.port!, { nonceReject: 50 });
@@ -105,7 +109,7 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
   return certificates;
 };
 
-const names = (...list: string[]): WantedName[] =>
+const names = (...list: string[]): HostToServe[] =>
   list.map((name) => ({ name, environmentId: null, automatic: true }));
 
 const until = async <T>(
@@ -313,4 +317,105 @@ test("nobody answers: the reason names the authority, and others are not held up
   aheadMs = 200_000;
   start();
   await until("it is there", handedNames, (list) => list.length === 1);
+});
+
+test("an uploaded certificate goes first; shortly before it ends an automatic one is ordered and takes its place", async () => {
+  const own = await testCertificate(["own.example.test"]);
+  const { notAfterMs, ...facts } = readChain(own.certificate, own.key);
+  const { environment } = await seedSite(store);
+  await store.insertCertificate({
+    id: "crt_own",
+    source: "upload",
+    environmentId: environment.id,
+    name: null,
+    names: JSON.stringify(facts.names),
+    issuer: facts.issuer,
+    fingerprint: facts.fingerprint,
+    notBefore: facts.notBeforeMs,
+    notAfter: notAfterMs,
+    chain: facts.chain,
+    keyCiphertext: await secretBox.seal(own.key, "certificate:crt_own"),
+    keyVersion: 1,
+    directory: null,
+    orderUrl: null,
+    orderKeyCiphertext: null,
+    attempts: 0,
+    lastError: null,
+    lastErrorAt: null,
+    nextAttemptAt: null,
+    createdAt: 0,
+    updatedAt: 0,
+  });
+  const host = { name: "own.example.test", environmentId: environment.id };
+  wanted = [{ ...host, automatic: true }, ...names("other.example.test")];
+  start();
+  await until("both are served", handedNames, (list) => list.length === 2);
+  expect(handedFor(host.name)!.certificate).toBe(facts.chain);
+  expect(await rowOf(host.name)).toBeUndefined();
+  await halt();
+  aheadMs = notAfterMs - Date.now() - 6 * 24 * 3_600_000;
+  start();
+  await until(
+    "one is ordered",
+    () => rowOf(host.name),
+    (row) => !!row?.chain,
+  );
+  expect(handedFor(host.name)!.certificate).toBe(facts.chain);
+  await halt();
+  aheadMs = notAfterMs - Date.now() + 1000;
+  start();
+  const { chain } = await rowOf(host.name);
+  await until(
+    "it takes over",
+    () => handedFor(host.name)!.certificate,
+    (pem) => pem === chain,
+  );
+  await halt();
+  wanted = [{ ...host, automatic: false }, ...names("other.example.test")];
+  start();
+  await until("it is not wanted any more", handedNames, (list) => list.length === 1);
+});
+
+/** Pebble limits nothing, so this authority does nothing else. */
+test("an authority that asks for patience gets it, from every name", async () => {
+  let asked = 0;
+  const authority = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => {
+      const { origin, pathname } = new URL(request.url);
+      if (pathname === "/dir")
+        return Response.json({
+          newNonce: `${origin}/nonce`,
+          newAccount: `${origin}/account`,
+          newOrder: `${origin}/order`,
+        });
+      const headers = { "replay-nonce": crypto.randomUUID().replaceAll("-", "") };
+      if (pathname === "/nonce") return new Response(null, { headers });
+      asked++;
+      return Response.json(
+        { type: "urn:ietf:params:acme:error:rateLimited", detail: "too many new accounts" },
+        { status: 429, headers: { ...headers, "retry-after": "7200" } },
+      );
+    },
+  });
+  try {
+    wanted = names("one.limited.test", "two.limited.test");
+    const acme = { directoryUrl: `http://127.0.0.1:${authority.port}/dir`, email: null, ca: null };
+    const certificates = start({ acme });
+    await until(
+      "it was refused",
+      () => store.certificates(),
+      (rows) => rows.some((row) => row.attempts > 0),
+    );
+    const failed = (await store.certificates()).find((row) => row.attempts > 0)!;
+    expect(failed.lastError).toContain("says: too many new accounts");
+    expect(failed.nextAttemptAt! - failed.lastErrorAt!).toBe(7_200_000);
+    certificates.kick();
+    await Bun.sleep(200);
+    expect(await certificates.retry(failed.name!)).toBe(false);
+    expect(asked).toBe(1);
+  } finally {
+    await authority.stop(true);
+  }
 });

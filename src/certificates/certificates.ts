@@ -1,8 +1,8 @@
-import { servingCertificate } from "../domain/certificate.ts";
+import { type HostToServe, servingCertificate } from "../domain/certificate.ts";
 import { mayHaveCertificate } from "../domain/host-name.ts";
 import { newId } from "../domain/id.ts";
 import type { CertificateRecord } from "../domain/records.ts";
-import type { CertificateDeps, WantedName } from "./deps.ts";
+import type { CertificateDeps } from "./deps.ts";
 import { chooseCertificates, handOver, type HandedOver } from "./hand-over.ts";
 import { obtainCertificate } from "./obtain.ts";
 
@@ -41,7 +41,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
     new Set(chooseCertificates(await deps.wantedNames(), await store.certificates(), clock.nowMs()).keys());
 
   /** @returns false when the edge did not take them */
-  const deliver = async (wanted: WantedName[], rows: CertificateRecord[]): Promise<boolean> => {
+  const deliver = async (wanted: HostToServe[], rows: CertificateRecord[]): Promise<boolean> => {
     if (deps.edge === null) return true;
     const chosen = chooseCertificates(wanted, rows, clock.nowMs());
     try {
@@ -56,7 +56,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
 
   /** Rows of names that are to have an automatic certificate; makes those that are missing. */
   const automaticRows = async (
-    wanted: WantedName[],
+    wanted: HostToServe[],
     rows: CertificateRecord[],
     directory: string,
   ): Promise<(CertificateRecord & { name: string })[]> => {
@@ -64,10 +64,10 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
     const uploaded = rows.filter((row) => row.source === "upload");
     const names = wanted
       .filter(
-        ({ name, environmentId, automatic }) =>
-          automatic &&
-          mayHaveCertificate(name) &&
-          (servingCertificate(name, environmentId, uploaded, nowMs)?.notAfter ?? 0) < nowMs + uploadLeadMs,
+        (host) =>
+          host.automatic &&
+          mayHaveCertificate(host.name) &&
+          (servingCertificate(host, uploaded, nowMs)?.notAfter ?? 0) < nowMs + uploadLeadMs,
       )
       .map(({ name }) => name);
     const automatic = rows.filter((row) => row.source === "acme");

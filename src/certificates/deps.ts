@@ -1,4 +1,5 @@
 import type { Actor, SiteAction } from "../domain/actor.ts";
+import type { HostToServe } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { AcmeChallenge, CertificateSet, EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
@@ -33,15 +34,6 @@ export interface SecretBox {
   open(ciphertext: string, place: string): Promise<string>;
 }
 
-/** A name that visitors come by now. */
-export interface WantedName {
-  name: string;
-  /** Null for the panel's. */
-  environmentId: string | null;
-  /** False where a person wants no certificate to be ordered for it. */
-  automatic: boolean;
-}
-
 export interface CertificateEdge {
   health(): Promise<Pick<EdgeHealth, "certificateVersion" | "startedAtMs">>;
   putCertificates(set: CertificateSet): Promise<unknown>;
@@ -72,7 +64,8 @@ export interface CertificateDeps {
   /** Null: nothing is ordered. */
   acme: AcmeSettings | null;
   userAgent: string;
-  wantedNames(): Promise<WantedName[]>;
+  /** Names that visitors come by now. */
+  wantedNames(): Promise<HostToServe[]>;
   /** Null when there is no HTTPS listener. */
   edge: CertificateEdge | null;
   challenges: ChallengeBoard;

@@ -1,26 +1,25 @@
 import {
   certificateKeyPlace,
   certificateNames,
+  type HostToServe,
   servingCertificate,
   type UsableCertificate,
 } from "../domain/certificate.ts";
 import type { EdgeCertificate } from "../domain/edge.ts";
 import { mayHaveCertificate } from "../domain/host-name.ts";
 import type { CertificateRecord } from "../domain/records.ts";
-import type { CertificateDeps, WantedName } from "./deps.ts";
+import type { CertificateDeps } from "./deps.ts";
 
 /** Each name that has a certificate now, and which. */
 export const chooseCertificates = (
-  wanted: readonly WantedName[],
+  wanted: readonly HostToServe[],
   certificates: readonly CertificateRecord[],
   nowMs: number,
 ): Map<string, UsableCertificate> => {
   const chosen = new Map<string, UsableCertificate>();
-  for (const { name, environmentId } of wanted) {
-    const certificate = mayHaveCertificate(name)
-      ? servingCertificate(name, environmentId, certificates, nowMs)
-      : null;
-    if (certificate) chosen.set(name, certificate);
+  for (const host of wanted) {
+    const certificate = mayHaveCertificate(host.name) ? servingCertificate(host, certificates, nowMs) : null;
+    if (certificate) chosen.set(host.name, certificate);
   }
   return chosen;
 };

@@ -125,7 +125,7 @@ test("one that is over is refused, or no longer served", async () => {
   const certificate = await upload(good);
   const rows = await fixture.store.uploadedCertificatesOf(fixture.environmentId);
   const served = (host: string, atMs: number, environmentId: string | null = fixture.environmentId) =>
-    servingCertificate(host, environmentId, rows, atMs)?.id ?? null;
+    servingCertificate({ name: host, environmentId, automatic: true }, rows, atMs)?.id ?? null;
   const nowMs = fixture.clock.nowMs();
   expect(served("www.example.org", nowMs)).toBe(certificate.id);
   expect(served("www.example.org", nowMs + 31 * day)).toBeNull();

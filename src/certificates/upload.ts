@@ -32,6 +32,12 @@ export const listCertificates = async (
   return (await deps.store.uploadedCertificatesOf(environment.id)).map(certificateView);
 };
 
+/** All there are, automatic ones with the reason of a failure; for the operator alone. By name. */
+export const listAllCertificates = async (deps: Pick<UploadDeps, "store">): Promise<CertificateView[]> =>
+  (await deps.store.certificates())
+    .map(certificateView)
+    .toSorted((a, b) => (a.names[0] ?? "").localeCompare(b.names[0] ?? ""));
+
 /**
  * Takes a certificate for a site's own names; it goes before the automatic one. Its key is never shown again.
  * @throws AppError `invalid_input` when it is damaged, over, not the key's, or for none of the site's names

@@ -206,8 +206,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "certificate list",
-    usage: "SLUG",
-    summary: "uploaded certificates of a site",
+    usage: "[SLUG]",
+    summary: "uploaded certificates of a site; without a site all there are (operators)",
     load: async () => (await import("./commands/certificate.ts")).certificateList,
   },
   {

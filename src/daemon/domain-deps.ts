@@ -3,9 +3,10 @@ import { networkInterfaces } from "node:os";
 import { type Settings, siteUrl } from "../config.ts";
 import { createCertificates } from "../certificates/certificates.ts";
 import { createChallengeBoard } from "../certificates/challenge-board.ts";
-import type { UploadDeps, WantedName } from "../certificates/deps.ts";
+import type { UploadDeps } from "../certificates/deps.ts";
 import { listCertificates, removeCertificate, uploadCertificate } from "../certificates/upload.ts";
 import type { Store } from "../db/store.ts";
+import type { HostToServe } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { isPublicAddress } from "../domain/public-address.ts";
@@ -22,6 +23,7 @@ import {
   changeDomain,
   checkClaims,
   listDomains,
+  ownAddress,
   removeDomain,
   verifyDomain,
 } from "../sites/domains.ts";
@@ -47,7 +49,7 @@ export const domainDeps = (wiring: DomainWiring) => {
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
   const publicAddresses = () => settings.publicAddresses ?? interfaceAddresses();
 
-  const wantedNames = async (): Promise<WantedName[]> => [
+  const wantedNames = async (): Promise<HostToServe[]> => [
     { name: settings.panelDomain, environmentId: null, automatic: true },
     ...(await store.liveEnvironments()).map((environment) => ({
       name: hostOfSite(environment.slug, environment.name),
@@ -87,6 +89,7 @@ export const domainDeps = (wiring: DomainWiring) => {
     log,
     baseDomain: settings.baseDomain,
     panelDomain: settings.panelDomain,
+    hostOf: hostOfSite,
     urlOfHost,
     publicAddresses,
     ordersCertificates: settings.https !== null && settings.acme !== null,
@@ -116,6 +119,7 @@ export const domainDeps = (wiring: DomainWiring) => {
 
   const panel: Pick<
     PanelDeps,
+    | "ownAddress"
     | "listDomains"
     | "addDomain"
     | "changeDomain"
@@ -125,6 +129,7 @@ export const domainDeps = (wiring: DomainWiring) => {
     | "uploadCertificate"
     | "removeCertificate"
   > = {
+    ownAddress: (actor, slug) => ownAddress(domains, actor, slug),
     listDomains: (actor, slug) => listDomains(domains, actor, slug),
     addDomain: (actor, slug, input) => addDomain(domains, actor, slug, input),
     changeDomain: (actor, slug, name, input) => changeDomain(domains, actor, slug, name, input),

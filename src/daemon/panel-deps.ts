@@ -38,6 +38,7 @@ interface PanelWiring {
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
     PanelDeps,
+    | "ownAddress"
     | "listDomains"
     | "addDomain"
     | "changeDomain"

@@ -12,6 +12,15 @@ export type UsableCertificate = CertificateRecord & {
   notAfter: number;
 };
 
+/** A name that visitors come by. */
+export interface HostToServe {
+  name: string;
+  /** Null for the panel's. */
+  environmentId: string | null;
+  /** False where a person wants no certificate but an uploaded one. */
+  automatic: boolean;
+}
+
 export const certificateNames = (certificate: Pick<CertificateRecord, "names" | "name">): string[] =>
   certificate.names === null
     ? [certificate.name].filter((name) => name !== null)
@@ -25,8 +34,7 @@ const isUsable = (certificate: CertificateRecord, nowMs: number): certificate is
  * installation, then the automatic one; of several the one that lasts longest.
  */
 export const servingCertificate = (
-  host: string,
-  environmentId: string | null,
+  { name: host, environmentId, automatic }: HostToServe,
   certificates: readonly CertificateRecord[],
   nowMs: number,
 ): UsableCertificate | null => {
@@ -37,7 +45,7 @@ export const servingCertificate = (
       isUsable(one, nowMs) &&
       (one.environmentId === null || one.environmentId === environmentId) &&
       certificateNames(one).some((name) => coversHost(name, host)) &&
-      (one.source === "upload" || one.name === host),
+      (one.source === "upload" || (automatic && one.name === host)),
   );
   return fitting.toSorted((a, b) => rank(b) - rank(a) || b.notAfter - a.notAfter)[0] ?? null;
 };

@@ -214,6 +214,14 @@ export interface DomainView {
   certificate: CertificateView | null;
 }
 
+/** The name under the base domain that a site has without asking. */
+export interface OwnAddressView {
+  name: string;
+  url: string;
+  /** Null where none is ordered for it. */
+  certificate: CertificateView | null;
+}
+
 /** What a host name is served with, or what is known of the certificate that is on its way. */
 export interface CertificateView {
   id: string;

@@ -19,6 +19,7 @@ import type {
   HookDeliveryView,
   HookView,
   LogLineView,
+  OwnAddressView,
   ReleaseView,
   SiteView,
   UsagePoint,
@@ -170,6 +171,8 @@ export interface PanelDeps {
   addVolume(actor: Person, slug: string, input: { name: string; mountPath: string }): Promise<void>;
   removeVolume(actor: Person, slug: string, name: string, options: { confirm: string }): Promise<void>;
 
+  /** The address that the site has without asking. */
+  ownAddress(actor: Person, slug: string): Promise<OwnAddressView>;
   listDomains(actor: Person, slug: string): Promise<DomainView[]>;
   addDomain(actor: Person, slug: string, input: AddDomainInput): Promise<DomainView>;
   changeDomain(actor: Person, slug: string, name: string, input: ChangeDomainInput): Promise<DomainView>;

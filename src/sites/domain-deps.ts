@@ -33,6 +33,7 @@ export interface DomainDeps {
   log: Log;
   baseDomain: string;
   panelDomain: string;
+  hostOf(slug: string, environment: string): string;
   urlOfHost(host: string): string;
   /** Of this server, as domains are to point at. Empty when it does not know them. */
   publicAddresses(): string[];

@@ -12,6 +12,7 @@ test("names of the panel and of the base domain are nobody's to claim, nor those
     log: silentLog,
     baseDomain: "apps.example.org",
     panelDomain: "croft.example.net",
+    hostOf: (slug) => `${slug}.base.test`,
     urlOfHost: (host) => `http://${host}`,
     publicAddresses: () => [],
     ordersCertificates: true,

@@ -34,6 +34,7 @@ beforeEach(async () => {
     log: silentLog,
     baseDomain: "base.test",
     panelDomain: "panel.test",
+    hostOf: (slug) => `${slug}.base.test`,
     urlOfHost: (host) => `http://${host}`,
     publicAddresses: () => ["203.0.113.7", "2001:db8::7"],
     ordersCertificates: true,

@@ -3,12 +3,12 @@ import { type Actor, actorLabel, systemActor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import { isWithin, parseHostName } from "../domain/host-name.ts";
 import { newId } from "../domain/id.ts";
-import type { DomainRecord, EnvironmentRecord, SiteRecord } from "../domain/records.ts";
-import type { DomainView } from "../domain/views.ts";
+import type { CertificateRecord, DomainRecord, EnvironmentRecord, SiteRecord } from "../domain/records.ts";
+import type { DomainView, OwnAddressView } from "../domain/views.ts";
 import { conflict, invalid, notFound } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { DomainDeps } from "./domain-deps.ts";
-import { domainView } from "./domain-view.ts";
+import { certificateOf, domainView } from "./domain-view.ts";
 import { checkDomain, checkFree } from "./verify-domain.ts";
 
 const hostName = z
@@ -54,13 +54,38 @@ export const listDomains = async (
   return viewsOf(deps, environment.id);
 };
 
+/** The address that a site has without asking, with what it is served with. */
+export const ownAddress = async (
+  deps: DomainDeps,
+  actor: Actor,
+  slug: string,
+  environmentName?: string,
+): Promise<OwnAddressView> => {
+  const { site, environment } = await reachSite(deps, actor, slug, "read", environmentName);
+  const name = deps.hostOf(site.slug, environment.name);
+  const host = { name, environmentId: environment.id, automatic: true };
+  const certificate = certificateOf(
+    host,
+    await certificatesFor(deps, environment.id, [name]),
+    deps.clock.nowMs(),
+  );
+  return { name, url: deps.urlOfHost(name), certificate };
+};
+
+const certificatesFor = async (
+  { store }: DomainDeps,
+  environmentId: string,
+  names: string[],
+): Promise<CertificateRecord[]> => [
+  ...(await store.automaticCertificates(names)),
+  ...(await store.uploadedCertificatesOf(environmentId)),
+  ...(await store.uploadedCertificatesOf(null)),
+];
+
 const viewsOf = async (deps: DomainDeps, environmentId: string): Promise<DomainView[]> => {
   const domains = await deps.store.domainsOf(environmentId);
-  const certificates = [
-    ...(await deps.store.automaticCertificates(domains.map(({ name }) => name))),
-    ...(await deps.store.uploadedCertificatesOf(environmentId)),
-    ...(await deps.store.uploadedCertificatesOf(null)),
-  ];
+  const names = domains.map(({ name }) => name);
+  const certificates = await certificatesFor(deps, environmentId, names);
   return domains.map((domain) => domainView(deps, domain, domains, certificates));
 };
 

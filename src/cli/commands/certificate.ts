@@ -16,16 +16,24 @@ const readPem = async (option: string, path: string | undefined): Promise<string
 
 export const certificateList = defineCommand({
   options: {},
-  words: [1, 1],
+  words: [0, 1],
   run: async ({ client, print }, [slug], { environment }) => {
-    const path = sitePath(slug!, "/certificates", { environment });
+    const path = slug === undefined ? "/certificates" : sitePath(slug, "/certificates", { environment });
     const answer = await (await client()).get<{ items: CertificateView[] }>(path);
     print(answer, () =>
       answer.items.length === 0
-        ? "No certificates of its own; automatic ones stand in croft domain list.\n"
+        ? slug === undefined
+          ? "No certificates.\n"
+          : "No certificates of its own; automatic ones stand in croft domain list.\n"
         : table([
-            ["CERTIFICATE", "NAMES", "ISSUER", "ENDS"],
-            ...answer.items.map((one) => [one.id, one.names.join(" "), one.issuer ?? "-", ends(one)]),
+            ["CERTIFICATE", "NAMES", "ISSUER", "ENDS", "PROBLEM"],
+            ...answer.items.map((one) => [
+              one.id,
+              one.names.join(" "),
+              one.issuer ?? "-",
+              ends(one),
+              one.error ?? "-",
+            ]),
           ]),
     );
   },

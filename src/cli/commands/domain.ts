@@ -1,4 +1,4 @@
-import type { DomainView } from "../../domain/views.ts";
+import type { DomainView, OwnAddressView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
 import { facts, localTime, table } from "../text.ts";
@@ -7,7 +7,11 @@ import { UsageError } from "../usage-error.ts";
 const pathOf = (slug: string, name: string, rest: string, environment: string | undefined): string =>
   sitePath(slug, `/domains/${encodeURIComponent(name)}${rest}`, { environment });
 
-const httpsOf = ({ certificate, automaticHttps, state }: DomainView): string => {
+const httpsOf = ({
+  certificate,
+  automaticHttps,
+  state,
+}: Pick<DomainView, "certificate" | "automaticHttps" | "state">): string => {
   if (certificate?.notAfter) return `until ${localTime(certificate.notAfter)}`;
   if (state === "waiting") return "-";
   return certificate ? "on its way" : automaticHttps ? "on its way" : "off";
@@ -38,20 +42,22 @@ export const domainList = defineCommand({
   words: [1, 1],
   run: async ({ client, print }, [slug], { environment }) => {
     const path = sitePath(slug!, "/domains", { environment });
-    const answer = await (await client()).get<{ items: DomainView[] }>(path);
+    const answer = await (await client()).get<{ own: OwnAddressView; items: DomainView[] }>(path);
+    const { own } = answer;
+    const ownHttps =
+      own.certificate === null ? "off" : httpsOf({ ...own, state: "verified", automaticHttps: true });
     print(answer, () =>
-      answer.items.length === 0
-        ? "No domains.\n"
-        : table([
-            ["DOMAIN", "STATE", "LEADS TO", "HTTPS", "NEXT"],
-            ...answer.items.map((one) => [
-              one.primary ? `${one.name} (primary)` : one.name,
-              one.state,
-              one.redirectTo ?? "-",
-              httpsOf(one),
-              one.nextStep ?? one.error ?? "-",
-            ]),
-          ]),
+      table([
+        ["DOMAIN", "STATE", "LEADS TO", "HTTPS", "NEXT"],
+        [own.name, "own", "-", ownHttps, own.certificate?.error ?? "-"],
+        ...answer.items.map((one) => [
+          one.primary ? `${one.name} (primary)` : one.name,
+          one.state,
+          one.redirectTo ?? "-",
+          httpsOf(one),
+          one.nextStep ?? one.error ?? "-",
+        ]),
+      ]),
     );
   },
 });

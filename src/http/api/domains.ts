@@ -1,5 +1,6 @@
 import type { UploadDeps } from "../../certificates/deps.ts";
 import {
+  listAllCertificates,
   listCertificates,
   removeCertificate,
   uploadCertificate,
@@ -12,9 +13,11 @@ import {
   changeDomain,
   changeDomainSchema,
   listDomains,
+  ownAddress,
   removeDomain,
   verifyDomain,
 } from "../../sites/domains.ts";
+import { operatorOnly } from "../auth.ts";
 import { type ApiRoute, apiRoute, environmentQuery } from "../api-route.ts";
 
 export interface DomainRoutesDeps {
@@ -30,6 +33,7 @@ export const domainRoutes = ({ domains: deps, certificatesOf: uploads }: DomainR
     summary: "Custom domains: what each waits for, and its certificate",
     query: environmentQuery,
     handle: async ({ actor, params, query }) => ({
+      own: await ownAddress(deps, actor, params.slug!, query.environment),
       items: await listDomains(deps, actor, params.slug!, query.environment),
     }),
   }),
@@ -71,6 +75,16 @@ export const domainRoutes = ({ domains: deps, certificatesOf: uploads }: DomainR
     handle: async ({ actor, params, query }) => {
       await removeDomain(deps, actor, params.slug!, params.name!, query.environment);
       return {};
+    },
+  }),
+  apiRoute({
+    method: "get",
+    path: "/certificates",
+    scope: "read",
+    summary: "All certificates, the panel's and those on their way included; operator only",
+    handle: async ({ actor }) => {
+      operatorOnly(actor);
+      return { items: await listAllCertificates(uploads) };
     },
   }),
   apiRoute({

@@ -1,9 +1,9 @@
-import type { CertificateView, DomainView, SiteView } from "../../domain/views.ts";
+import type { CertificateView, DomainView, OwnAddressView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { ActButton, Checkbox, Field, FormErrors, PostForm } from "../components/form.tsx";
-import { hostOfUrl, safeUrl, SiteHeader } from "../components/site-header.tsx";
+import { safeUrl, SiteHeader } from "../components/site-header.tsx";
 import { Time } from "../components/time.tsx";
 import { Certificates } from "../components/certificates.tsx";
 import type { Refusal, Typed } from "../form.ts";
@@ -19,6 +19,7 @@ export interface DomainsRefused {
 /** Names that a site answers at: what each waits for, where it leads, and its certificate. */
 export const SiteDomains = (props: {
   site: SiteView;
+  own: OwnAddressView;
   domains: DomainView[];
   certificates: CertificateView[];
   refused: DomainsRefused | null;
@@ -32,12 +33,10 @@ export const SiteDomains = (props: {
       <FormErrors refusal={of("change")?.refusal ?? null} />
       <div class="columns">
         <section class="wide-column" aria-label="Domains">
+          <OwnAddress own={props.own} />
           {domains.length === 0 ? (
             <Empty title="No domain of its own yet">
-              <p>
-                The site answers at <code>{hostOfUrl(site.urls.at(-1) ?? "")}</code>. Add a domain, and its
-                records are shown here; HTTPS comes by itself.
-              </p>
+              <p>Add one, and the DNS record that it needs is shown here. HTTPS comes by itself.</p>
             </Empty>
           ) : (
             domains.map((domain) => <Domain domain={domain} base={base} />)
@@ -79,14 +78,34 @@ export const SiteDomains = (props: {
   );
 };
 
+const OwnAddress = ({ own }: { own: OwnAddressView }) => (
+  <section class="card domain" aria-label={own.name}>
+    <div class="section-head">
+      <h2>
+        <a href={safeUrl(own.url)}>{own.name}</a>
+      </h2>
+      <Badge word={certificateWord(own.certificate)} />
+    </div>
+    {own.certificate?.error && <p class="error">{sentence(own.certificate.error)}</p>}
+    <p class="soft">
+      The site's own address, whatever its domains are.{" "}
+      {own.certificate && <CertificateFacts certificate={own.certificate} />}
+    </p>
+  </section>
+);
+
+const certificateWord = (certificate: CertificateView | null): Word => {
+  if (certificate?.notAfter) return { text: "HTTPS", tone: "moss" };
+  if (certificate?.error) return { text: "No certificate yet", tone: "rust" };
+  return certificate
+    ? { text: "Certificate on its way", tone: "amber" }
+    : { text: "Plain HTTP", tone: "quiet" };
+};
+
 export const domainWord = (domain: DomainView): Word => {
   if (domain.state === "waiting") return { text: "Waits for DNS", tone: "amber" };
   if (domain.nextStep !== null) return { text: "Leads elsewhere", tone: "rust" };
-  if (domain.certificate?.notAfter) return { text: "HTTPS", tone: "moss" };
-  if (domain.certificate?.error) return { text: "No certificate yet", tone: "rust" };
-  return domain.certificate
-    ? { text: "Certificate on its way", tone: "amber" }
-    : { text: "Plain HTTP", tone: "quiet" };
+  return certificateWord(domain.certificate);
 };
 
 const Domain = ({ domain, base }: { domain: DomainView; base: string }) => {
@@ -184,6 +203,10 @@ const Facts = ({ domain }: { domain: DomainView }) => {
     );
   if (!certificate)
     return <>{domain.automaticHttps ? "Its certificate comes by itself." : "Served over plain HTTP."}</>;
+  return <CertificateFacts certificate={certificate} />;
+};
+
+const CertificateFacts = ({ certificate }: { certificate: CertificateView }) => {
   if (certificate.notAfter === null)
     return (
       <>

@@ -14,7 +14,8 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
   const show = async (c: Context<PanelEnv>, slug: string, refused: DomainsRefused | null) => {
     const person = signedIn(c);
     const site = await deps.getSite(person, slug);
-    const [domains, certificates] = await Promise.all([
+    const [own, domains, certificates] = await Promise.all([
+      deps.ownAddress(person, slug),
       deps.listDomains(person, slug),
       deps.listCertificates(person, slug),
     ]);
@@ -27,7 +28,7 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
         title: `${refused ? "Error: d" : "D"}omains of ${site.slug}`,
         ...(refused ? { status: refused.refusal.status } : { refreshSeconds: moving ? 10 : null }),
       },
-      <SiteDomains site={site} domains={domains} certificates={certificates} refused={refused} />,
+      <SiteDomains site={site} own={own} domains={domains} certificates={certificates} refused={refused} />,
     );
   };
 

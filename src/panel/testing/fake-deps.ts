@@ -199,6 +199,10 @@ export const fakeDeps = (
       if (confirm !== name) throw invalid("confirm", `must be the volume's name, ${name}`);
     },
 
+    ownAddress: async (_, slug) => {
+      const name = `${site(slug).slug}.example.org`;
+      return { name, url: `https://${name}`, certificate: fakeCertificate(name) };
+    },
     listDomains: async (_, slug) => (slug === "bike-kitchen" ? world.domains : []),
     addDomain: async (_, slug, input) => {
       called("addDomain", slug, input);

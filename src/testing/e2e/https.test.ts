@@ -151,6 +151,41 @@ test("the name is the site's: another one cannot have it, nor a name below it of
     expect((await croft.api("POST", `/sites/${other}/domains`, { name })).status, name).toBe(422);
 });
 
+test("a daemon that is killed again and again while it orders has all certificates in the end", async () => {
+  const more = Array.from({ length: 6 }, (_, i) => uniqueSlug(`k${i}`));
+  for (const one of more) await croft.createSite(one, { type: "static" });
+  const orders = () => {
+    const database = new Database(join(croft.dataDir, "croft.db"), { readonly: true });
+    try {
+      return database
+        .query<{ name: string; issued: number; last_error: string | null }, []>(
+          "SELECT name, chain IS NOT NULL AS issued, last_error FROM certificates WHERE name LIKE 'k%'",
+        )
+        .all();
+    } finally {
+      database.close();
+    }
+  };
+  for (let kills = 0; kills < 8; kills++) {
+    await Bun.sleep(20 + ((kills * 37) % 120));
+    await croft.kill("SIGKILL");
+    await croft.start();
+  }
+  const rows = await until(
+    "all are issued",
+    async () => orders(),
+    (all) => all.length === more.length && all.every((row) => row.issued === 1),
+    60_000,
+  );
+  expect(rows.map((row) => row.last_error)).toEqual(more.map(() => null));
+  for (const one of more)
+    await until(
+      "it has HTTPS",
+      () => visit(secure(`${one}.${base}`)),
+      (answer) => answer.status === 503 && answer.problem === "",
+    );
+});
+
 test("a renewal takes the old certificate's place without a failed request, and a killed daemon changes nothing", async () => {
   const before = fingerprintOf(apex);
   let stopped = false;
