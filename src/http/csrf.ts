@@ -1,7 +1,6 @@
 import type { Context } from "hono";
-import { MB } from "../domain/size.ts";
 import { AppError } from "../errors.ts";
-import { readBody } from "./read-body.ts";
+import { readFormBody } from "./read-body.ts";
 import type { AppEnv } from "./request-env.ts";
 
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -37,8 +36,7 @@ const givenToken = async (c: Context<AppEnv>): Promise<string> => {
   if (header !== undefined) return header;
   const type = c.req.header("content-type") ?? "";
   if (!/^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(type)) return "";
-  await readBody(c, 1 * MB);
-  const field = (await c.req.parseBody())._csrf;
+  const field = (await readFormBody(c))._csrf;
   return typeof field === "string" ? field : "";
 };
 

@@ -6,7 +6,7 @@ import { MB, formatBytes } from "../domain/size.ts";
 /**
  * Reads the body into the request's cache, so that `c.req.json()`, `text()` and `parseBody()` find it there, and
  * stops reading at the limit: a length that is not announced, or is a lie, costs no more memory than that.
- * @throws AppError `too_large`
+ * @throws AppError `too_large`, `invalid_input` when the client leaves before its end
  */
 export const readBody = async (c: Context, maxBytes: number): Promise<ArrayBuffer> => {
   const tooLarge = () =>
@@ -17,14 +17,35 @@ export const readBody = async (c: Context, maxBytes: number): Promise<ArrayBuffe
   if (cache.arrayBuffer) return cache.arrayBuffer;
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of c.req.raw.body ?? []) {
+      size += chunk.byteLength;
+      if (size > maxBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    // Nobody is there to read this; but it is no fault of ours, and must not fill the log as one.
+    throw new AppError("invalid_input", "the request was cut off", { cause });
   }
   const buffer = await new Blob(chunks as BlobPart[]).arrayBuffer();
   cache.arrayBuffer = Promise.resolve(buffer);
   return buffer;
+};
+
+const maxFormBytes = 1 * MB;
+
+/**
+ * The fields of a posted form, as Hono reads them.
+ * @throws AppError `too_large` above 1 MB, `invalid_input` (400) when it is none
+ */
+export const readFormBody = async (c: Context): Promise<Awaited<ReturnType<Context["req"]["parseBody"]>>> => {
+  await readBody(c, maxFormBytes);
+  try {
+    return await c.req.parseBody();
+  } catch (cause) {
+    throw new AppError("invalid_input", "the form cannot be read", { cause });
+  }
 };
 
 /**

@@ -3,6 +3,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import { type AppError, type FieldError, invalidFields } from "../errors.ts";
 import { toAppError } from "../http/error-response.ts";
+import { readFormBody } from "../http/read-body.ts";
 import type { PanelEnv } from "./deps.ts";
 
 /** What was typed into a form, by field name. */
@@ -18,7 +19,7 @@ export interface Refusal {
 /** Reads a posted form; that it came from a page of ours was checked before the panel. */
 export const readForm = async (c: Context<PanelEnv>): Promise<Typed> => {
   const typed: Typed = {};
-  for (const [name, value] of Object.entries(await c.req.parseBody()))
+  for (const [name, value] of Object.entries(await readFormBody(c)))
     if (typeof value === "string" && name !== "_csrf") typed[name] = value;
   return typed;
 };

@@ -1,7 +1,5 @@
 /** @jsxImportSource hono/jsx */
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { AppError } from "../errors.ts";
 import { assetRoutes } from "./assets.ts";
 import { compressPages } from "./compress.ts";
 import type { PanelDeps, PanelEnv } from "./deps.ts";
@@ -19,8 +17,6 @@ import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
 import { siteRoutes } from "./routes/site-routes.tsx";
 import { siteSettingsRoutes } from "./routes/site-settings-routes.tsx";
 import { securityHeaders, setSecurityHeaders } from "./security-headers.ts";
-
-const maxFormBytes = 1024 * 1024;
 
 /** Paths that belong to others: neither an unknown one nor an error among them is answered with a page. */
 const foreign = /^\/(?:api|hooks|git)(?:\/|$)|^\/(?:healthz|readyz|metrics)$/;
@@ -51,7 +47,6 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.use(securityHeaders);
   app.route("/", assetRoutes());
   app.use(compressPages);
-  app.use(bodyLimit({ maxSize: maxFormBytes, onError: tooLarge }));
   app.route("/", authRoutes(deps, page));
   app.use(guard(deps));
   app.route("/", fleetRoutes(deps, page));
@@ -65,8 +60,4 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", hostRoutes(deps, page));
   app.all("*", notFoundResponse(page));
   return app;
-};
-
-const tooLarge = (): never => {
-  throw new AppError("too_large", "A form may hold 1 MB at most; nothing was changed");
 };
