@@ -75,3 +75,19 @@ test("a step is there before it acts, and keeps why it failed", async () => {
   expect(step).toMatchObject({ name: "probe", error: "no answer" });
   expect(step!.endedAt).not.toBeNull();
 });
+
+test("a build that prints without end fills neither lines nor bytes; what Croft itself says is kept", async () => {
+  const own = await seedDeployment(store);
+  const journal = await openJournal({ store, clock: systemClock, log: silentLog, notifier }, own, []);
+  for (let i = 0; i < 5000; i++) journal.write("build", "x".repeat(10_000));
+  journal.write("orchestrator", "failed: it printed too much");
+  await journal.flush();
+  const [{ chars }] = database.raw
+    .query("SELECT sum(length(message)) AS chars FROM deployment_logs WHERE deployment_id = ?")
+    .all(own.id) as [{ chars: number }];
+  expect(chars).toBeLessThan(4_010_000);
+  const [note, last] = await store.logTail(own.id, 2);
+  expect(note!.message).toContain("further lines are not kept");
+  expect(last!.message).toBe("failed: it printed too much");
+  expect(journal.mask("y".repeat(1_000_000)).length).toBe(4000);
+});

@@ -7,6 +7,8 @@ import type { DeployDeps } from "./deps.ts";
 const maxLineLength = 4000;
 /** A build that prints without end must not fill the database: what comes after is counted, not kept. */
 const maxLines = 20_000;
+/** The same for long lines: all of a deployment's log together. */
+const maxChars = 4_000_000;
 const flushAfterMs = 50;
 
 /** What a running deployment writes down: its log, and each step before it acts. */
@@ -15,7 +17,7 @@ export interface Journal {
   /** Records the step, runs it, records its end. */
   step<T>(name: StepName, run: () => Promise<T>): Promise<T>;
   flush(): Promise<void>;
-  /** A text as the log would show it: for what is kept elsewhere, such as the reason of a failure. */
+  /** A text as the log would show it, of a line's length: for what is kept elsewhere, such as why it failed. */
   mask(text: string): string;
 }
 
@@ -30,7 +32,9 @@ export const openJournal = async (
   let timer: Timer | null = null;
   let writing: Promise<void> = Promise.resolve();
   let dropped = 0;
-  const mask = maskSecrets(secrets);
+  let chars = 0;
+  const masked = maskSecrets(secrets);
+  const mask = (text: string): string => masked(text).slice(0, maxLineLength);
 
   const flush = (): Promise<void> => {
     if (timer) clearTimeout(timer);
@@ -52,13 +56,19 @@ export const openJournal = async (
   };
 
   const write = (source: LogSource, message: string, level: LogLevel = "info"): void => {
-    for (const line of mask(message).split("\n")) {
-      if (seq >= maxLines && source !== "orchestrator") {
+    for (const line of masked(message).split("\n")) {
+      if ((seq >= maxLines || chars >= maxChars) && source !== "orchestrator") {
         if (dropped++ === 0)
-          append("orchestrator", `further lines are not kept (${maxLines} is the limit)`, "warning");
+          append(
+            "orchestrator",
+            `further lines are not kept (${maxLines} lines or ${maxChars / 1_000_000} MB are the limit)`,
+            "warning",
+          );
         continue;
       }
-      append(source, line.slice(0, maxLineLength), level);
+      const kept = line.slice(0, maxLineLength);
+      chars += kept.length;
+      append(source, kept, level);
     }
   };
 
