@@ -73,7 +73,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "site rules",
     usage:
-      "SLUG [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--from FILE.json|-]",
+      "SLUG [--maintenance on|off|SECONDS] [--user NAME [--password-stdin]] [--remove-user NAME] [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--from FILE.json|-]",
     summary: "show what the edge does for a site; with options, change it at once",
     load: async () => (await import("./commands/site-rules.ts")).siteRules,
   },

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { defaultEdgeRules } from "../domain/edge-rules.ts";
+import { defaultEdgeRules as rules, edgeRulesView } from "../domain/edge-rules.ts";
 import { type Answer, type FakeCroft, fakeCroft } from "./testing/fake-croft.ts";
+
+const defaultEdgeRules = edgeRulesView(rules);
 
 let croft: FakeCroft;
 let answers: Record<string, Answer>;
@@ -26,6 +28,23 @@ test("site rules shows what holds, and sends only what was given", async () => {
   });
   await croft.run(["site", "rules", "blog", "--client-rpm", "none"]);
   expect(croft.seen.at(-1)!.body).toEqual({ clientRequestsPerMinute: null });
+});
+
+test("a user is added beside the others, with a password that is not in the command", async () => {
+  answers["GET /sites/blog/rules"] = () => ({
+    ...defaultEdgeRules,
+    basicAuth: [{ name: "lin" }, { name: "ada" }],
+  });
+  answers["PUT /sites/blog/rules"] = () => defaultEdgeRules;
+  await croft.run("site rules blog --user ada --password-stdin --maintenance 90".split(" "), {
+    stdin: "love lace",
+  });
+  expect(croft.seen.at(-1)!.body).toEqual({
+    maintenance: { retryAfterSeconds: 90 },
+    basicAuth: [{ name: "lin" }, { name: "ada", password: "love lace" }],
+  });
+  await croft.run("site rules blog --remove-user ada --maintenance off".split(" "));
+  expect(croft.seen.at(-1)!.body).toEqual({ maintenance: null, basicAuth: [{ name: "lin" }] });
 });
 
 test("a file that is no JSON object is refused before anything is sent", async () => {

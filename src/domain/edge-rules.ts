@@ -1,4 +1,14 @@
 import { z } from "zod";
+import {
+  hstsSchema,
+  maintenanceSchema,
+  networksSchema,
+  pagesSchema,
+  redirectsSchema,
+  responseHeadersSchema,
+  storedUsersSchema,
+  usersSchema,
+} from "./edge-rules-parts.ts";
 import { formatBytes, GB, KB } from "./size.ts";
 
 /** What happens once a month's bandwidth is used up. */
@@ -24,36 +34,73 @@ const perClient = (() => {
     .nullable();
 })();
 
-/** The part of each site's rules that a person gives; names as in the API. A field that is given replaces the whole field. */
-export const edgeRulesSchema = z.strictObject({
+const toggle = z.boolean({ error: "must be true or false" });
+
+/** Each field as it may be given; names as in the API. */
+const fields = {
   /** Per address of a visitor (IPv6 by /64), beside the limit of the site; null for none. */
-  clientRequestsPerMinute: perClient.default(null),
+  clientRequestsPerMinute: perClient,
   /** Once the month's bandwidth is used up: slow down, refuse with 509, or only say so. */
-  bandwidthPolicy: z
-    .enum(bandwidthPolicies, { error: `must be one of ${bandwidthPolicies.join(", ")}` })
-    .default("throttle"),
+  bandwidthPolicy: z.enum(bandwidthPolicies, { error: `must be one of ${bandwidthPolicies.join(", ")}` }),
   /** All visitors of the site together, in and out, with policy `throttle`. */
-  bandwidthThrottleBytesPerSecond: rate.default(256 * KB),
-});
+  bandwidthThrottleBytesPerSecond: rate,
+  /** Every request is answered 503; null when the site serves. */
+  maintenance: maintenanceSchema,
+  /** Whole paths, and with `prefix` all below; the longest one decides. */
+  redirects: redirectsSchema,
+  /** When not empty, only visitors from these are served. */
+  allow: networksSchema,
+  /** Not served, whatever `allow` says. */
+  deny: networksSchema,
+  /** In place of the app's own of the same name. */
+  responseHeaders: responseHeadersSchema,
+  pages: pagesSchema,
+  /** `Strict-Transport-Security` on answers over HTTPS, in place of the app's own. */
+  hstsSeconds: hstsSchema,
+  /** Static sites: a path without a file is answered with `/index.html`, for apps that route in the browser. */
+  spaFallback: toggle,
+  /** Static sites: `app.js.zst`, `.br` or `.gz` beside `app.js` is sent to who accepts it. */
+  precompressed: toggle,
+};
 
-/** As asked for, with every field. */
-export type EdgeRules = z.output<typeof edgeRulesSchema>;
-
-export const defaultEdgeRules: EdgeRules = edgeRulesSchema.parse({});
-
-const { shape } = edgeRulesSchema;
-
-/** Only what is to change. Without the defaults, which would reset what is not given. */
-export const edgeRulesPatchSchema = z.strictObject({
-  clientRequestsPerMinute: shape.clientRequestsPerMinute.unwrap().optional(),
-  bandwidthPolicy: shape.bandwidthPolicy.unwrap().optional(),
-  bandwidthThrottleBytesPerSecond: shape.bandwidthThrottleBytesPerSecond.unwrap().optional(),
-});
+/** Only what is to change; a field that is given replaces the whole field. */
+export const edgeRulesPatchSchema = z.strictObject({ ...fields, basicAuth: usersSchema }).partial();
 export type EdgeRulesPatch = z.output<typeof edgeRulesPatchSchema>;
 
-/** Reads stored rules: fields of a later version are left out, missing ones have their defaults. */
+const storedSchema = z.object({ ...fields, basicAuth: storedUsersSchema });
+
+/** As it holds, with every field. */
+export type EdgeRules = z.output<typeof storedSchema>;
+
+/** As it may be seen: users without their passwords. */
+export type EdgeRulesView = Omit<EdgeRules, "basicAuth"> & { basicAuth: { name: string }[] };
+
+export const edgeRulesView = (rules: EdgeRules): EdgeRulesView => ({
+  ...rules,
+  basicAuth: rules.basicAuth.map(({ name }) => ({ name })),
+});
+
+export const defaultEdgeRules: EdgeRules = {
+  clientRequestsPerMinute: null,
+  bandwidthPolicy: "throttle",
+  bandwidthThrottleBytesPerSecond: 256 * KB,
+  maintenance: null,
+  redirects: [],
+  allow: [],
+  deny: [],
+  responseHeaders: [],
+  pages: { notFound: null, error: null, maintenance: null },
+  hstsSeconds: null,
+  spaFallback: false,
+  precompressed: false,
+  basicAuth: [],
+};
+
+/** Reads stored rules; what is missing has its default. */
 export const readEdgeRules = (stored: string | undefined): EdgeRules =>
-  stored === undefined ? defaultEdgeRules : z.object(shape).parse(JSON.parse(stored));
+  stored === undefined
+    ? defaultEdgeRules
+    : { ...defaultEdgeRules, ...storedSchema.partial().parse(JSON.parse(stored)) };
 
 /** What is stored: only what differs from the defaults, so that a changed default reaches who never chose. */
 export const writeEdgeRules = (rules: EdgeRules): string =>

@@ -30,6 +30,27 @@ export interface Route {
   limits: RouteLimits;
   /** Absent or null: the same over plain HTTP and HTTPS. */
   https?: RouteHttps | null;
+  /** What the site asks of the edge beyond being served; absent or null costs a request nothing. */
+  rules?: RouteRules | null;
+}
+
+/** Applied in this order, after limits and the redirect to HTTPS; absent parts do nothing. */
+export interface RouteRules {
+  /** Addresses or CIDR networks. Others are answered 403 when `allow` is not empty, and those in `deny` always. */
+  allow?: string[];
+  deny?: string[];
+  /** 503 for every request. */
+  maintenance?: { retryAfterSeconds: number } | null;
+  /** Basic authentication (RFC 7617); hashes as of `Bun.password`. */
+  users?: { name: string; passwordHash: string }[];
+  /** The longest matching one decides; the query is kept unless `to` has one. */
+  redirects?: { from: string; to: string; status: number; prefix: boolean }[];
+  /** On every answer, in place of the app's own of that name. */
+  responseHeaders?: { name: string; value: string }[];
+  /** HTML in place of the edge's own pages; what the app itself answers is passed on as it is. */
+  pages?: { notFound?: string | null; error?: string | null; maintenance?: string | null };
+  spaFallback?: boolean;
+  precompressed?: boolean;
 }
 
 export interface RouteHttps {

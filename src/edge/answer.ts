@@ -11,6 +11,7 @@ import { retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
 import { beginTunnel, endTunnel, tunnelToVisitor } from "./tunnel.ts";
+import { dressHead } from "./rules/dress-answer.ts";
 import { slowAnswer } from "./slow-down.ts";
 import { cancelUpstream, closeUpstream } from "./upstream-connection.ts";
 
@@ -116,6 +117,7 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   // An answer that comes before the whole request: what follows on the connection may be the rest of the body.
   if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.stopping)
     exchange.keepAlive = false;
+  if (target.rules !== null) dressHead(target.rules, out);
   const transportSecurity = transportSecurityOf(exchange);
   if (transportSecurity !== "") appendText(out, transportSecurity);
   if (exchange.chunkedOut) append(out, chunkedLine);

@@ -1,5 +1,6 @@
 import { countAnswer, countLatency } from "./meter.ts";
 import { type OwnAnswer, pageAnswer, writeAnswer } from "./own-answer.ts";
+import { dressOwnAnswer } from "./rules/dress-answer.ts";
 import type { Exchange } from "./state.ts";
 import { cancelUpstream } from "./upstream-connection.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
@@ -48,8 +49,9 @@ export const transportSecurityOf = ({ visitor, target }: Exchange): string =>
   visitor.channel === null ? "" : target.transportSecurity;
 
 /** Answers from the edge itself, in place of an upstream's answer. */
-export const answerExchange = (exchange: Exchange, answer: OwnAnswer): void => {
+export const answerExchange = (exchange: Exchange, plain: OwnAnswer): void => {
   const { visitor, target } = exchange;
+  const answer = target.rules === null ? plain : dressOwnAnswer(target.rules, plain);
   const { edge } = visitor;
   if (exchange.upstream !== null) {
     cancelUpstream(exchange.upstream);

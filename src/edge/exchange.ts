@@ -5,6 +5,7 @@ import { isHeldBack } from "./bandwidth.ts";
 import { answerExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
+import { applyRules } from "./rules/apply-rules.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
 import { rereadHead } from "./slow-down.ts";
@@ -93,6 +94,24 @@ const serve = (exchange: Exchange, host: string, input: Uint8Array, after: numbe
     answerExchange(exchange, elsewhere);
     return after;
   }
+  if (
+    target.rules !== null &&
+    applyRules(
+      exchange,
+      target.rules,
+      head,
+      input,
+      (next) => void toGoal(exchange, exchange.headInput!, next, next),
+    )
+  )
+    return after;
+  return toGoal(exchange, input, after, end);
+};
+
+/** Whatever the route leads to. */
+const toGoal = (exchange: Exchange, input: Uint8Array, after: number, end: number): number => {
+  const { visitor, target } = exchange;
+  const head = visitor.edge.requestHead;
   const goal = target.route.target;
   switch (goal.kind) {
     case "replicas":

@@ -11,6 +11,8 @@ export interface OwnAnswer {
   body: string;
   /** Further finished lines, each ended by CRLF. */
   fields?: string;
+  /** The body is the site's own already. */
+  final?: boolean;
 }
 
 /** A small page with a sentence for people. */

@@ -4,6 +4,7 @@ import { changeClientLimiter } from "./client-limiter.ts";
 import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
+import { siteRulesOf } from "./rules/site-rules.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
 
 export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => ({
@@ -45,6 +46,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       bucket: changeBucket(before?.bucket ?? null, route.limits.requestsPerMinute, nowMs),
       clients: changeClientLimiter(before?.clients ?? null, route.limits.clientRequestsPerMinute),
       bandwidth,
+      rules: siteRulesOf(route.rules, before?.rules ?? null),
       replicas,
       folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
       transportSecurity: transportSecurityOf(route),

@@ -12,6 +12,7 @@ import type { TokenBucket } from "./limiter.ts";
 import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
+import type { SiteRules } from "./rules/site-rules.ts";
 import type { StaticFolder } from "./static/static-file.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
 import type { Challenges } from "./tls/challenges.ts";
@@ -69,6 +70,8 @@ export interface ActiveRoute {
   bucket: TokenBucket | null;
   clients: ClientLimiter | null;
   readonly bandwidth: Bandwidth;
+  /** Null, which is usual, costs nothing. */
+  rules: SiteRules | null;
   /** Empty unless the target is replicas. */
   replicas: Replica[];
   /** Of a static target. */

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
+import { isNetwork } from "../domain/edge-rules-parts.ts";
 import type { RouteTable } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import { readChecked, writeAtomically } from "./atomic-file.ts";
@@ -43,6 +44,9 @@ const target = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** Nothing that could end a line. */
+const fieldText = z.string().regex(/^[ -~]*$/, "printable ASCII");
+
 const limit = z.int().min(0).nullable();
 
 const bandwidth = z.strictObject({
@@ -53,6 +57,36 @@ const bandwidth = z.strictObject({
   bytesPerMonth: z.int().min(0),
   policy: z.enum(["throttle", "block"]),
   bytesPerSecond: z.int().min(1),
+});
+
+/** Checked where they are given; here only their shape, since a table in force must not depend on taste. */
+const rules = z.strictObject({
+  allow: z.array(z.string().refine(isNetwork, "an address or a network")).optional(),
+  deny: z.array(z.string().refine(isNetwork, "an address or a network")).optional(),
+  maintenance: z.strictObject({ retryAfterSeconds: z.int().min(1) }).nullish(),
+  users: z.array(z.strictObject({ name: z.string(), passwordHash: z.string() })).optional(),
+  redirects: z
+    .array(
+      z.strictObject({
+        from: z.string().startsWith("/"),
+        to: fieldText.min(1),
+        status: z.literal([301, 302, 307, 308]),
+        prefix: z.boolean(),
+      }),
+    )
+    .optional(),
+  responseHeaders: z
+    .array(z.strictObject({ name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), value: fieldText }))
+    .optional(),
+  pages: z
+    .strictObject({
+      notFound: z.string().nullish(),
+      error: z.string().nullish(),
+      maintenance: z.string().nullish(),
+    })
+    .optional(),
+  spaFallback: z.boolean().optional(),
+  precompressed: z.boolean().optional(),
 });
 
 const routeTable = z
@@ -70,6 +104,7 @@ const routeTable = z
           clientRequestsPerMinute: limit.optional(),
           bandwidth: bandwidth.nullish(),
         }),
+        rules: rules.nullish(),
         https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
       }),
     ),

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Clock } from "../domain/clock.ts";
 import type { EngineInfo } from "../domain/engine.ts";
 import type { Limits, LimitsPatch } from "../domain/limits.ts";
-import type { EdgeRules, EdgeRulesPatch } from "../domain/edge-rules.ts";
+import type { EdgeRulesPatch, EdgeRulesView } from "../domain/edge-rules.ts";
 import type { Log } from "../domain/log.ts";
 import type { AppEnv, UserActor } from "../http/request-env.ts";
 import type { UploadInput } from "../certificates/upload.ts";
@@ -139,7 +139,7 @@ export interface PanelDeps {
   stopSite(actor: Person, slug: string): Promise<void>;
   startSite(actor: Person, slug: string): Promise<void>;
   setLimits(actor: Person, slug: string, patch: LimitsPatch): Promise<void>;
-  showRules(actor: Person, slug: string): Promise<EdgeRules>;
+  showRules(actor: Person, slug: string): Promise<EdgeRulesView>;
   setRules(actor: Person, slug: string, patch: EdgeRulesPatch): Promise<void>;
 
   /** Without a choice: the site's branch, its last push or its image. @returns the deployment's id */

@@ -45,7 +45,8 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
       hosts: [deps.hostOf(environment.slug, environment.name), ...servingDomains(own)],
       target: await targetOf(deps, environment, replicas.get(environment.id) ?? []),
       limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },
-      https,
+      https: { ...https, hstsSeconds: asked.hstsSeconds },
+      rules: routeRulesOf(asked),
     });
     for (const [host, leading] of Map.groupBy(own, (domain) => redirectOf(domain, own)))
       if (host !== null)

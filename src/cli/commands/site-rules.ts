@@ -1,21 +1,44 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { EdgeRules } from "../../domain/edge-rules.ts";
+import type { EdgeRulesView } from "../../domain/edge-rules.ts";
 import { formatBytes } from "../../domain/size.ts";
 import { defineCommand } from "../command.ts";
 import { sizeFlag, wholeFlag } from "../numbers.ts";
+import { readNewPassword } from "../read-password.ts";
 import { sitePath } from "../site-path.ts";
 import { table } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 
-const describe = (rules: EdgeRules): string =>
+const describe = (rules: EdgeRulesView): string =>
   table([
     ["RULE", ""],
+    [
+      "maintenance",
+      rules.maintenance === null ? "off" : `503, back in ${rules.maintenance.retryAfterSeconds} s`,
+    ],
+    ["password", rules.basicAuth.map(({ name }) => name).join(", ") || "none asked for"],
+    ["only from", rules.allow.join(", ") || "anywhere"],
+    ["never from", rules.deny.join(", ") || "-"],
+    ...rules.redirects.map(({ from, to, status, prefix }) => [
+      "redirect",
+      `${from}${prefix ? "*" : ""} ${to} ${status}`,
+    ]),
+    ...rules.responseHeaders.map(({ name, value }) => ["response header", `${name}: ${value}`]),
+    ["HSTS", rules.hstsSeconds === null ? "-" : `${rules.hstsSeconds} s`],
+    ["own pages", ownPages(rules)],
+    ["static: fallback to index.html", rules.spaFallback ? "on" : "off"],
+    ["static: compressed files", rules.precompressed ? "on" : "off"],
     ["requests a minute from one address", rules.clientRequestsPerMinute?.toString() ?? "no limit"],
     ["bandwidth used up", policyText(rules)],
   ]);
 
-const policyText = (rules: EdgeRules): string => {
+const ownPages = ({ pages }: EdgeRulesView): string =>
+  Object.entries(pages)
+    .filter(([, page]) => page !== null)
+    .map(([name]) => name)
+    .join(", ") || "-";
+
+const policyText = (rules: EdgeRulesView): string => {
   switch (rules.bandwidthPolicy) {
     case "throttle":
       return `slowed down to ${formatBytes(rules.bandwidthThrottleBytesPerSecond)} a second`;
@@ -24,6 +47,12 @@ const policyText = (rules: EdgeRules): string => {
     case "warn":
       return "only shown";
   }
+};
+
+/** `--maintenance on|off|SECONDS`. @throws UsageError */
+const maintenanceFlag = (text: string): { retryAfterSeconds?: number } | null => {
+  if (text === "off") return null;
+  return text === "on" ? {} : { retryAfterSeconds: wholeFlag("maintenance", text) };
 };
 
 /** `--from rules.json`, or `-` for standard input. @throws UsageError when it is not a JSON object */
@@ -41,6 +70,10 @@ const readRules = async (text: () => Promise<string>, name: string): Promise<Rec
 export const siteRules = defineCommand({
   options: {
     from: { type: "string" },
+    maintenance: { type: "string" },
+    user: { type: "string" },
+    "password-stdin": { type: "boolean" },
+    "remove-user": { type: "string" },
     "client-rpm": { type: "string" },
     "bandwidth-policy": { type: "string" },
     throttle: { type: "string" },
@@ -67,12 +100,20 @@ export const siteRules = defineCommand({
         bandwidthThrottleBytesPerSecond: sizeFlag("throttle", flags.throttle),
       }),
     };
+    if (flags.maintenance !== undefined) asked.maintenance = maintenanceFlag(flags.maintenance);
     const client = await context.client();
     const path = sitePath(slug!, "/rules", { environment: flags.environment });
+    const { user, "remove-user": gone } = flags;
+    if (user !== undefined || gone !== undefined) {
+      const { basicAuth } = await client.get<EdgeRulesView>(path);
+      const others = basicAuth.filter(({ name }) => name !== user && name !== gone);
+      const password = user === undefined ? "" : await readNewPassword(io, flags["password-stdin"] ?? false);
+      asked.basicAuth = user === undefined ? others : [...others, { name: user, password }];
+    }
     const rules =
       Object.keys(asked).length > 0
-        ? await client.send<EdgeRules>("PUT", path, asked)
-        : await client.get<EdgeRules>(path);
+        ? await client.send<EdgeRulesView>("PUT", path, asked)
+        : await client.get<EdgeRulesView>(path);
     context.print(rules, () => describe(rules));
   },
 });

@@ -7,12 +7,14 @@ import { answerExchange, completeExchange, failExchange, transportSecurityOf } f
 import { fieldTexts, textOf } from "../fields.ts";
 import { countAnswer } from "../meter.ts";
 import { pageAnswer } from "../own-answer.ts";
+import { dressLines } from "../rules/dress-answer.ts";
 import { slowAnswer } from "../slow-down.ts";
 import type { RequestHead } from "../request-head.ts";
 import type { Exchange } from "../state.ts";
 import { contentTypeOf } from "./content-types.ts";
 import { entityTagOf, isNotModified, rangeOf } from "./static-conditions.ts";
-import { closeFound, type Found, openInside, type StaticFolder } from "./static-file.ts";
+import { type Encoded, openEncoded } from "./static-encoding.ts";
+import { closeFound, type Found, type OpenFile, openInside, type StaticFolder } from "./static-file.ts";
 import { folderLocation, type StaticPath, staticPathOf } from "./static-path.ts";
 
 /** Answers an exchange from a release folder. The head is still in `edge.requestHead` and `edge.requestOut`. */
@@ -37,7 +39,13 @@ export const answerFromFolder = (
   });
 };
 
-const conditionNames = new Set(["if-none-match", "if-modified-since", "if-range", "range"]);
+const conditionNames = new Set([
+  "if-none-match",
+  "if-modified-since",
+  "if-range",
+  "range",
+  "accept-encoding",
+]);
 
 const serve = async (
   exchange: Exchange,
@@ -58,6 +66,9 @@ const serve = async (
     found = { kind: "none" };
   }
   let status = 200;
+  const { rules } = exchange.target;
+  if (found.kind === "none" && rules?.spaFallback === true && path !== null && isPagePath(path))
+    found = await openInside(folder, ["index.html"]);
   if (found.kind !== "file") {
     found = await openInside(folder, ["404.html"]);
     status = 404;
@@ -67,12 +78,18 @@ const serve = async (
       answerExchange(exchange, pageAnswer(404, "Not found", "There is nothing at this address."));
     return;
   }
+  let encoded: Encoded | null = null;
   try {
-    if (isCurrent(exchange)) await sendFile(exchange, found, status, fields);
+    if (rules?.precompressed === true) encoded = await openEncoded(found, fields.get("accept-encoding"));
+    if (isCurrent(exchange)) await sendFile(exchange, found, encoded, status, fields);
   } finally {
     await closeFound(found);
+    if (encoded !== null) await closeFound(encoded.file);
   }
 };
+
+/** A path that a browser's router may know: the last part has no file's ending. */
+const isPagePath = ({ segments }: StaticPath): boolean => !segments.at(-1)?.includes(".");
 
 /** The visitor may have left while a file was being opened. */
 const isCurrent = (exchange: Exchange): boolean => exchange.visitor.exchange === exchange;
@@ -84,15 +101,20 @@ const redirect = (exchange: Exchange, location: string): void => {
 
 const sendFile = async (
   exchange: Exchange,
-  { descriptor, stats, name }: Extract<Found, { kind: "file" }>,
+  plain: OpenFile,
+  encoded: Encoded | null,
   status: number,
   fields: Map<string, string>,
 ): Promise<void> => {
+  const { descriptor, stats } = encoded?.file ?? plain;
   const tag = entityTagOf(stats);
+  const coding =
+    (encoded === null ? "" : `Content-Encoding: ${encoded.coding}\r\n`) +
+    (exchange.target.rules?.precompressed === true ? "Vary: Accept-Encoding\r\n" : "");
   const version =
     `ETag: ${tag}\r\nLast-Modified: ${new Date(stats.mtimeMs).toUTCString()}\r\n` +
     // Kept, but asked about again: a deploy is seen at once.
-    "Cache-Control: public, max-age=0, must-revalidate\r\n";
+    `Cache-Control: public, max-age=0, must-revalidate\r\n${coding}`;
   if (status === 200 && isNotModified(fields, tag, stats.mtimeMs)) {
     sendBare(exchange, beginAnswer(exchange, 304, version));
     return;
@@ -106,8 +128,8 @@ const sendFile = async (
   }
   const { from, to } = range === "whole" ? { from: 0, to: stats.size } : range;
   const about =
-    `Content-Type: ${contentTypeOf(name)}\r\nContent-Length: ${to - from}\r\n` +
-    `X-Content-Type-Options: nosniff\r\n${status === 200 ? `${version}Accept-Ranges: bytes\r\n` : ""}`;
+    `Content-Type: ${contentTypeOf(plain.name)}\r\nContent-Length: ${to - from}\r\n` +
+    `X-Content-Type-Options: nosniff\r\n${status === 200 ? `${version}Accept-Ranges: bytes\r\n` : coding}`;
   const head =
     range === "whole"
       ? beginAnswer(exchange, status, about)
@@ -126,9 +148,10 @@ const beginAnswer = (exchange: Exchange, status: number, fields: string): Uint8A
     : exchange.minor === 0
       ? "Connection: keep-alive\r\n"
       : "";
+  const lines = target.rules === null ? fields : dressLines(target.rules, fields);
   const head = ascii(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nDate: ${new Date().toUTCString()}\r\n` +
-      `${fields}${transportSecurityOf(exchange)}${connection}\r\n`,
+      `${lines}${transportSecurityOf(exchange)}${connection}\r\n`,
   );
   exchange.answered = true;
   countAnswer(target.meter, status);

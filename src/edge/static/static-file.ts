@@ -14,7 +14,16 @@ export interface StaticFolder {
 
 /** An open file inside the folder, or what there is instead. The one who gets a descriptor closes it. */
 export type Found =
-  { kind: "file"; descriptor: number; stats: Stats; name: string } | { kind: "folder" } | { kind: "none" };
+  | {
+      kind: "file";
+      descriptor: number;
+      stats: Stats;
+      name: string;
+      segments: readonly string[];
+      folder: StaticFolder;
+    }
+  | { kind: "folder" }
+  | { kind: "none" };
 
 const none: Found = { kind: "none" };
 
@@ -40,14 +49,15 @@ export const openInside = async (folder: StaticFolder, segments: readonly string
     if (stats.isDirectory()) return { kind: "folder" };
     if (!stats.isFile()) return none;
     kept = true;
-    return { kind: "file", descriptor, stats, name: segments.at(-1) ?? "" };
+    return { kind: "file", descriptor, stats, name: segments.at(-1) ?? "", segments, folder };
   } finally {
     if (!kept) await closeFile(descriptor);
   }
 };
 
-export const closeFound = (found: Extract<Found, { kind: "file" }>): Promise<void> =>
-  closeFile(found.descriptor);
+export type OpenFile = Extract<Found, { kind: "file" }>;
+
+export const closeFound = (found: OpenFile): Promise<void> => closeFile(found.descriptor);
 
 const isInside = async (folder: StaticFolder, real: string): Promise<boolean> => {
   if (folder.real !== null && isBelow(folder.real, real)) return true;

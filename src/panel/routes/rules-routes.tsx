@@ -7,6 +7,9 @@ import { SiteRules } from "../pages/site-rules.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
 import { readRules, typedRules } from "../rules-form.ts";
 
+/** Passwords are never sent back. */
+const namesOnly = (text = ""): string => text.replace(/:.*$/gm, "");
+
 /** A site's rules at the edge. */
 export const rulesRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> => {
   const app = new Hono<PanelEnv>();
@@ -34,7 +37,11 @@ export const rulesRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =
         page(
           c,
           { title: `Error: rules of ${site.slug}`, status: refusal.status },
-          <SiteRules site={site} typed={typed} refusal={refusal} />,
+          <SiteRules
+            site={site}
+            typed={{ ...typed, basicAuth: namesOnly(typed.basicAuth) }}
+            refusal={refusal}
+          />,
         ),
     );
   });

@@ -1,5 +1,5 @@
 import { GB, MB } from "../../domain/size.ts";
-import { defaultEdgeRules } from "../../domain/edge-rules.ts";
+import { defaultEdgeRules, edgeRulesView } from "../../domain/edge-rules.ts";
 import { silentLog } from "../../domain/log.ts";
 import type { SiteView } from "../../domain/views.ts";
 import { conflict, invalid, notFound } from "../../errors.ts";
@@ -161,7 +161,7 @@ export const fakeDeps = (
     stopSite: async (_, slug) => called("stopSite", slug),
     startSite: async (_, slug) => called("startSite", slug),
     setLimits: async (_, slug, patch) => called("setLimits", slug, patch),
-    showRules: async () => defaultEdgeRules,
+    showRules: async () => edgeRulesView(defaultEdgeRules),
     setRules: async (_, slug, patch) => called("setRules", slug, patch),
 
     deploy: async (_, slug, choice) => {

@@ -50,3 +50,29 @@ test("a month's bandwidth is used up: 509 by the edge, also while the daemon is 
   await rules({ bandwidthPolicy: "warn" });
   await answers(200);
 });
+
+test("redirects, a password, fields, pages and maintenance reach visitors at once", async () => {
+  await rules({
+    redirects: [{ from: "/old", to: "/large.bin", status: 301 }],
+    basicAuth: [{ name: "ada", password: "love lace" }],
+    responseHeaders: [{ name: "X-Frame-Options", value: "DENY" }],
+    pages: { notFound: "<p>lost" },
+  });
+  const headers = { Authorization: `Basic ${btoa("ada:love lace")}` };
+  const visit = (path: string) => croft.visit(host, path, { headers, redirect: "manual" });
+  expect(await statusOf()).toBe(401);
+  const moved = await visit("/old");
+  expect([moved.status, moved.headers.get("location")]).toEqual([301, "/large.bin"]);
+  const page = await visit("/");
+  expect([page.status, page.headers.get("x-frame-options")]).toEqual([200, "DENY"]);
+  expect((await visit("/nothing")).body).toBe("<p>lost");
+
+  const { body } = await croft.api<{ basicAuth: unknown }>("GET", `/sites/${slug}/rules`);
+  expect(body.basicAuth).toEqual([{ name: "ada" }]);
+  const shown = await croft.cli(["site", "rules", slug, "--remove-user", "ada", "--maintenance", "90"]);
+  expect(shown.exitCode, shown.stderr).toBe(0);
+  const closed = await croft.visit(host);
+  expect([closed.status, closed.headers.get("retry-after")]).toEqual([503, "90"]);
+  await rules({ maintenance: null });
+  expect(await statusOf()).toBe(200);
+});
