@@ -100,7 +100,17 @@ test("so has the panel, whose address is by HTTPS from then on", async () => {
     (a) => a.status === 200,
   );
   expect(served.problem).toBe("");
-  expect((await croft.site(slug)).gitRemote).toBe(`${secure(host)}git/${slug}.git`);
+  const { gitRemote } = await croft.site(slug);
+  expect(gitRemote).toBe(`${secure(host)}git/${slug}.git`);
+  const heads = await run(
+    [
+      ...["git", "-c", `http.curloptResolve=${host}:${httpsPort}:127.0.0.1`],
+      ...["ls-remote", gitRemote.replace("https://", `https://x:${croft.token}@`)],
+    ],
+    { env: { GIT_SSL_CAINFO: rootFile } },
+  );
+  expect(heads.exitCode, heads.stderr).toBe(0);
+  expect(heads.stdout).toContain("refs/heads/main");
 });
 
 test("a domain waits until it leads here, then is served with a certificate; www leads to it", async () => {
