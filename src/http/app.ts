@@ -1,6 +1,8 @@
 import { type Context, Hono } from "hono";
+import { systemClock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import type { Identity } from "../identity/identity.ts";
+import { createThrottle } from "../identity/throttle.ts";
 import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
@@ -14,6 +16,7 @@ import { mountRoutes } from "./api-route.ts";
 import { authenticate } from "./auth.ts";
 import { errorHandler, notFoundHandler } from "./error-response.ts";
 import { createEventStreams } from "./event-streams.ts";
+import { changesPerPerson, limitChanges } from "./limit-changes.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { AppEnv } from "./request-env.ts";
 import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-routes.ts";
@@ -60,6 +63,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
   app.route("/git", deps.git);
   app.route("/hooks", deps.hooks);
   app.use(authenticate(deps));
+  app.use(limitChanges(createThrottle(systemClock, changesPerPerson)));
   app.get("/api/v1/openapi.json", (c) => c.json(openApi));
   app.get("/api/docs", apiDocsPage(openApi));
   app.route("/api/v1", identityRoutes(deps));
