@@ -35,6 +35,7 @@ export const frameRead = (
   if (session.phase === "settings") {
     if (type !== Frame.settings || (flags & Flag.ack) !== 0) throw protocolError("SETTINGS must come first");
     session.phase = "open";
+    session.deadlineMs = session.edge.clock.nowMs + session.edge.deadlines.keepAliveMs;
   }
   if (session.block !== null && type !== Frame.continuation)
     throw protocolError("a header block is cut by another frame");
