@@ -15,6 +15,8 @@ import type { EngineStatus } from "../supervisor/supervisor.ts";
 import type { DataPaths } from "./paths.ts";
 import { programCommand } from "./program.ts";
 
+const engineWaitMs = 3000;
+
 interface GitWiring {
   log: Log;
   paths: DataPaths;
@@ -75,6 +77,9 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
         const row = await store.siteById(environment.siteId);
         if (row?.type === "image")
           return `site ${site.slug} deploys a ready image; change its type to push code to it`;
+        // Right after a start of the daemon, or of Docker, the answer is a moment away.
+        for (let waited = 0; !wiring.engine().up && waited < engineWaitMs; waited += 100)
+          await Bun.sleep(100);
         const { up, message } = wiring.engine();
         return up ? null : `it cannot be deployed now: ${message}`;
       },
