@@ -61,6 +61,8 @@ const fields = {
   spaFallback: toggle,
   /** Static sites: `app.js.zst`, `.br` or `.gz` beside `app.js` is sent to who accepts it. */
   precompressed: toggle,
+  /** Apps: answers of compressible types go out as gzip or zstd; not with credentials on requests of other sites. */
+  compression: toggle,
 };
 
 /** Only what is to change; a field that is given replaces the whole field. */
@@ -93,6 +95,7 @@ export const defaultEdgeRules: EdgeRules = {
   hstsSeconds: null,
   spaFallback: false,
   precompressed: false,
+  compression: false,
   basicAuth: [],
 };
 

@@ -51,6 +51,8 @@ export interface RouteRules {
   pages?: { notFound?: string | null; error?: string | null; maintenance?: string | null };
   spaFallback?: boolean;
   precompressed?: boolean;
+  /** Of what replicas answer; gzip or zstd as the visitor accepts. */
+  compression?: boolean;
 }
 
 export interface RouteHttps {

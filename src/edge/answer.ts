@@ -11,7 +11,9 @@ import { retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
 import { beginTunnel, endTunnel, tunnelToVisitor } from "./tunnel.ts";
+import { isWorthIt, writeCodedHead } from "./rules/compression.ts";
 import { dressHead } from "./rules/dress-answer.ts";
+import { createPacker, packBody, type Packer } from "./rules/pack-answer.ts";
 import { slowAnswer } from "./slow-down.ts";
 import { cancelUpstream, closeUpstream } from "./upstream-connection.ts";
 
@@ -114,6 +116,15 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   }
   const unframed = upstream.framing === "chunked" || upstream.framing === "close";
   exchange.chunkedOut = unframed && exchange.minor === 1;
+  if (
+    exchange.coding !== null &&
+    upstream.framing !== "none" &&
+    isWorthIt(status, fields.contentLength, out)
+  ) {
+    writeCodedHead(out, exchange.coding);
+    exchange.chunkedOut = true;
+    exchange.packer = createPacker(exchange, exchange.coding, unframed);
+  }
   // An answer that comes before the whole request: what follows on the connection may be the rest of the body.
   if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.stopping)
     exchange.keepAlive = false;
@@ -140,6 +151,10 @@ const passBody = (
   let at = from;
   let done = upstream.framing === "none";
   exchange.deadlineMs = edge.clock.nowMs + (visitor.left ? edge.deadlines.leaveMs : edge.deadlines.silenceMs);
+  if (exchange.packer !== null) {
+    passPacked(exchange, upstream, exchange.packer, input, from, head);
+    return;
+  }
   if (upstream.framing === "length") {
     const length = Math.min(upstream.remaining, end - at);
     upstream.remaining -= length;
@@ -187,6 +202,23 @@ const passBody = (
   else slowAnswer(exchange, upstream);
 };
 
+const passPacked = (
+  exchange: Exchange,
+  upstream: UpstreamConnection,
+  packer: Packer,
+  input: Uint8Array,
+  from: number,
+  head: HeadWriter | null,
+): void => {
+  const packed = packBody(exchange, upstream, packer, input, from, head);
+  if (packed === null) return;
+  if (packed.done) {
+    if (packed.at < input.length) upstream.keepAlive = false;
+    release(exchange, upstream);
+  } else if (!packed.room) pauseUpstream(upstream);
+  else slowAnswer(exchange, upstream);
+};
+
 const emit = (exchange: Exchange, bytes: Uint8Array, from: number, to: number, copied: boolean): void => {
   if (to === from) return;
   const { visitor } = exchange;
@@ -223,6 +255,11 @@ export const upstreamEnded = (upstream: UpstreamConnection, clean: boolean): voi
     return;
   }
   if (phase === "body" && upstream.framing === "close" && clean) {
+    if (exchange.packer !== null) {
+      exchange.packer.end();
+      release(exchange, upstream);
+      return;
+    }
     if (exchange.chunkedOut) emit(exchange, lastChunk, 0, lastChunk.length, false);
     release(exchange, upstream);
     completeExchange(exchange);

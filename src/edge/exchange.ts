@@ -5,6 +5,7 @@ import { isHeldBack } from "./bandwidth.ts";
 import { answerExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
+import { codingFor } from "./rules/compression.ts";
 import { applyRules } from "./rules/apply-rules.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
@@ -115,6 +116,7 @@ const toGoal = (exchange: Exchange, input: Uint8Array, after: number, end: numbe
   const goal = target.route.target;
   switch (goal.kind) {
     case "replicas":
+      if (target.rules?.compression === true) exchange.coding = codingFor(head, visitor.edge.requestOut);
       return dispatch(exchange, input, after, end);
     case "static":
       answerFromFolder(exchange, target.folder!, head, input);
@@ -165,6 +167,8 @@ const createExchange = (
     complete: false,
     source: null,
     tunnel: null,
+    coding: null,
+    packer: null,
     resume: null,
   };
 };
@@ -182,6 +186,6 @@ const answerUnrouted = (visitor: Visitor, head: RequestHead, answer: OwnAnswer):
   if (keepAlive) {
     visitor.headBegun = false;
     visitor.deadlineMs = visitor.edge.clock.nowMs + visitor.edge.deadlines.keepAliveMs;
-  } else if (hasBody) lingerVisitor(visitor);
+  } else if (hasBody || visitor.out.pendingBytes > 0) lingerVisitor(visitor);
   else closeVisitor(visitor);
 };

@@ -12,6 +12,8 @@ import type { TokenBucket } from "./limiter.ts";
 import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
+import type { Coding } from "./rules/compression.ts";
+import type { Packer } from "./rules/pack-answer.ts";
 import type { SiteRules } from "./rules/site-rules.ts";
 import type { StaticFolder } from "./static/static-file.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
@@ -183,6 +185,9 @@ export interface Exchange {
   complete: boolean;
   /** What else goes on for this exchange (a file being read), told when there is room again or nobody listens. */
   source: { drained: () => void; cancel: () => void } | null;
+  /** How the answer may be compressed. */
+  coding: Coding | null;
+  packer: Packer | null;
   /** Begins what waits before it was begun. */
   resume: (() => void) | null;
   /** Set with `tunnel`: where the bytes from the upstream stand in WebSocket framing. */

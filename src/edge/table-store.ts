@@ -87,6 +87,7 @@ const rules = z.strictObject({
     .optional(),
   spaFallback: z.boolean().optional(),
   precompressed: z.boolean().optional(),
+  compression: z.boolean().optional(),
 });
 
 const routeTable = z

@@ -15,6 +15,7 @@ export const routeRulesOf = (rules: EdgeRules): RouteRules | null => {
     pages: rules.pages,
     spaFallback: rules.spaFallback,
     precompressed: rules.precompressed,
+    compression: rules.compression,
   };
   const defaults: Record<string, unknown> = { ...defaultEdgeRules, users: [] };
   const given = Object.entries(all).filter(([name, value]) => !same(value, defaults[name]));

@@ -28,6 +28,7 @@ const describe = (rules: EdgeRulesView): string =>
     ["own pages", ownPages(rules)],
     ["static: fallback to index.html", rules.spaFallback ? "on" : "off"],
     ["static: compressed files", rules.precompressed ? "on" : "off"],
+    ["app: compression", rules.compression ? "on" : "off"],
     ["requests a minute from one address", rules.clientRequestsPerMinute?.toString() ?? "no limit"],
     ["bandwidth used up", policyText(rules)],
   ]);

@@ -17,6 +17,7 @@ export interface SiteRules {
   pages: { notFound: string | null; error: string | null; maintenance: string | null };
   spaFallback: boolean;
   precompressed: boolean;
+  compression: boolean;
 }
 
 /** @param before of the same route: who was found to know a password need not prove it again for a new table */
@@ -41,5 +42,6 @@ export const siteRulesOf = (
     },
     spaFallback: rules.spaFallback ?? false,
     precompressed: rules.precompressed ?? false,
+    compression: rules.compression ?? false,
   };
 };

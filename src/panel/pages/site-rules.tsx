@@ -86,6 +86,12 @@ export const SiteRules = (props: RulesProps) => {
             label="Static site: send .br, .zst and .gz files that lie beside others"
             checked={typed.precompressed === "yes"}
           />
+          <Checkbox
+            name="compression"
+            label="App: compress what it answers"
+            checked={typed.compression === "yes"}
+            hint="gzip or zstd, text from 1 KB on. Requests that other sites make with a cookie are answered as they are."
+          />
         </section>
         <section>
           <h2>Pages</h2>
