@@ -21,6 +21,8 @@ export interface Settings {
   http: Address | null;
   /** Edge listener for HTTPS; null when off. */
   https: Address | null;
+  /** HTTP/2 is offered over HTTPS. */
+  http2: boolean;
   /** For a handshake with a name that no certificate is for. */
   httpsFallback: "refuse" | "self-signed";
   /** Where certificates are ordered; null: nowhere. */
@@ -98,6 +100,7 @@ export const readSettings = (
       .optional(),
     CROFT_HTTP: addressOrOff("CROFT_HTTP").default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
     CROFT_HTTPS: addressOrOff("CROFT_HTTPS", "0.0.0.0:443").optional(),
+    CROFT_HTTP2: z.enum(["on", "off"], { error: "must be on or off" }).default("on"),
     CROFT_HTTPS_FALLBACK: z
       .enum(["refuse", "self-signed"], { error: "must be refuse or self-signed" })
       .default("refuse"),
@@ -194,6 +197,7 @@ export const readSettings = (
     publicUrl: publicUrl.replace(/\/+$/, ""),
     http,
     https,
+    http2: value.CROFT_HTTP2 === "on",
     httpsFallback: value.CROFT_HTTPS_FALLBACK,
     acme:
       value.CROFT_ACME_DIRECTORY === null

@@ -58,6 +58,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           view,
           listen: settings.http === null ? [] : [settings.http],
           listenTls: settings.https === null ? [] : [settings.https],
+          http2: settings.http2,
           command: programCommand(),
           uid: edgeUid,
           logFile: paths.edgeLog,

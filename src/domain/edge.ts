@@ -119,6 +119,8 @@ export interface EdgeHealth {
   startedAtMs: number;
   /** `host:port`; HTTPS as `https://host:port`. */
   listening: string[];
+  /** HTTP/2 is offered over HTTPS. */
+  http2: boolean;
 }
 
 export interface CertificateSet {

@@ -42,6 +42,8 @@ const health = z.object({
   certificateVersion: z.number().default(0),
   startedAtMs: z.number(),
   listening: z.array(z.string()),
+  // An edge of before knows none.
+  http2: z.boolean().default(false),
 });
 const count = z.number();
 const meterReading = z.object({

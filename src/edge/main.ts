@@ -31,16 +31,14 @@ export interface EdgeSettings {
  * IPv6 address stands in brackets.
  * @throws AppError `invalid_input`
  */
-export const edgeArguments = (
-  args: readonly string[],
-): Omit<EdgeSettings, "version"> => {
+export const edgeArguments = (args: readonly string[]): Omit<EdgeSettings, "version"> => {
   const { values } = parseArgs({
     args: [...args],
     options: {
       dir: { type: "string" },
       listen: { type: "string", multiple: true },
       "listen-tls": { type: "string", multiple: true },
-      http2: { type: "string", default: "off" },
+      http2: { type: "string", default: "on" },
     },
   });
   if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
@@ -87,7 +85,9 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   useStored(edge, certificates);
 
   const listeners = settings.listen.map((address) => listen(edge, address));
-  const tlsListeners = await Promise.all(settings.listenTls.map((address) => listenTls(edge, { ...address, http2: settings.http2 })));
+  const tlsListeners = await Promise.all(
+    settings.listenTls.map((address) => listenTls(edge, { ...address, http2: settings.http2 })),
+  );
   edge.httpsPort = tlsListeners[0]?.port ?? null;
   const listening = [
     ...listeners.map((listener) => `${listener.hostname}:${listener.port}`),
@@ -130,6 +130,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
       certificateVersion: edge.certificates.version,
       startedAtMs,
       listening,
+      http2: settings.http2,
     }),
     stop,
   });

@@ -28,6 +28,8 @@ export interface EdgeProcess {
   listen: { host: string; port: number }[];
   /** HTTPS; none by default. */
   listenTls?: { host: string; port: number }[];
+  /** Offers HTTP/2 over HTTPS; true by default. */
+  http2?: boolean;
   /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
   command: string[];
   /** The user to run as, with the right to bind low ports and no other; null: as the caller. Needs root. */
@@ -74,12 +76,16 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
   return client;
 };
 
-const listensAsWanted = (running: EdgeHealth, { listen, listenTls = [] }: EdgeProcess): boolean => {
+const listensAsWanted = (
+  running: EdgeHealth,
+  { listen, listenTls = [], http2 = true }: EdgeProcess,
+): boolean => {
   const hears = (scheme: string, { host, port }: { host: string; port: number }): boolean =>
     running.listening.some((it) =>
       port === 0 ? it.startsWith(`${scheme}${host}:`) : it === `${scheme}${host}:${port}`,
     );
   return (
+    (listenTls.length === 0 || running.http2 === http2) &&
     running.listening.length === listen.length + listenTls.length &&
     listen.every((address) => hears("", address)) &&
     listenTls.every((address) => hears("https://", address))
@@ -87,12 +93,13 @@ const listensAsWanted = (running: EdgeHealth, { listen, listenTls = [] }: EdgePr
 };
 
 const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => {
-  const { dir, view, listen, listenTls = [], uid, log, version } = wanted;
+  const { dir, view, listen, listenTls = [], http2 = true, uid, log, version } = wanted;
   for (const address of [...listen, ...listenTls]) refuseTaken(address);
   prepareFolder(wanted);
   const options = ["edge", "--dir", view.pathFor(resolve(dir))];
   for (const address of listen) options.push("--listen", textOf(address));
   for (const address of listenTls) options.push("--listen-tls", textOf(address));
+  if (!http2) options.push("--http2", "off");
   const { program, staged } = await programFor(wanted);
   const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
 

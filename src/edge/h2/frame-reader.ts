@@ -14,9 +14,9 @@ import {
 import { blockRead, dataRead, streamReset } from "./requests.ts";
 import { endSession, leaveNow, leavePing } from "./session-end.ts";
 import { resetStream } from "./stream.ts";
-import { visitorDrained, visitorEnded } from "../visitor.ts";
+import { visitorEnded } from "../visitor.ts";
 import type { Session } from "./state.ts";
-import { serveWaiting } from "./waiting.ts";
+import { serveWaiting, wake } from "./waiting.ts";
 
 const protocolError = (what: string): ConnectionError => new ConnectionError(Code.protocol, what);
 const sizeError = (what: string): ConnectionError => new ConnectionError(Code.frameSize, what);
@@ -177,7 +177,7 @@ const set = (session: Session, id: number, value: number): void => {
         if (stream.sendWindow > maxWindow)
           throw new ConnectionError(Code.flowControl, "a window above 2^31-1");
       }
-      if (change > 0) for (const stream of [...session.streams.values()]) visitorDrained(stream.visitor);
+      if (change > 0) for (const stream of [...session.streams.values()]) wake(stream);
       return;
     }
     case Setting.maxFrameSize:
@@ -211,5 +211,5 @@ const windowUpdated = (session: Session, streamId: number, payload: Uint8Array):
   }
   stream.sendWindow += increment;
   if (stream.sendWindow > maxWindow) streamFault(session, streamId, Code.flowControl);
-  else visitorDrained(stream.visitor);
+  else wake(stream);
 };

@@ -45,7 +45,12 @@ const schedule = (session: Session): void => {
 const writeAll = (shared: Shared): void => {
   shared.writeDue = false;
   const sessions = shared.unwritten.splice(0);
-  for (const session of sessions) writeOut(session);
+  for (const session of sessions)
+    try {
+      writeOut(session);
+    } catch (error) {
+      shared.faulted(session, error);
+    }
 };
 
 export const putFrameHead = (

@@ -3,7 +3,6 @@ import type { Edge } from "../state.ts";
 import type { SecureChannel } from "../tls/secure-channel.ts";
 import { tlsByteSocket } from "../tls/tls-socket.ts";
 import { sessionData, sessionDrained, sessionEnded, sessionOpened } from "./session.ts";
-import { closeSession } from "./session-end.ts";
 import type { Session, Shared } from "./state.ts";
 
 /** A connection whose handshake chose HTTP/2. `ending` is told when only its close is awaited. */
@@ -18,9 +17,7 @@ export const acceptH2 = (
     try {
       act(session);
     } catch (error) {
-      // A fault of the edge's own ends the connection it happened on, and no other.
-      edge.log.error("handling a visitor's frames failed", { error });
-      closeSession(session, true);
+      shared.faulted(session, error);
     }
   };
   const bytes = tlsByteSocket(socket, { drained: () => guarded(sessionDrained), ending });

@@ -96,4 +96,6 @@ export interface Shared {
   /** Sessions with frames to be written when the present events are dealt with. */
   readonly unwritten: Session[];
   writeDue: boolean;
+  /** A fault of the edge's own ends the session it happened on, and no other. */
+  readonly faulted: (session: Session, error: unknown) => void;
 }

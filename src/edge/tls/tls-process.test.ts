@@ -64,13 +64,14 @@ const one = authority.issue(["one.test"]);
 
 test("an edge with other HTTPS addresses is replaced, one with the same is adopted", async () => {
   const address = (host: string) => ({ host, port: 0 });
-  const ensure = async (listenTls: { host: string; port: number }[]) =>
+  const ensure = async (listenTls: { host: string; port: number }[], http2 = true) =>
     (
       await ensureEdge({
         dir,
         view: edgeView(dir, null),
         listen: [address("127.0.0.1")],
         listenTls,
+        http2,
         command: [process.execPath, join(import.meta.dir, "../entry.ts")],
         uid: null,
         logFile: join(dir, "edge.log"),
@@ -83,6 +84,10 @@ test("an edge with other HTTPS addresses is replaced, one with the same is adopt
   const second = await ensure([address("127.0.0.2")]);
   expect(second.pid).not.toBe(first.pid);
   expect(second.listening[1]).toStartWith("https://127.0.0.2:");
+  expect(second.http2).toBe(true);
+  const plain = await ensure([address("127.0.0.2")], false);
+  expect(plain.pid).not.toBe(second.pid);
+  expect(plain.http2).toBe(false);
   const third = await ensure([]);
   expect(third.listening.length).toBe(1);
   const other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
