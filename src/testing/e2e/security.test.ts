@@ -245,3 +245,41 @@ test("a stop during a deployment is the later word; deploying a stopped site sta
   expect((await bob.push(slug, nodeApp(answering("again")))).exitCode).toBe(0);
   expect((await croft.visit(`${slug}.localhost`)).body).toBe("again");
 });
+
+test("the panel, through the edge, takes changes from its own pages alone", async () => {
+  const slug = uniqueSlug("forged");
+  await bob.createSite(slug);
+  const host = `croft.localhost:${croft.edgePort}`;
+  const send = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
+    croft.visit(host, path, { method: "POST", body: new URLSearchParams(fields), headers });
+  const { username, password } = bob;
+  const next = "/.//evil.example/";
+  const signedIn = await send("/sign-in", { username, password, next });
+  expect(signedIn.status).toBe(303);
+  expect(signedIn.headers.get("location")).toBe("/");
+  const setCookie = signedIn.headers.get("set-cookie")!;
+  expect(setCookie).toMatch(/; Path=\/;.*HttpOnly; SameSite=Lax$/);
+  expect(setCookie).not.toContain("Domain");
+  const cookie = setCookie.split(";")[0]!;
+  const page = await croft.visit(host, `/sites/${slug}/settings`, { headers: { cookie } });
+  const csrf = /name="_csrf" value="([^"]+)"/.exec(page.body)![1]!;
+  const stop = `/sites/${slug}/stop`;
+  for (const [fields, headers] of [
+    [{}, {}],
+    [{ _csrf: `${csrf}x` }, {}],
+    [{ _csrf: csrf }, { origin: `http://${slug}.localhost:${croft.edgePort}` }],
+    [{ _csrf: csrf }, { origin: "null" }],
+    [{ _csrf: csrf }, { "sec-fetch-site": "same-site" }],
+    [{ _csrf: csrf }, { "sec-fetch-site": "cross-site", origin: "https://evil.example" }],
+  ] as [Record<string, string>, Record<string, string>][])
+    expect((await send(stop, fields, { ...headers, cookie })).status, JSON.stringify(headers)).toBe(403);
+  // A session is no key: the API, too, wants to know that the change comes from our own pages.
+  expect((await send(`/api/v1/sites/${slug}/stop`, {}, { cookie })).status).toBe(403);
+  expect((await croft.visit("evil.example", `/sites/${slug}`, { headers: { cookie } })).status).toBe(404);
+  expect(JSON.stringify(await bob.api("GET", `/sites/${slug}`))).toContain("nothing has been deployed");
+  const own = { cookie, origin: `http://${host}`, "sec-fetch-site": "same-origin" };
+  expect((await send(stop, { _csrf: csrf }, own)).status).toBe(303);
+  expect((await croft.site(slug)).statusReason).toBeNull();
+  expect((await send("/sign-out", { _csrf: csrf }, own)).status).toBe(303);
+  expect((await croft.visit(host, "/account", { headers: { cookie } })).status).toBe(303);
+});
