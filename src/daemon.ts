@@ -47,6 +47,9 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   try {
     await writeHookScripts(paths.hooks);
     await croft.certificates.load();
+    await croft
+      .mendRepositories()
+      .catch((error) => log.error("the repositories could not be looked through", { error }));
     // Before anything answers, since croft setup reads it as soon as something does.
     const setupToken = await ensureSetupToken(settings.dataDir, await data.store.hasUsers());
     atEnd.push(await serveHookSocket({ ...croft.hookDeps, socketPath: paths.hookSocket }));
@@ -97,11 +100,12 @@ const runQueue = async (croft: Croft, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {
     const { up } = croft.supervisor.engineStatus();
     try {
-      if (up && !isOpen) {
-        await croft.queue.open();
+      if (up && !wasUp) {
+        await (isOpen ? croft.queue.kick() : croft.queue.open());
         isOpen = true;
+        // What could not be removed while the engine was away, or was never known to be there.
         await sweepImages(croft.deployDeps);
-      } else if (up && !wasUp) croft.queue.kick();
+      }
       wasUp = up;
     } catch (error) {
       log.warn("the queue could not be looked after; it is tried again", { error });

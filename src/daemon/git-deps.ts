@@ -1,9 +1,10 @@
 import type { Store } from "../db/store.ts";
-import type { Actor } from "../domain/actor.ts";
+import { type Actor, actorLabel } from "../domain/actor.ts";
 import type { Log } from "../domain/log.ts";
 import type { Deployments } from "../deploy/deployments.ts";
 import { AppError } from "../errors.ts";
 import type { GitRemoteDeps } from "../git/remote.ts";
+import { forgetAcceptedPush, noteAcceptedPush } from "../git/source.ts";
 import type { PushDeps } from "../git/push-answers.ts";
 import { createPushes, type Pushes } from "../git/pushes.ts";
 import { callerOf } from "../http/auth.ts";
@@ -72,7 +73,7 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
     },
     hooks: {
       log,
-      checkPush: async ({ site }) => {
+      checkPush: async ({ site, actor, commit }) => {
         const environment = await environmentOf(site.environmentId);
         const row = await store.siteById(environment.siteId);
         if (row?.type === "image")
@@ -81,7 +82,9 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
         for (let waited = 0; !wiring.engine().up && waited < engineWaitMs; waited += 100)
           await Bun.sleep(100);
         const { up, message } = wiring.engine();
-        return up ? null : `it cannot be deployed now: ${message}`;
+        if (!up) return `it cannot be deployed now: ${message}`;
+        await noteAcceptedPush(site.repoPath, { branch: site.branch, commit, by: actorLabel(actor) });
+        return null;
       },
       startDeployment: async ({ actor, environmentId, branch, commit }) => {
         const environment = await environmentOf(environmentId);
@@ -90,6 +93,7 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
           branch,
           commit,
         });
+        await forgetAcceptedPush(paths.repository(environment.siteId), commit);
         const site = await store.siteById(environment.siteId);
         return {
           deploymentId: deployment.id,

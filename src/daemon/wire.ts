@@ -38,6 +38,7 @@ import { hookDeps } from "./hook-deps.ts";
 import { backupDeps } from "./backup-deps.ts";
 import { startCroftJobs } from "./jobs.ts";
 import { prometheusText } from "./metrics.ts";
+import { mendRepositories } from "./mend-repositories.ts";
 import type { OpenData } from "./open-data.ts";
 import { panelDeps } from "./panel-deps.ts";
 import type { DataPaths } from "./paths.ts";
@@ -278,6 +279,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     supervisor,
     queue,
     deployDeps,
+    mendRepositories: () => mendRepositories({ log, paths, store, deployments }),
     hookDeps: { ...git.hooks, pushes: git.pushes },
     startJobs: () =>
       startCroftJobs({

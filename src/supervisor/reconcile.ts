@@ -1,5 +1,6 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
+import { exitSentence } from "../domain/exit-sentence.ts";
 import { maskSecrets } from "../domain/mask-secrets.ts";
 import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
@@ -171,7 +172,7 @@ const noteExit = async (
   const lastLines = await lastWords(deps, row);
   const cause = oom
     ? `killed: it used more than its memory limit of ${formatBytes(environment.memoryBytes)} (out of memory)`
-    : exitSentence(container.exitCode);
+    : `the app ${exitSentence(container.exitCode)}`;
   const reason = `${cause}; restart ${restarts}${lastLines ? `; it last printed: ${lastLines}` : ""}`;
   deps.log.warn("replica ended", {
     site: environment.slug,
@@ -215,13 +216,6 @@ const noteFailedStart = async (
   await deps.store.updateReplica(row.id, { restarts, reason, nextRestartAt });
   return nextRestartAt;
 };
-
-const exitSentence = (exitCode: number | null): string =>
-  exitCode === null
-    ? "the app ended"
-    : exitCode > 128 && exitCode < 160
-      ? `the app was ended by signal ${exitCode - 128}`
-      : `the app ended by itself with exit code ${exitCode}`;
 
 const launchMissing = async (
   deps: SupervisorDeps,

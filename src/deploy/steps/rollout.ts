@@ -1,3 +1,4 @@
+import { exitSentence } from "../../domain/exit-sentence.ts";
 import type { ReleaseRecord, ReplicaRecord } from "../../domain/records.ts";
 import type { ReleaseConfig } from "../../domain/release.ts";
 import { AppError } from "../../errors.ts";
@@ -71,7 +72,7 @@ const probeUntilReady = async (
     if (!state?.running) {
       const how = state?.oomKilled
         ? "was killed because it used more memory than its limit allows"
-        : `ended with exit code ${state?.exitCode ?? "unknown"}`;
+        : exitSentence(state?.exitCode ?? null);
       throw await withAppLog(deps, job, replica, `the app ${how} before it answered`);
     }
     if (deps.clock.monotonicMs() > deadlineMs) {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { type DeploymentStatus, isTerminal, type StepName } from "../../domain/deployment.ts";
 import type { UsagePoint } from "../../domain/views.ts";
 import { type GitHost, gitHost } from "../../git/testing/git-host.ts";
-import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+import { run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { leftovers, rowsOf, strangers } from "./leftovers.ts";
 import { keepVisiting, type Visitors } from "./visitors.ts";
 
@@ -17,6 +19,7 @@ let gitServer: GitHost;
 let edgePid: number;
 let visitors: Visitors;
 let slowVisits = 0;
+let extraVisits = 0;
 let version = 0;
 /** How long each step of an undisturbed deployment took, in ms. */
 const usualMs = new Map<StepName, number>();
@@ -141,11 +144,56 @@ for (const phase of phases)
     for (let i = 0; i < timesPerPhase; i++) await crashDuring(phase);
   });
 
+const repository = async (): Promise<string> =>
+  join(croft.dataDir, "repos", `${(await croft.site(slug)).id}.git`);
+
+test("killed while a push comes in: what the branch then holds is deployed", async () => {
+  const repoPath = await repository();
+  for (let i = 0; i < Math.max(2, timesPerPhase); i++) {
+    version++;
+    const pushing = croft.push(slug, app());
+    await until(
+      "the push is let in",
+      () => readdir(join(repoPath, "croft-pushes")).catch(() => []),
+      (notes) => notes.length > 0,
+      20_000,
+      1,
+    );
+    await Bun.sleep(Math.random() * 100);
+    await croft.kill("SIGKILL");
+    await pushing;
+    await croft.start();
+    const head = (await run(["git", "-C", repoPath, "rev-parse", "main"])).stdout.trim();
+    await until(
+      "the branch is deployed",
+      () => croft.lastDeployment(slug),
+      ({ status, commit }) => status === "success" && commit?.hash === head,
+      60_000,
+    );
+    const shown = (await run(["git", "-C", repoPath, "show", "main:version.txt"])).stdout;
+    expect((await croft.visit(host)).body).toBe(`version ${shown}`);
+    extraVisits++;
+  }
+});
+
+test("locks that git left behind when it was killed keep nobody from pushing", async () => {
+  const repoPath = await repository();
+  await croft.kill("SIGKILL");
+  for (const name of ["refs/heads/main.lock", "packed-refs.lock", "HEAD.lock"])
+    await Bun.write(join(repoPath, name), "");
+  await croft.start();
+  version++;
+  const { exitCode, output } = await croft.push(slug, app());
+  expect(exitCode, output).toBe(0);
+  expect((await croft.visit(host)).body).toBe(`version ${version}`);
+  extraVisits++;
+});
+
 test("no visitor noticed, and each request was counted once", async () => {
   const { count, failures } = await visitors.stop();
   expect(failures.slice(0, 5)).toEqual([]);
   expect(count).toBeGreaterThan(100);
-  const made = count + slowVisits + phases.length * timesPerPhase;
+  const made = count + slowVisits + extraVisits + phases.length * timesPerPhase;
   await until(
     "all requests are in the usage",
     async () =>

@@ -241,6 +241,15 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const)
           (body) => body === site,
         );
       const visitors = sites.map((site) => keepVisiting(croft, `${site}.localhost`));
+      // A deployment is under way: its new replica takes its time to answer.
+      const startCommand = `sleep 30; ${webCommand("never")}`;
+      await croft.api("PATCH", `/sites/${sites[0]}`, { startCommand });
+      await croft.api("POST", `/sites/${sites[0]}/deployments`, {});
+      await until(
+        "it is probed",
+        () => croft.lastDeployment(sites[0]!),
+        ({ steps }) => steps.at(-1)?.name === "probe",
+      );
       await own.end(signal);
       await until(
         "it is noticed",
@@ -260,8 +269,25 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const)
           async () => (await croft.visit(`${site}.localhost`)).body.trim(),
           (body) => body === site,
         );
-        expect(await routed(croft, `${site}.localhost`)).toEqual(await addresses(own, site));
+        await until(
+          "the route leads to its container",
+          async () => [await routed(croft, `${site}.localhost`), await addresses(own, site)],
+          ([table, engine]) => table!.length === 1 && table!.join() === engine!.join(),
+        );
       }
+      const interrupted = await croft.lastDeployment(sites[0]!);
+      expect(interrupted.status).toBe("failed");
+      expect(interrupted.error!.message).toContain("Docker");
+      // One container and one image for each release that is kept, none of the deployment that was cut short.
+      const ours = (...args: string[]) => own.docker(...args, "--filter", "label=croft.managed=true");
+      await until(
+        "nothing of it is left over",
+        async () => [
+          (await ours("ps", "-aq")).split("\n").length,
+          (await own.docker("images", "-q", `croft/${sites[0]}`)).split("\n").length,
+        ],
+        ([containers, images]) => containers === 2 && images === 1,
+      );
       for (const [i, visitor] of visitors.entries())
         for (const answer of (await visitor.stop()).bodies) expect(answer).not.toBe(sites[1 - i]!);
     } finally {
