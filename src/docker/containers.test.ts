@@ -241,6 +241,27 @@ test("volumes that an image asks for carry our labels and go with the replica", 
   for (const name of names) await expect(dockerApi("GET", `/volumes/${name}`)).rejects.toThrow("404");
 });
 
+test("an image that asks for thousands of volumes is refused", async () => {
+  const { engine, site, owner } = fixture;
+  const paths = Array.from({ length: 33 }, (_, i) => `/v${i}`).join(" ");
+  const folder = folderOf({ Dockerfile: `FROM croft-test/busybox\nVOLUME ${paths}\n` });
+  const { imageId } = await engine.build({
+    contextDir: folder,
+    dockerfile: { path: "Dockerfile" },
+    tag: `croft/${site}:many`,
+    owner,
+    limits: { memoryBytes: 64 * MB, cpuMillicores: 1000, pids: 32 },
+    network,
+    onLog: () => {},
+    signal: new AbortController().signal,
+  });
+  rmSync(folder, { recursive: true });
+  await expect(fixture.start("sleep 300", network, { imageId })).rejects.toMatchObject({
+    code: "deploy_failed",
+    message: expect.stringContaining("33 volumes"),
+  });
+});
+
 test("ports that processes listen on", async () => {
   const { engine } = fixture;
   const { replicaId } = await fixture.start("httpd -p 8080; httpd -p 127.0.0.1:8081; sleep 300", network);

@@ -12,6 +12,8 @@ import { replicaState } from "./replica-state.ts";
 const startDeadlineMs = 60_000;
 const removeDeadlineMs = 30_000;
 const inspectionsAtOnce = 8;
+/** Docker makes each of them for each container, one after the other: thousands would keep it from all else. */
+const maxImageVolumes = 32;
 
 interface Deps {
   client: DockerClient;
@@ -96,12 +98,17 @@ export const createContainers = ({ client, log, clock }: Deps) => {
     }
   };
 
-  /** The paths that an image declares as VOLUME; `deploy_failed` when the image is gone. */
+  /** The paths that an image declares as VOLUME; `deploy_failed` when the image is gone or has too many. */
   const volumesOf = (imageId: string): Promise<string[]> =>
     client.call("inspect image", async (docker) => {
       try {
         const image = await docker.getImage(imageId).inspect();
-        return Object.keys(image.Config?.Volumes ?? {});
+        const volumes = Object.keys(image.Config?.Volumes ?? {});
+        if (volumes.length > maxImageVolumes)
+          throw deployFailed(
+            `the image declares ${volumes.length} volumes (VOLUME); at most ${maxImageVolumes} are allowed`,
+          );
+        return volumes;
       } catch (error) {
         if (hasStatus(error, 404))
           throw deployFailed(`the image ${imageId} is no longer on this server; deploy again`, error);

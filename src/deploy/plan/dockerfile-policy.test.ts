@@ -199,3 +199,14 @@ describe("base images", () => {
       );
   });
 });
+
+test("a Dockerfile declares some volumes, not thousands that the engine would make for every step", () => {
+  const volumes = (count: number) => Array.from({ length: count }, (_, i) => `/v${i}`);
+  const text = (count: number) => `FROM node:22\nVOLUME ${volumes(count).join(" ")}\n`;
+  expect(checkDockerfile(text(32)).externalImages).toEqual(["node:22"]);
+  expect(() => checkDockerfile(text(33))).toThrow("line 2: more than 32 volumes");
+  const many = `FROM node:22\n${volumes(33)
+    .map((path) => `VOLUME ["${path}"]\n`)
+    .join("")}`;
+  expect(() => checkDockerfile(many)).toThrow("more than 32 volumes");
+});

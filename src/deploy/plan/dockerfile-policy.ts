@@ -12,6 +12,9 @@ export interface DockerfileFacts {
   exposedPorts: number[];
 }
 
+/** Each is made anew for each container of the build; as many as a replica may have. */
+const maxVolumes = 32;
+
 interface Stage {
   name: string | null;
   ports: number[];
@@ -27,6 +30,7 @@ export const checkDockerfile = (text: string): DockerfileFacts => {
   const args: FromArgs = new Map();
   const stages: Stage[] = [];
   const external = new Set<string>();
+  let volumes = 0;
 
   const useImage = (name: string, line: number) => {
     const reason = whyNotExternal(name);
@@ -47,6 +51,9 @@ export const checkDockerfile = (text: string): DockerfileFacts => {
       throw refusedAt(line, "ONBUILD is not allowed: an app's image is not built upon");
     } else if (keyword === "expose") {
       stage.ports.push(...portsOf(wordsOf(instruction)));
+    } else if (keyword === "volume") {
+      volumes += wordsOf(instruction).length;
+      if (volumes > maxVolumes) throw refusedAt(line, `more than ${maxVolumes} volumes (VOLUME)`);
     } else if (keyword === "label" && /croft\./i.test(rest.replace(/["'\\]/g, ""))) {
       // for the clear message only: the engine adds its own labels last
       throw refusedAt(line, "LABEL: names that start with croft. are Croft's own");
