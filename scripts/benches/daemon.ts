@@ -1,5 +1,6 @@
 import { busyboxImage } from "../../src/testing/docker-fixture.ts";
 import { docker, type TestCroft, uniqueSlug, until } from "../../src/testing/e2e/croft.ts";
+import { withCleanUp } from "./clean-ups.ts";
 import { withCroft } from "./install.ts";
 import { cpuSecondsOf, memoryOf, pidsNamed } from "./processes.ts";
 import { median, type Row, row, timed } from "./row.ts";
@@ -11,13 +12,8 @@ const image = "bench-busybox:latest";
 const idleSeconds = Number(process.env.CROFT_BENCH_IDLE_SECONDS ?? 90);
 
 /** What Croft takes while nothing happens, with 20 sites that were all just deployed and visited; and its start. */
-export const daemonBench = async (): Promise<Row[]> => {
-  try {
-    return await measure();
-  } finally {
-    await docker("rmi", image);
-  }
-};
+export const daemonBench = (): Promise<Row[]> =>
+  withCleanUp(async () => void (await docker("rmi", image)), measure);
 
 const measure = (): Promise<Row[]> =>
   withCroft({ CROFT_SAMPLE_SECONDS: "30" }, async (croft, binary) => {

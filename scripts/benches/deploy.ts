@@ -2,6 +2,7 @@ import type { DeploymentView } from "../../src/domain/views.ts";
 import { loadApp } from "../../src/testing/load/load.ts";
 import { type TestCroft, uniqueSlug, until } from "../../src/testing/e2e/croft.ts";
 import { createByHand, soon } from "./by-hand.ts";
+import { withCleanUp } from "./clean-ups.ts";
 import { withCroft } from "./install.ts";
 import { median, type Row, row } from "./row.ts";
 
@@ -16,7 +17,7 @@ export const deployBench = async (rounds = 7): Promise<Row[]> =>
     await croft.createSite(slug);
     await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 10_000_000 });
     const byHand = createByHand();
-    try {
+    return withCleanUp(byHand.cleanUp, async () => {
       await push(croft, slug, "warm");
       await byHand.build(loadApp("warm-by-hand"));
       await byHand.run();
@@ -64,9 +65,7 @@ export const deployBench = async (rounds = 7): Promise<Row[]> =>
           note: `to the first answer, median of ${rounds}`,
         }),
       ];
-    } finally {
-      await byHand.cleanUp();
-    }
+    });
   });
 
 const serves = (croft: TestCroft, slug: string, release: string) =>

@@ -1,11 +1,12 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startCroft, type TestCroft } from "../../src/testing/e2e/croft.ts";
+import { withCleanUp } from "./clean-ups.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
 /** A fresh binary, in a place of its own where the edge's user reaches it: what people run. */
-export const buildBinary = async (): Promise<{ path: string; remove(): void }> => {
+export const buildBinary = async (): Promise<{ path: string; remove(): Promise<void> }> => {
   const build = Bun.spawn([join(root, "scripts", "build")], {
     stdin: "ignore",
     stdout: "ignore",
@@ -18,7 +19,7 @@ export const buildBinary = async (): Promise<{ path: string; remove(): void }> =
   const path = join(dir, "croft");
   copyFileSync(join(root, "dist", "croft"), path);
   chmodSync(path, 0o755);
-  return { path, remove: () => rmSync(dir, { recursive: true, force: true }) };
+  return { path, remove: async () => rmSync(dir, { recursive: true, force: true }) };
 };
 
 /** An installation of the binary with a data directory, ports and networks of its own, gone afterwards. */
@@ -27,14 +28,8 @@ export const withCroft = async <T>(
   use: (croft: TestCroft, binary: string) => Promise<T>,
 ): Promise<T> => {
   const binary = await buildBinary();
-  try {
+  return withCleanUp(binary.remove, async () => {
     const croft = await startCroft(env, [binary.path]);
-    try {
-      return await use(croft, binary.path);
-    } finally {
-      await croft.destroy();
-    }
-  } finally {
-    binary.remove();
-  }
+    return withCleanUp(croft.destroy, () => use(croft, binary.path));
+  });
 };

@@ -1,3 +1,4 @@
+import { cleanUpOnSignals } from "./clean-ups.ts";
 import { daemonBench } from "./daemon.ts";
 import { deployBench } from "./deploy.ts";
 import { edgeBench } from "./edge.ts";
@@ -32,6 +33,7 @@ const table = (rows: Row[]): string => {
     .join("");
 };
 
+cleanUpOnSignals();
 const words = process.argv.slice(2);
 const asJson = words.includes("--json");
 const rows: Row[] = [];

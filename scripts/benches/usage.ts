@@ -2,6 +2,7 @@ import { createDockerEngine } from "../../src/docker/docker-engine.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { silentLog } from "../../src/domain/log.ts";
 import { dockerApi, dockerFixture, dockerHost } from "../../src/testing/docker-fixture.ts";
+import { withCleanUp } from "./clean-ups.ts";
 import { median, type Row, row, timed } from "./row.ts";
 
 /**
@@ -10,7 +11,7 @@ import { median, type Row, row, timed } from "./row.ts";
  */
 export const usageBench = async (containers = 20): Promise<Row[]> => {
   const fixture = await dockerFixture({ hostFirewall: false });
-  try {
+  return withCleanUp(fixture.cleanup, async () => {
     const network = await fixture.network();
     // a /28 has room for 13 addresses, so containers share a few networks
     const networks = [network];
@@ -54,9 +55,7 @@ export const usageBench = async (containers = 20): Promise<Row[]> => {
         note: `${read} running containers, median of 7; ${(peerValue / value).toFixed(0)} times as fast`,
       }),
     ];
-  } finally {
-    await fixture.cleanup();
-  }
+  });
 };
 
 if (import.meta.main) console.log(JSON.stringify(await usageBench(), null, 2));
