@@ -6,6 +6,7 @@
  *                        A table whose version is not above the present one is refused with 409.
  * - `GET  /meters`       -> MeterReading, cumulative since the counters began; they survive restarts of the edge.
  * - `GET  /active`       -> `{ [replicaId]: number }` requests and upgraded connections in flight per replica.
+ * - `GET  /held`       -> `{ [routeId]: number }` requests that wait for another target, where there are any.
  * - `POST /drain`        `{replicaIds, deadlineMs}` (from now) -> `{remaining}`; answers when none is in flight on them any
  *                        more or at the deadline, at which what is left is cut (WebSockets with close 1001).
  * - `PUT  /certificates` CertificateSet -> `{version}`; answered once every new handshake uses it; connections in flight
@@ -94,14 +95,34 @@ export interface RouteBandwidth {
 }
 
 export type RouteTarget =
-  /** Running replicas, least connections first. */
-  | { kind: "replicas"; replicas: Upstream[] }
+  /**
+   * Running replicas, least connections first. One that refuses or resets a connection is left out for a while,
+   * longer each time, and tried again with one request; when all are, they are tried all the same.
+   */
+  | { kind: "replicas"; replicas: Upstream[]; split?: TrafficSplit | null }
+  /**
+   * Requests wait (after the site's rules) until a table gives the route another target: for a site that wakes or
+   * is paused. Beyond `maxRequests`, and after `maxMs`, they are answered 503 with `Retry-After`.
+   */
+  | { kind: "hold"; maxRequests: number; maxMs: number }
   /** A release folder that the edge serves itself; absolute path. */
   | { kind: "static"; folder: string }
   /** To the same path and query on another host, by the scheme and port that were asked: 308, or 307 if not `permanent`. */
   | { kind: "redirect"; host: string; permanent: boolean }
   /** Nothing to serve: a page with this status and sentence (`Retry-After` with 503). */
   | { kind: "message"; status: number; title: string; message: string };
+
+/**
+ * Shares visitors out among groups of the replicas, such as two releases. Who has no cookie of a present group gets
+ * one by weight, and a cookie that brings them back; a group whose replicas all fail gives way to the others.
+ */
+export interface TrafficSplit {
+  cookie: string;
+  /** Null: until the browser is closed. */
+  maxAgeSeconds: number | null;
+  /** A group of weight 0 serves only who has its cookie. */
+  groups: { name: string; weight: number; replicaIds: string[] }[];
+}
 
 /** Identity and address; an address alone is never trusted, since container addresses are reused. */
 export interface Upstream {

@@ -6,10 +6,11 @@ import { completeExchange, failExchange, transportSecurityOf } from "./exchange-
 import { maxHeadBytes } from "./fields.ts";
 import { append, appendText, copyRange, type HeadWriter, room } from "./head-writer.ts";
 import { countAnswer } from "./meter.ts";
-import { giveBack } from "./replica-pool.ts";
-import { retryStale } from "./request.ts";
+import { giveBack, noteAnswer } from "./replica-pool.ts";
+import { retryElsewhere, retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
+import { groupCookie } from "./split.ts";
 import { beginTunnel, endTunnel, tunnelToVisitor } from "./tunnel.ts";
 import { isWorthIt, writeCodedHead } from "./rules/compression.ts";
 import { dressHead } from "./rules/dress-answer.ts";
@@ -72,6 +73,7 @@ const readHeads = (exchange: Exchange, upstream: UpstreamConnection, input: Uint
     }
     at = after;
     if (head.status === 101) {
+      if (upstream.replica.failures > 0) noteAnswer(upstream.replica);
       if (exchange.webSocket) beginTunnel(exchange, upstream, input, at);
       else failExchange(exchange, 502);
       return;
@@ -128,6 +130,8 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   // An answer that comes before the whole request: what follows on the connection may be the rest of the body.
   if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.stopping)
     exchange.keepAlive = false;
+  if (upstream.replica.failures > 0) noteAnswer(upstream.replica);
+  if (exchange.groupIsNew) appendText(out, groupCookie(exchange));
   if (target.rules !== null) dressHead(target.rules, out);
   const transportSecurity = transportSecurityOf(exchange);
   if (transportSecurity !== "") appendText(out, transportSecurity);
@@ -267,6 +271,6 @@ export const upstreamEnded = (upstream: UpstreamConnection, clean: boolean): voi
   }
   cancelUpstream(upstream);
   exchange.upstream = null;
-  if (!upstream.heard && retryStale(exchange, upstream)) return;
+  if (!upstream.heard && (upstream.reused ? retryStale : retryElsewhere)(exchange, upstream)) return;
   failExchange(exchange, 502);
 };

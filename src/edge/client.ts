@@ -21,6 +21,8 @@ export interface EdgeClient {
   meters(): Promise<MeterReading>;
   /** Requests and upgraded connections in flight by replica id. */
   active(): Promise<Record<string, number>>;
+  /** Requests that wait for another target by route id. */
+  held(): Promise<Record<string, number>>;
   /**
    * Waits until nothing is in flight on the replicas, at most `deadlineMs` from now; then what is left is cut.
    * @returns how many were cut
@@ -109,6 +111,7 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     },
     meters: () => call("GET", "/meters", meterReading),
     active: () => call("GET", "/active", z.record(z.string(), z.number())),
+    held: () => call("GET", "/held", z.record(z.string(), z.number())),
     drain: (replicaIds, deadlineMs) =>
       call(
         "POST",

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { z } from "zod";
 import type { EdgeHealth, MeterReading } from "../domain/edge.ts";
 import { drainReplicas } from "./drain.ts";
+import { heldByRoute, releaseHeld } from "./hold.ts";
 import { readingOf } from "./meter.ts";
 import { activeByReplica, swapTable } from "./router.ts";
 import type { Edge } from "./state.ts";
@@ -67,6 +68,8 @@ const answer = async (request: Request, deps: Deps): Promise<Response> => {
     }
     case "GET /active":
       return Response.json(activeByReplica(edge.router));
+    case "GET /held":
+      return Response.json(heldByRoute(edge));
     case "POST /drain": {
       const parsed = drainRequest.safeParse(await bodyOf(request));
       if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
@@ -104,6 +107,7 @@ const putTable = (body: unknown, { edge, store }: Deps): Response => {
     return refused(507, `the route table could not be stored: ${(error as Error).message}`);
   }
   swapTable(edge.router, table, edge.now(), Date.now());
+  releaseHeld(edge);
   return Response.json({ version: table.version });
 };
 

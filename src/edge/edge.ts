@@ -23,6 +23,7 @@ export const createEdge = (deps: {
   meters?: Map<string, Meter>;
   /** The life of the meters. */
   epoch?: string;
+  random?: () => number;
   deadlines?: Partial<Deadlines>;
   capacity?: number;
 }): Edge => ({
@@ -34,6 +35,8 @@ export const createEdge = (deps: {
   sessions: new Set(),
   connecting: new Set(),
   slowed: new Set(),
+  held: new Map(),
+  random: deps.random ?? Math.random,
   router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
   upstreamEvents: {
     opened: upstreamOpened,

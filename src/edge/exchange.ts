@@ -9,7 +9,9 @@ import { codingFor } from "./rules/compression.ts";
 import { applyRules } from "./rules/apply-rules.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
+import { holdExchange } from "./hold.ts";
 import { rereadHead } from "./slow-down.ts";
+import { chooseGroup } from "./split.ts";
 import { answerFromFolder } from "./static/static-answer.ts";
 import { challengeAnswer } from "./tls/challenges.ts";
 import { certificateFor } from "./tls/certificate-set.ts";
@@ -117,7 +119,11 @@ const toGoal = (exchange: Exchange, input: Uint8Array, after: number, end: numbe
   switch (goal.kind) {
     case "replicas":
       if (target.rules?.compression === true) exchange.coding = codingFor(head, visitor.edge.requestOut);
+      if (target.split !== null) chooseGroup(exchange, target.split);
       return dispatch(exchange, input, after, end);
+    case "hold":
+      holdExchange(exchange, goal, toGoal);
+      return after;
     case "static":
       answerFromFolder(exchange, target.folder!, head, input);
       return after;
@@ -158,6 +164,8 @@ const createExchange = (
     expectContinue: fields.expectContinue && head.minor === 1 && body !== "none",
     headInput: input,
     headAt: start,
+    group: null,
+    groupIsNew: false,
     replica: null,
     upstream: null,
     connectFailures: 0,

@@ -1,5 +1,6 @@
 import type { Upstream } from "../domain/edge.ts";
 import { closeUpstream } from "./upstream-connection.ts";
+import type { ActiveGroup } from "./split.ts";
 import type { ActiveRoute, Replica, UpstreamConnection } from "./state.ts";
 
 const maxIdlePerReplica = 256;
@@ -18,19 +19,54 @@ export const createReplica = (upstream: Upstream): Replica => ({
   active: 0,
   idle: [],
   retired: false,
+  failures: 0,
   avoidUntilMs: 0,
 });
 
-/** The replica with the fewest requests in flight; one that just refused a connection only if there is no other. */
-export const chooseReplica = (target: ActiveRoute, nowMs: number, except: Replica | null): Replica | null => {
-  const { replicas } = target;
+/** After the first failure; twice as long after each further one. */
+const firstAwayMs = 1_000;
+const mostAwayMs = 30_000;
+
+/** A connection was refused, did not come about, or was reset before an answer. */
+export const noteFailure = (replica: Replica, nowMs: number): void => {
+  // Many requests fail at once: that is one failure.
+  if (replica.avoidUntilMs > nowMs) return;
+  replica.avoidUntilMs = nowMs + Math.min(mostAwayMs, firstAwayMs * 2 ** Math.min(replica.failures, 10));
+  replica.failures++;
+};
+
+/** It answers again. */
+export const noteAnswer = (replica: Replica): void => {
+  replica.failures = 0;
+  replica.avoidUntilMs = 0;
+};
+
+/** Left out for now; when its time is over, it is tried with one request before others follow. */
+const isAvoided = (replica: Replica, nowMs: number): boolean =>
+  replica.failures > 0 && (replica.avoidUntilMs > nowMs || replica.active > 0);
+
+/** The replica with the fewest requests in flight; one that failed lately only if there is no other. */
+export const chooseReplica = (
+  target: ActiveRoute,
+  nowMs: number,
+  except: Replica | null,
+  group: ActiveGroup | null = null,
+): Replica | null => {
+  if (group !== null) {
+    const own = best(group.replicas, nowMs, except);
+    if (own !== null && !isAvoided(own, nowMs)) return own;
+  }
+  return best(target.replicas, nowMs, except);
+};
+
+const best = (replicas: readonly Replica[], nowMs: number, except: Replica | null): Replica | null => {
   if (replicas.length === 1) return replicas[0] === except ? null : replicas[0]!;
   let best: Replica | null = null;
   let bestAvoided = false;
   for (let i = 0; i < replicas.length; i++) {
     const replica = replicas[i]!;
     if (replica === except) continue;
-    const avoided = replica.avoidUntilMs > nowMs;
+    const avoided = isAvoided(replica, nowMs);
     if (
       best === null ||
       (bestAvoided && !avoided) ||

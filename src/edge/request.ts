@@ -4,7 +4,7 @@ import { decodeInto } from "./body-frame.ts";
 import { flush, send, sendCopied } from "./byte-socket.ts";
 import { failExchange } from "./exchange-end.ts";
 import { append, copyRange, room } from "./head-writer.ts";
-import { chooseReplica, takeIdle } from "./replica-pool.ts";
+import { chooseReplica, noteFailure, takeIdle } from "./replica-pool.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Exchange, Replica, UpstreamConnection, Visitor } from "./state.ts";
 import { slowRequest } from "./slow-down.ts";
@@ -26,7 +26,7 @@ const upgradeLines = ascii("Connection: Upgrade\r\nUpgrade: websocket\r\n");
 export const dispatch = (exchange: Exchange, input: Uint8Array, after: number, end: number): number => {
   const { visitor } = exchange;
   const { edge } = visitor;
-  const replica = chooseReplica(exchange.target, edge.clock.nowMs, null);
+  const replica = chooseReplica(exchange.target, edge.clock.nowMs, null, exchange.group);
   if (replica === null) {
     failExchange(exchange, 503);
     return after;
@@ -138,11 +138,13 @@ export const upstreamOpened = (upstream: UpstreamConnection): void => {
 /** No connection came about: another replica gets the request, since nothing was sent. */
 export const upstreamFailed = (upstream: UpstreamConnection): void => {
   const { exchange, replica, edge } = upstream;
-  replica.avoidUntilMs = edge.clock.nowMs + 1_000;
+  noteFailure(replica, edge.clock.nowMs);
   if (exchange === null) return;
   exchange.upstream = null;
   const other =
-    ++exchange.connectFailures < 2 ? chooseReplica(exchange.target, edge.clock.nowMs, replica) : null;
+    ++exchange.connectFailures < 2
+      ? chooseReplica(exchange.target, edge.clock.nowMs, replica, exchange.group)
+      : null;
   if (other === null) {
     failExchange(exchange, 502);
     return;
@@ -158,12 +160,28 @@ export const upstreamFailed = (upstream: UpstreamConnection): void => {
 export const retryStale = (exchange: Exchange, upstream: UpstreamConnection): boolean => {
   if (!upstream.reused || !exchange.repeatable || exchange.headInput === null) return false;
   const replica = upstream.replica.retired
-    ? chooseReplica(exchange.target, exchange.visitor.edge.clock.nowMs, null)
+    ? chooseReplica(exchange.target, exchange.visitor.edge.clock.nowMs, null, exchange.group)
     : upstream.replica;
   if (replica === null) return false;
   exchange.upstream = null;
   assign(exchange, replica);
   connect(exchange, replica);
+  return true;
+};
+
+/**
+ * A new connection was reset, or closed, before a byte of an answer: the replica is left out for a while, and the
+ * request goes once to another one, if sending it twice is harmless. @returns false if it does not
+ */
+export const retryElsewhere = (exchange: Exchange, upstream: UpstreamConnection): boolean => {
+  const { replica, edge } = upstream;
+  noteFailure(replica, edge.clock.nowMs);
+  if (!exchange.repeatable || exchange.headInput === null || ++exchange.connectFailures > 1) return false;
+  const other = chooseReplica(exchange.target, edge.clock.nowMs, replica, exchange.group);
+  if (other === null) return false;
+  exchange.upstream = null;
+  assign(exchange, other);
+  connect(exchange, other);
   return true;
 };
 

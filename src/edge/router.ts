@@ -5,6 +5,7 @@ import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
 import { siteRulesOf } from "./rules/site-rules.ts";
+import { activeSplit } from "./split.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
 
 export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => ({
@@ -48,6 +49,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       bandwidth,
       rules: siteRulesOf(route.rules, before?.rules ?? null),
       replicas,
+      split: activeSplit(route.target, replicas),
       folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
       transportSecurity: transportSecurityOf(route),
     };

@@ -15,6 +15,7 @@ import type { ResponseHead } from "./response-head.ts";
 import type { Coding } from "./rules/compression.ts";
 import type { Packer } from "./rules/pack-answer.ts";
 import type { SiteRules } from "./rules/site-rules.ts";
+import type { ActiveGroup, ActiveSplit } from "./split.ts";
 import type { StaticFolder } from "./static/static-file.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
 import type { Challenges } from "./tls/challenges.ts";
@@ -34,6 +35,10 @@ export interface Edge {
   readonly connecting: Set<UpstreamConnection>;
   /** Held back since their route's bandwidth is used up. */
   readonly slowed: Set<Exchange>;
+  /** Wait for another target, by route id. */
+  readonly held: Map<string, Set<Exchange>>;
+  /** From 0 to 1, without 1. */
+  readonly random: () => number;
   readonly router: Router;
   readonly upstreamEvents: UpstreamEvents;
   /** How many visitors there may be at once. */
@@ -76,6 +81,8 @@ export interface ActiveRoute {
   rules: SiteRules | null;
   /** Empty unless the target is replicas. */
   replicas: Replica[];
+  /** How visitors are shared out among the replicas; null: all alike. */
+  split: ActiveSplit | null;
   /** Of a static target. */
   folder: StaticFolder | null;
   /** The finished `Strict-Transport-Security` line of answers over HTTPS, or nothing. */
@@ -92,7 +99,9 @@ export interface Replica {
   idle: UpstreamConnection[];
   /** No longer in the table: nothing is kept open for it. */
   retired: boolean;
-  /** Not preferred until then (coarse clock): a connect failed. */
+  /** Refused or reset connections in a row; above 0 it serves one request at a time. */
+  failures: number;
+  /** Not preferred until then (coarse clock). */
   avoidUntilMs: number;
 }
 
@@ -151,7 +160,8 @@ export interface Visitor {
 /** One request and its answer. */
 export interface Exchange {
   readonly visitor: Visitor;
-  readonly target: ActiveRoute;
+  /** Another one of the same route when it was held meanwhile. */
+  target: ActiveRoute;
   readonly startedAtMs: number;
   readonly isHead: boolean;
   readonly minor: 0 | 1;
@@ -171,6 +181,10 @@ export interface Exchange {
   headInput: Uint8Array | null;
   headAt: number;
 
+  /** Which of the replicas may serve it; null: all. */
+  group: ActiveGroup | null;
+  /** The visitor is to be brought back to it. */
+  groupIsNew: boolean;
   replica: Replica | null;
   upstream: UpstreamConnection | null;
   connectFailures: number;

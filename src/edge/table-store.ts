@@ -24,10 +24,27 @@ const address = z.union([
   z.strictObject({ unixPath: absolutePath }),
 ]);
 
+const token = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . -");
+
+const split = z.strictObject({
+  cookie: token,
+  maxAgeSeconds: z.int().min(1).nullable(),
+  groups: z
+    .array(z.strictObject({ name: token, weight: z.number().min(0), replicaIds: z.array(z.string()).min(1) }))
+    .min(1)
+    .refine((groups) => groups.some(({ weight }) => weight > 0), "a group with a weight above 0"),
+});
+
 const target = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("replicas"),
     replicas: z.array(z.strictObject({ replicaId: z.string().min(1), address })),
+    split: split.nullish(),
+  }),
+  z.strictObject({
+    kind: z.literal("hold"),
+    maxRequests: z.int().min(0).max(10_000),
+    maxMs: z.int().min(0).max(600_000),
   }),
   z.strictObject({ kind: z.literal("static"), folder: absolutePath }),
   z.strictObject({ kind: z.literal("redirect"), host, permanent: z.boolean() }),

@@ -35,8 +35,12 @@ export const replicaAt = (port: number, replicaId = `replica-${port}`) => ({
 
 export const toPort = (port: number): RouteTarget => ({ kind: "replicas", replicas: [replicaAt(port)] });
 
-export const startEdge = (routes: Route[], deadlines: Partial<Deadlines> = {}): EdgeFixture => {
-  const edge = createEdge({ log: silentLog, deadlines: { sweepMs: 25, ...deadlines } });
+export const startEdge = (
+  routes: Route[],
+  deadlines: Partial<Deadlines> = {},
+  random?: () => number,
+): EdgeFixture => {
+  const edge = createEdge({ log: silentLog, random, deadlines: { sweepMs: 25, ...deadlines } });
   let version = 0;
   const route = (next: Route[]): void =>
     swapTable(edge.router, { version: ++version, routes: next }, edge.now(), Date.now());

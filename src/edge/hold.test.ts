@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { RouteRules, RouteTarget } from "../domain/edge.ts";
+import { heldByRoute, releaseHeld } from "./hold.ts";
+import { type EdgeFixture, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
+import { connectRaw, type RawClient } from "./testing/raw-client.ts";
+import { type RawUpstream, startOkUpstream } from "./testing/raw-upstream.ts";
+
+let fixture: EdgeFixture;
+let upstream: RawUpstream;
+beforeAll(() => {
+  upstream = startOkUpstream();
+  fixture = startEdge([]);
+});
+afterAll(async () => {
+  await fixture.close();
+  upstream.close();
+});
+
+const route = (target: RouteTarget | null, rules: RouteRules | null = null): void => {
+  fixture.route(target === null ? [] : [{ ...routeTo(["site.test"], target, {}, "site"), rules }]);
+  releaseHeld(fixture.edge);
+};
+const hold = (maxRequests = 10, maxMs = 60_000): RouteTarget => ({ kind: "hold", maxRequests, maxMs });
+const get = "GET / HTTP/1.1\r\nHost: site.test\r\n\r\n";
+const heldNow = (): number => heldByRoute(fixture.edge).site ?? 0;
+const asking = async (request = get): Promise<RawClient> => {
+  const before = heldNow();
+  const client = await connectRaw(fixture.port);
+  client.send(request);
+  while (heldNow() === before) await Bun.sleep(1);
+  return client;
+};
+
+test("requests wait for the next table, bodies and what follows on the connection included", async () => {
+  route(hold());
+  const body = "b".repeat(300_000);
+  const first = await asking();
+  const second = await asking(
+    `POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: ${body.length}\r\n\r\n${body}${get}`,
+  );
+  expect(heldByRoute(fixture.edge)).toEqual({ site: 2 });
+  // Another table that holds, too, changes nothing.
+  route(hold());
+  expect(heldNow()).toBe(2);
+  route(toPort(upstream.port));
+  await first.until((text) => text.endsWith("ok"));
+  await second.until((text) => text.split("\r\n\r\nok").length === 3);
+  expect(upstream.received().join("")).toContain(body);
+  expect(heldByRoute(fixture.edge)).toEqual({});
+  expect(fixture.edge.router.byId.get("site")!.meter.active).toBe(0);
+  first.close();
+  second.close();
+});
+
+test("no more than so many wait; who leaves makes room", async () => {
+  route(hold(2));
+  const one = await asking();
+  const two = await asking();
+  const three = await connectRaw(fixture.port);
+  three.send(get);
+  expect(await three.until((text) => text.includes("</html>"))).toMatch(
+    /^HTTP\/1\.1 503 [^]*Retry-After: 2\r\n/,
+  );
+  two.socket.terminate();
+  while (heldNow() !== 1) await Bun.sleep(1);
+  const four = await asking();
+  route(toPort(upstream.port));
+  await one.until((text) => text.endsWith("ok"));
+  await four.until((text) => text.endsWith("ok"));
+  for (const client of [one, three, four]) client.close();
+});
+
+test("no longer than so long, and not past the route's end", async () => {
+  route(hold(10, 50));
+  const late = await connectRaw(fixture.port);
+  late.send(get);
+  expect(await late.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 503");
+  route(hold());
+  const gone = await asking();
+  route(null);
+  expect(await gone.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 503");
+  late.close();
+  gone.close();
+});
+
+test("who may not is refused before anything is woken", async () => {
+  route(hold(), { deny: ["127.0.0.1"] });
+  const client = await connectRaw(fixture.port);
+  client.send(get);
+  expect(await client.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 403");
+  expect(heldNow()).toBe(0);
+  client.close();
+});

@@ -1,0 +1,73 @@
+import type { RouteTarget } from "../domain/edge.ts";
+import { answerExchange, failExchange } from "./exchange-end.ts";
+import { pageAnswer } from "./own-answer.ts";
+import { rereadHead } from "./slow-down.ts";
+import type { Edge, Exchange } from "./state.ts";
+
+type Goal = (exchange: Exchange, input: Uint8Array, after: number, end: number) => number;
+
+/** Requests of a route that has nothing to serve them yet wait here, in the order of their coming. */
+export const holdExchange = (
+  exchange: Exchange,
+  { maxRequests, maxMs }: Extract<RouteTarget, { kind: "hold" }>,
+  goal: Goal,
+): void => {
+  const { visitor, target } = exchange;
+  const { edge } = visitor;
+  let waiting = edge.held.get(target.route.id);
+  if (waiting === undefined) edge.held.set(target.route.id, (waiting = new Set()));
+  if (waiting.size >= maxRequests) forgetGone(waiting);
+  if (waiting.size >= maxRequests) {
+    answerExchange(
+      exchange,
+      pageAnswer(503, "One moment", "This site is being started. Try again in a moment.", 2),
+    );
+    return;
+  }
+  waiting.add(exchange);
+  visitor.phase = "connecting";
+  // The sweep answers 503 then.
+  exchange.deadlineMs = edge.clock.nowMs + maxMs;
+  exchange.resume = () => {
+    const after = rereadHead(exchange);
+    exchange.deadlineMs = Number.POSITIVE_INFINITY;
+    goal(exchange, exchange.headInput!, after, after);
+    if (visitor.exchange === exchange && visitor.held !== null) visitor.advance(visitor);
+  };
+};
+
+const isWaiting = (exchange: Exchange): boolean =>
+  exchange.visitor.exchange === exchange && exchange.resume !== null;
+
+const forgetGone = (waiting: Set<Exchange>): void => {
+  for (const exchange of waiting) if (!isWaiting(exchange)) waiting.delete(exchange);
+};
+
+/** Lets go on whose route has another target now; called after each table, and by the sweep for who is gone. */
+export const releaseHeld = (edge: Edge): void => {
+  for (const [id, waiting] of edge.held) {
+    forgetGone(waiting);
+    const route = edge.router.byId.get(id);
+    if (route?.route.target.kind === "hold" && waiting.size > 0) continue;
+    edge.held.delete(id);
+    for (const exchange of waiting) {
+      if (!isWaiting(exchange)) continue;
+      const begin = exchange.resume!;
+      exchange.resume = null;
+      if (route === undefined) failExchange(exchange, 503);
+      else {
+        exchange.target = route;
+        begin();
+      }
+    }
+  }
+};
+
+export const heldByRoute = (edge: Edge): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const [id, waiting] of edge.held) {
+    forgetGone(waiting);
+    if (waiting.size > 0) counts[id] = waiting.size;
+  }
+  return counts;
+};
