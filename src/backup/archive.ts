@@ -2,19 +2,51 @@ import { AppError } from "../errors.ts";
 
 type Bytes = ReadableStream<Uint8Array<ArrayBuffer>>;
 
-/** Messages of a run that ended otherwise than well; GNU tar's own, in English. */
-const lastLines = (text: string): string => text.trim().split("\n").slice(-5).join("; ").slice(0, 1000);
-
 const mostWarnings = 20;
+const lastKept = 5;
+const maxLineChars = 300;
 
-const warningsOf = (words: string): string[] => {
-  const lines = words
-    .split("\n")
-    .map((line) => line.replace(/^tar: /, "").slice(0, 300))
-    .filter((line) => line !== "" && !line.startsWith("Exiting with"));
-  const more = lines.length - mostWarnings;
-  return more > 0 ? [...lines.slice(0, mostWarnings), `and ${more} more`] : lines;
+/** What tar said (GNU tar's own words, in English), by the line and bounded: it can have a word about every file. */
+interface Words {
+  first: string[];
+  last: string[];
+  count: number;
+  /** Of the lines that are errors, not all were about paths longer than the kernel takes. */
+  otherErrors: boolean;
+}
+
+const isAside = (line: string): boolean => line === "" || line.startsWith("Exiting with");
+
+const listen = async (stderr: ReadableStream<Uint8Array>): Promise<Words> => {
+  const words: Words = { first: [], last: [], count: 0, otherErrors: false };
+  const hear = (text: string): void => {
+    const whole = text.replace(/^tar: /, "");
+    if (isAside(whole)) return;
+    if (!whole.endsWith(tooLong)) words.otherErrors = true;
+    const line = whole.length > maxLineChars ? `${whole.slice(0, maxLineChars)} …` : whole;
+    words.count++;
+    if (words.first.length < mostWarnings) words.first.push(line);
+    words.last.push(line);
+    if (words.last.length > lastKept) words.last.shift();
+  };
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stderr) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) hear(line);
+  }
+  hear(rest);
+  return words;
 };
+
+/** ENAMETOOLONG, as strerror(3) says it. */
+const tooLong = ": File name too long";
+
+const lastLines = ({ last }: Words): string => last.join("; ").slice(0, 1000);
+
+const warningsOf = ({ first, count }: Words): string[] =>
+  count > first.length ? [...first, `and ${count - first.length} more`] : first;
 
 const tar = (args: string[], stdin: "ignore" | Bytes, stdout: "pipe" | "ignore", signal: AbortSignal) =>
   // nice, so that sites do not feel a backup
@@ -60,7 +92,7 @@ export const packFiles = async <T>(
     "pipe",
     signal,
   );
-  const stderr = new Response(child.stderr).text();
+  const stderr = listen(child.stderr);
   try {
     const result = await consume(child.stdout as Bytes);
     const exitCode = await child.exited;
@@ -80,14 +112,17 @@ export const packFiles = async <T>(
 };
 
 /**
- * Unpacks a member, and what is below it, into a folder, with owners and modes; null only reads all of it.
+ * Unpacks a member, and what is below it, into a folder, with owners and modes; null only reads all of it. An app can
+ * nest folders in its volume deeper than any path can name: such files are left out, and must not keep everything
+ * else from being restored.
+ * @returns sentences about what was left out
  * @throws Error with tar's own words when the archive is not whole
  */
 export const unpackFiles = async (
   archive: Bytes,
   into: { folder: string; member: string } | null,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<string[]> => {
   const args =
     into === null
       ? ["--list", "--file=-"]
@@ -99,13 +134,17 @@ export const unpackFiles = async (
           "--same-owner",
           "--preserve-permissions",
           "--xattrs",
-          "--xattrs",
           "--xattrs-include=*",
           "--",
           into.member,
         ];
   const child = tar(args, archive, "ignore", signal);
-  const words = await new Response(child.stderr).text();
+  const words = await listen(child.stderr as ReadableStream<Uint8Array>);
   const exitCode = await child.exited;
-  if (exitCode !== 0) throw new Error(lastLines(words) || `tar ended with ${exitCode}`);
+  if (exitCode === 0) return [];
+  if (into === null || child.signalCode !== null || words.count === 0 || words.otherErrors)
+    throw new Error(lastLines(words) || `tar ended with ${exitCode}`);
+  return [
+    `${words.count} files of ${into.member} were left out: their paths are longer than 4,096 characters`,
+  ];
 };

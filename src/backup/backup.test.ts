@@ -246,6 +246,24 @@ test("restore brings everything back with owners, modes and links, and keeps wha
   expect(restored.notes[0]).toContain(restored.keptIn);
 });
 
+test("folders that an app nested deeper than any path reaches keep nothing else from being restored", async () => {
+  const { dir, deps, offline } = fixture;
+  const deep = Array<string>(15).fill("d".repeat(200)).join("/");
+  // Put together of two halves, since no call takes the whole path.
+  mkdirSync(join(dir, "half", deep), { recursive: true });
+  writeFileSync(join(dir, "half", deep, "file"), "out of reach");
+  mkdirSync(join(dir, "volumes", "vol_1", deep), { recursive: true });
+  renameSync(join(dir, "half"), join(dir, "volumes", "vol_1", deep, "half"));
+  const view = await createBackup(deps, { kind: "manual" });
+  await verifyBackup(deps, view.id);
+  await fixture.stopDaemon();
+  writeFileSync(join(dir, "static", "rel_1", "index.html"), "defaced");
+  const restored = await restoreBackup(offline);
+  expect(restored.notes.join("\n")).toMatch(/files of volumes\/vol_1 were left out: their paths are longer/);
+  expect(await Bun.file(join(dir, "static/rel_1/index.html")).text()).not.toBe("defaced");
+  expect(readdirSync(join(dir, "volumes", "vol_1")).length).toBeGreaterThan(1);
+});
+
 test("restore on an empty machine needs the key, and says so", async () => {
   const { deps, offline, state, dir } = fixture;
   const view = await createBackup(deps, { kind: "manual" });

@@ -75,8 +75,9 @@ export const restoreBackup = async (
       const stamp = `${timeName(deps.clock.nowMs())}-${manifest.id}`;
       const staging = `.restore-${stamp}`;
       const aside = `before-restore-${stamp}`;
+      let leftOut: string[];
       try {
-        await stage(folder, manifest, dataDir, join(dataDir, staging), signal);
+        leftOut = await stage(folder, manifest, dataDir, join(dataDir, staging), signal);
         options.afterStep?.("staged");
       } catch (error) {
         await rm(join(dataDir, staging), { recursive: true, force: true });
@@ -94,6 +95,7 @@ export const restoreBackup = async (
           `what was there before is in ${join(dataDir, aside)}; remove it when all is well`,
           ...(manifest.keyFingerprint === (await deps.keyFingerprint()) ? [] : [masterKeyNote]),
           "container images are not in a backup: where they are gone, deploy the site again",
+          ...leftOut,
         ],
       };
     } finally {
@@ -163,14 +165,18 @@ const memberOf = (part: BackupPart): string => {
   }
 };
 
-/** Unpacks and checks everything. Folders that the backup has nothing for come out empty, as they were. */
+/**
+ * Unpacks and checks everything. Folders that the backup has nothing for come out empty, as they were.
+ * @returns sentences about files that could not be brought back
+ */
 const stage = async (
   folder: string,
   manifest: BackupManifest,
   dataDir: string,
   staging: string,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<string[]> => {
+  const leftOut: string[] = [];
   await mkdir(staging, { mode: 0o700 });
   if (manifest.kind !== "pre-migration")
     for (const name of fileEntries) {
@@ -186,13 +192,16 @@ const stage = async (
       await unpackFile(path, part, target, signal);
       await checkDatabase(target, part);
     } else
-      await readPart(path, part, (archive) =>
-        unpackFiles(archive, { folder: staging, member: memberOf(part) }, signal),
+      leftOut.push(
+        ...(await readPart(path, part, (archive) =>
+          unpackFiles(archive, { folder: staging, member: memberOf(part) }, signal),
+        )),
       );
   }
   if (!(await namesIn(staging)).includes("croft.db"))
     throw new AppError("unavailable", "this backup is damaged: it holds no database");
   await syncTree(staging);
+  return leftOut;
 };
 
 /** Everything below, before names that lead to it are exchanged. */
