@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { edgeOn, type Settings } from "../config.ts";
 import { folderBytes } from "../docker/folder-bytes.ts";
 import { createDockerEngine } from "../docker/docker-engine.ts";
+import { removeFolder } from "../docker/remove-folder.ts";
 import { usageQueries } from "../db/queries/usage.ts";
 import { openUsageFiles } from "../db/usage-files.ts";
 import { createDeployments } from "../deploy/deployments.ts";
@@ -101,6 +102,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     },
     monthMeters: (environmentIds) => monthMeters(environmentIds),
     folderBytes: async (path) => (await folderBytes(path)) ?? 0,
+    removeFolder,
     cancelDeployment: (id) => queue.cancel(id),
   };
   const supervisor = createSupervisor(supervisorDeps);

@@ -89,6 +89,8 @@ export interface SupervisorDeps {
   monthMeters(environmentIds: string[]): Promise<MonthMeters | null>;
   /** Bytes that a folder takes on disk. */
   folderBytes(path: string): Promise<number>;
+  /** Removes what an app could write to, however it is nested. */
+  removeFolder(path: string): Promise<void>;
   /** Ends deployments of a site that was deleted. */
   cancelDeployment(id: string): Promise<boolean>;
 }
