@@ -83,3 +83,11 @@ test("the rule finds a breach", () => {
   expect(breaches("src/domain/x.ts", 'import { a } from "../sites/deps.ts"; a();')).toHaveLength(1);
   expect(breaches("src/sites/x.ts", 'import { a } from "../domain/id.ts"; a();')).toEqual([]);
 });
+
+test("every file of JSX names its runtime: Bun takes the project's setting from the working directory", async () => {
+  const root = join(import.meta.dir, "..");
+  const without: string[] = [];
+  for await (const path of new Bun.Glob("src/**/*.tsx").scan(root))
+    if (!(await Bun.file(join(root, path)).text()).includes("@jsxImportSource ")) without.push(path);
+  expect(without).toEqual([]);
+});

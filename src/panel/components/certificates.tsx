@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { CertificateView, SiteView } from "../../domain/views.ts";
 import type { Refusal, Typed } from "../form.ts";
 import { ActButton, FormErrors, PostForm, TextArea } from "./form.tsx";

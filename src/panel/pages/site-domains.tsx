@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import type { CertificateView, DomainView, OwnAddressView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";

@@ -1,3 +1,4 @@
+/** @jsxImportSource hono/jsx */
 import { type Context, Hono } from "hono";
 import { uploadSchema } from "../../certificates/upload.ts";
 import { addDomainSchema } from "../../sites/domains.ts";
