@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Hono } from "hono";
 import { edgeOn, type Settings } from "../config.ts";
 import { folderBytes } from "../docker/folder-bytes.ts";
@@ -101,7 +102,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       },
     },
     monthMeters: (environmentIds) => monthMeters(environmentIds),
-    folderBytes: async (path) => (await folderBytes(path)) ?? 0,
+    folderBytes: async (path) => (existsSync(path) ? folderBytes(path) : 0),
     removeFolder,
     cancelDeployment: (id) => queue.cancel(id),
   };

@@ -87,8 +87,8 @@ export interface SupervisorDeps {
   panel: { hosts: string[]; target: RouteTarget };
   /** Null while nothing was measured yet. */
   monthMeters(environmentIds: string[]): Promise<MonthMeters | null>;
-  /** Bytes that a folder takes on disk. */
-  folderBytes(path: string): Promise<number>;
+  /** Bytes that a folder takes on disk, 0 when it is not there; null when it could not be counted in time. */
+  folderBytes(path: string): Promise<number | null>;
   /** Removes what an app could write to, however it is nested. */
   removeFolder(path: string): Promise<void>;
   /** Ends deployments of a site that was deleted. */

@@ -16,7 +16,12 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
   let stopped = false;
   await forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
     const usedBytes = await measure(deps, environment);
-    if (usedBytes === null) return;
+    if (usedBytes === null) {
+      deps.log.warn("disk use of a site could not be measured; its last figure stands", {
+        site: environment.slug,
+      });
+      return;
+    }
     const nowMs = deps.clock.nowMs();
     if (usedBytes !== environment.diskUsedBytes || nowMs - (environment.diskMeasuredAt ?? 0) > rewriteAfterMs)
       await deps.store.updateEnvironment(environment.id, { diskUsedBytes: usedBytes, diskMeasuredAt: nowMs });
@@ -41,13 +46,17 @@ export const keepDisk = async (deps: SupervisorDeps): Promise<boolean> => {
   return stopped;
 };
 
+/** Null when a part of it took too long to count: what is left would look like little. */
 const measure = async (deps: SupervisorDeps, environment: LiveEnvironment): Promise<number | null> => {
   const release = environment.currentReleaseId
     ? await deps.store.releaseById(environment.currentReleaseId)
     : undefined;
   let bytes = 0;
-  for (const volume of await deps.store.volumesOf(environment.id))
-    bytes += await deps.folderBytes(deps.paths.volume(volume.id));
+  for (const volume of await deps.store.volumesOf(environment.id)) {
+    const used = await deps.folderBytes(deps.paths.volume(volume.id));
+    if (used === null) return null;
+    bytes += used;
+  }
   if (release && release.imageId === null) return bytes + (release.sizeBytes ?? 0);
   for (const replica of await deps.store.liveReplicasOf(environment.id)) {
     const usage = await deps.engine.diskUsage(replica.id);
