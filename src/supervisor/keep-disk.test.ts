@@ -17,6 +17,7 @@ const installation = (used: Record<string, number | null>) => {
     clock: { nowMs: () => 1, monotonicMs: () => 1 },
     store: {
       liveEnvironments: async () => [site("env_1"), site("env_2")],
+      environmentById: async (id: string) => site(id),
       volumesOf: async (id: string) => [{ id }],
       liveReplicasOf: async () => [],
       insertAudit: async () => {},
