@@ -16,7 +16,7 @@ export const liveEnvironments = async (store: Store): Promise<LiveEnvironment[]>
           (replica) =>
             replica.state === "running" || replica.state === "starting" || replica.state === "draining",
         )
-        .map((replica) => ({ id: replica.id, startedAtMs: replica.startedAt })),
+        .map((replica) => ({ id: replica.id, startedAtMs: replica.startedAt, oomKills: replica.oomKills })),
       diskUsedBytes: environment.diskUsedBytes,
     }));
 };

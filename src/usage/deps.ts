@@ -10,8 +10,8 @@ export interface LiveEnvironment {
   id: string;
   kind: "container" | "static";
   stopped: boolean;
-  /** Those that should have a running container. */
-  replicas: { id: string; startedAtMs: number | null }[];
+  /** Those that should have a running container; `oomKills`: how often it ended that way. */
+  replicas: { id: string; startedAtMs: number | null; oomKills: number }[];
   diskUsedBytes: number | null;
 }
 

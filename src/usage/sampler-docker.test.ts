@@ -24,7 +24,7 @@ test("two replicas on a real engine: their memory and CPU time add up, and a kil
     kind: "container" as const,
     stopped: false,
     diskUsedBytes: null,
-    replicas: replicas.map((replica) => ({ id: replica, startedAtMs: null })),
+    replicas: replicas.map((replica) => ({ id: replica, startedAtMs: null, oomKills: 0 })),
   };
   const sampler = createSampler({
     readings: () => docker.engine.readings(),

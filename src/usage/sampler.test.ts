@@ -22,7 +22,7 @@ const container = (
   id,
   kind: "container",
   stopped: false,
-  replicas: replicas.map((replica) => ({ id: replica, startedAtMs })),
+  replicas: replicas.map((replica) => ({ id: replica, startedAtMs, oomKills: 0 })),
   diskUsedBytes: 7,
 });
 const staticSite = (id: string): LiveEnvironment => ({
@@ -95,6 +95,36 @@ test("a tick records what an environment's replicas and its route used since the
     upMs: 30 * second,
   });
   expect(decodeLatency(second_!.latency)).toEqual(emptyLatency().with(40, 7));
+});
+
+test("a kill that took the container's counters along is counted once, from the replica's own row", async () => {
+  fixture = await usageFixture(noon);
+  const { world, clock, ids } = fixture;
+  const [id] = ids as [string];
+  const replica = { id: "a", startedAtMs: noon - second, oomKills: 3 };
+  const environment = { ...container(id), replicas: [replica] };
+  world.environments = [environment];
+  world.readings = [reading("a", { cpuNanos: 9e9 })];
+  const sampler = fixture.sampler();
+  const tick = async (oomKills: number, changes: Partial<ReplicaReading> = {}) => {
+    clock.pass(30 * second);
+    environment.replicas = [{ ...replica, oomKills }];
+    world.readings = [reading("a", changes)];
+    await sampler.sampleOnce();
+  };
+  await sampler.sampleOnce();
+  await tick(4);
+  await tick(4, { cpuNanos: 1e9 });
+  // seen by the kernel's counter, which the container outlived, or by both
+  await tick(4, { cpuNanos: 2e9, oomKills: 1 });
+  await tick(5, { cpuNanos: 3e9, oomKills: 2 });
+  expect(all().map((sample) => sample.oomKills)).toEqual([0, 1, 0, 1, 1]);
+
+  clock.pass(30 * second);
+  environment.replicas = [{ id: "b", startedAtMs: clock.nowMs() - second, oomKills: 2 }];
+  world.readings = [reading("b")];
+  await sampler.sampleOnce();
+  expect(all().at(-1)?.oomKills).toBe(2);
 });
 
 test("static sites have no memory and CPU, and are up while the edge answers; stopped ones get no row", async () => {

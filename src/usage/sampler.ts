@@ -2,6 +2,7 @@ import { encodeLatency } from "../domain/latency-histogram.ts";
 import type { SamplerState, UsageSample } from "../domain/usage.ts";
 import { countMeters, countReplicas, upSpan } from "./counts.ts";
 import type { SamplerDeps } from "./deps.ts";
+import { createOomCount } from "./oom-count.ts";
 
 export interface Sampler {
   /**
@@ -27,6 +28,7 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
   // Monotonic times of this process; the state's wall times serve only for the first span after a start.
   let tickedAtMs: number | null = null;
   let engineReadAtMs: number | null = null;
+  const oom = createOomCount();
   const away = new Set<string>();
 
   const known = async <T>(what: string, work: () => Promise<T>): Promise<T | null> => {
@@ -76,7 +78,7 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
           memoryBytes: used?.memoryBytes ?? null,
           cpuNanos: used?.cpuNanos ?? null,
           throttledNanos: used?.throttledNanos ?? 0,
-          oomKills: used?.oomKills ?? 0,
+          oomKills: Math.max(used?.oomKills ?? 0, oom.gained(environment)),
           diskBytes: environment.diskUsedBytes,
           bytesIn: delta?.bytesIn ?? 0,
           bytesOut: delta?.bytesOut ?? 0,
@@ -101,6 +103,10 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
       const atMs = deps.files.record(samples, next);
       state = { ...next, atMs };
       tickedAtMs = monotonicMs;
+      oom.counted(
+        environments.filter(({ id }) => samples.some((one) => one.environmentId === id)),
+        nowMs,
+      );
       if (readings !== null) engineReadAtMs = monotonicMs;
       return samples.length;
     },
