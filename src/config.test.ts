@@ -35,6 +35,14 @@ test("certificates come from Let's Encrypt unless another directory is named", (
   expect(() => acme("letsencrypt")).toThrow("CROFT_ACME_DIRECTORY");
 });
 
+test("trusted proxies are addresses and networks, none by default", () => {
+  const trusted = (text?: string) => readSettings({ CROFT_TRUSTED_PROXIES: text }, true).trustedProxies;
+  expect(trusted()).toEqual([]);
+  expect(trusted("10.0.0.0/8, 2001:db8::1")).toEqual(["10.0.0.0/8", "2001:db8::1"]);
+  for (const wrong of ["proxy.example.org", "10.0.0.0/33", "*"])
+    expect(() => trusted(wrong)).toThrow("CROFT_TRUSTED_PROXIES: must be addresses or networks");
+});
+
 test("addresses and name servers are checked", () => {
   expect(readSettings({}, true).publicAddresses).toBeNull();
   const given = readSettings(

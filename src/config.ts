@@ -31,6 +31,8 @@ export interface Settings {
   publicAddresses: string[] | null;
   /** `address[:port]` of name servers that domains are looked up with; empty for the system's. */
   dnsServers: string[];
+  /** Addresses and networks whose word on where a request comes from the edge believes. */
+  trustedProxies: string[];
   sampleSeconds: number;
   /** How often what sites have on disk is measured and held to their limits. */
   diskSeconds: number;
@@ -77,6 +79,8 @@ const acmeDirectory = z
 
 const list = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+
 const hostName = z
   .string()
   .toLowerCase()
@@ -115,6 +119,14 @@ export const readSettings = (
         "must be IP addresses such as 203.0.113.7, separated by commas",
       )
       .optional(),
+    CROFT_TRUSTED_PROXIES: z
+      .string()
+      .transform(list)
+      .refine(
+        (all) => all.every((one) => network.safeParse(one).success),
+        "must be addresses or networks such as 192.0.2.1 or 10.0.0.0/8, separated by commas",
+      )
+      .default([]),
     CROFT_DNS_SERVERS: z
       .string()
       .transform(list)
@@ -209,6 +221,7 @@ export const readSettings = (
           },
     publicAddresses: value.CROFT_PUBLIC_ADDRESS ?? null,
     dnsServers: value.CROFT_DNS_SERVERS,
+    trustedProxies: value.CROFT_TRUSTED_PROXIES,
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     diskSeconds: value.CROFT_DISK_SECONDS,
     drainSeconds: value.CROFT_DRAIN_SECONDS,

@@ -94,6 +94,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     openSecret,
     hostOf: hostOfSite,
     edgeOn: edgeOn(settings),
+    trustedProxies: settings.trustedProxies,
     panel: {
       hosts: [settings.panelDomain],
       target: {

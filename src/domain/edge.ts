@@ -20,6 +20,11 @@ export interface RouteTable {
   /** Grows with each change; the daemon takes it from a persisted counter. */
   version: number;
   routes: Route[];
+  /**
+   * Addresses and networks of proxies in front of the edge. From them `X-Forwarded-For`, `-Proto` and `X-Request-Id`
+   * are believed; from everybody else they are replaced.
+   */
+  trustedProxies?: string[];
 }
 
 export interface Route {

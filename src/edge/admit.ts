@@ -23,7 +23,7 @@ export const admit = (exchange: Exchange, head: RequestHead): boolean => {
     return false;
   }
   if (target.clients !== null) {
-    const waitSeconds = takeClientToken(target.clients, exchange.visitor.address, exchange.startedAtMs);
+    const waitSeconds = takeClientToken(target.clients, exchange.address, exchange.startedAtMs);
     if (waitSeconds > 0) {
       const message = "You ask more often than this site allows. Try again later.";
       answerExchange(exchange, tooMany(message, target.clients.perMinute, waitSeconds));

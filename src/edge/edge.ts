@@ -8,6 +8,7 @@ import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { createHeadWriter } from "./head-writer.ts";
 import type { Meter } from "./meter.ts";
+import { createIdLine } from "./provenance.ts";
 import { upstreamDrained, upstreamFailed, upstreamOpened } from "./request.ts";
 import { createRequestHead } from "./request-head.ts";
 import { createResponseHead } from "./response-head.ts";
@@ -49,6 +50,8 @@ export const createEdge = (deps: {
   certificates: emptyBook,
   challenges: new Map(),
   httpsPort: null,
+  idLine: createIdLine(),
+  requests: 0,
   stopping: false,
   requestHead: createRequestHead(),
   requestOut: createHeadWriter(),

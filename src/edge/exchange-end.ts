@@ -45,8 +45,8 @@ export const completeExchange = (exchange: Exchange): void => {
 };
 
 /** The line that every answer over HTTPS gets when the route asks for it (RFC 6797), otherwise nothing. */
-export const transportSecurityOf = ({ visitor, target }: Exchange): string =>
-  visitor.channel === null ? "" : target.transportSecurity;
+export const transportSecurityOf = ({ secure, target }: Exchange): string =>
+  secure ? target.transportSecurity : "";
 
 /** Answers from the edge itself, in place of an upstream's answer. */
 export const answerExchange = (exchange: Exchange, plain: OwnAnswer): void => {

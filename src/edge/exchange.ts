@@ -6,6 +6,7 @@ import { answerExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
 import { codingFor } from "./rules/compression.ts";
+import { isAmong } from "./rules/networks.ts";
 import { applyRules } from "./rules/apply-rules.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
@@ -16,6 +17,7 @@ import { answerFromFolder } from "./static/static-answer.ts";
 import { challengeAnswer } from "./tls/challenges.ts";
 import { certificateFor } from "./tls/certificate-set.ts";
 import { redirectAnswer } from "./tls/redirect.ts";
+import { believeProxy } from "./trusted-proxies.ts";
 import { belongsOn } from "./tls/secure-channel.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
 
@@ -57,6 +59,9 @@ export const beginExchange = (
   visitor.deadlineMs = Number.POSITIVE_INFINITY;
   target.meter.active++;
   target.meter.bytesIn += after - start;
+  const { trusted } = edge.router;
+  if (trusted !== null && isAmong(trusted, visitor.address))
+    believeProxy(exchange, trusted, input, start, after);
   if (!admit(exchange, head)) return after;
   if (isHeldBack(target)) {
     waitForBandwidth(exchange);
@@ -92,7 +97,7 @@ const serve = (exchange: Exchange, host: string, input: Uint8Array, after: numbe
     target.route.https?.redirect === true && certificateFor(edge.certificates, host) !== null
       ? edge.httpsPort
       : null;
-  const elsewhere = redirectAnswer(target.route, visitor.channel !== null, host, httpsPort, head, input);
+  const elsewhere = redirectAnswer(target.route, exchange.secure, host, httpsPort, head, input);
   if (elsewhere !== null) {
     answerExchange(exchange, elsewhere);
     return after;
@@ -152,6 +157,11 @@ const createExchange = (
     visitor,
     target,
     startedAtMs: visitor.edge.now(),
+    address: visitor.address,
+    secure: visitor.channel !== null,
+    provenance: visitor.provenance,
+    requestId: null,
+    requestNumber: 0,
     isHead: method === "HEAD",
     minor: head.minor,
     webSocket: head.webSocket,

@@ -35,6 +35,7 @@ const named: [string, number][] = [
   ["proxy", Field.hopByHop],
   ["forwarded", Field.provenance],
   ["x-real-ip", Field.provenance],
+  ["x-request-id", Field.provenance],
   ["trailer", Field.trailer],
   ["strict-transport-security", Field.transportSecurity],
 ];

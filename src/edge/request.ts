@@ -4,6 +4,7 @@ import { decodeInto } from "./body-frame.ts";
 import { flush, send, sendCopied } from "./byte-socket.ts";
 import { failExchange } from "./exchange-end.ts";
 import { append, copyRange, room } from "./head-writer.ts";
+import { appendRequestId } from "./provenance.ts";
 import { chooseReplica, noteFailure, takeIdle } from "./replica-pool.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Exchange, Replica, UpstreamConnection, Visitor } from "./state.ts";
@@ -61,9 +62,10 @@ const connect = (exchange: Exchange, replica: Replica): void => {
 /** Adds the edge's own fields and the end of the head. */
 const completeHead = (exchange: Exchange, hostStart: number, hostEnd: number, input: Uint8Array): void => {
   const out = exchange.visitor.edge.requestOut;
-  append(out, exchange.visitor.provenance);
+  append(out, exchange.provenance);
   copyRange(out, input, hostStart, hostEnd);
   append(out, crlf);
+  appendRequestId(out, exchange.visitor.edge, exchange);
   if (exchange.body === "chunked") append(out, chunkedLine);
   if (exchange.expectContinue) append(out, expectLine);
   if (exchange.webSocket) append(out, upgradeLines);

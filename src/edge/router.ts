@@ -4,6 +4,7 @@ import { changeClientLimiter } from "./client-limiter.ts";
 import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
+import { networksOf } from "./rules/networks.ts";
 import { siteRulesOf } from "./rules/site-rules.ts";
 import { activeSplit } from "./split.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
@@ -14,6 +15,7 @@ export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => 
   byHost: new Map(),
   byId: new Map(),
   meters,
+  trusted: null,
   replicas: new Map(),
 });
 
@@ -61,6 +63,8 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   for (const replica of router.replicas.values()) if (!present.has(replica)) retire(replica);
   router.byHost = byHost;
   router.byId = byId;
+  const { trustedProxies = [] } = table;
+  router.trusted = trustedProxies.length === 0 ? null : networksOf(trustedProxies);
   router.version = table.version;
   forgetOld(router, wallMs);
 };

@@ -64,10 +64,9 @@ const byWeight = ({ groups, weight }: ActiveSplit, random: number): ActiveGroup 
 };
 
 /** The line that brings the visitor back to the group. */
-export const groupCookie = ({ target, group, visitor }: Exchange): string => {
+export const groupCookie = ({ target, group, secure }: Exchange): string => {
   const { split } = target;
   if (split === null || group === null) return "";
   const age = split.maxAgeSeconds === null ? "" : `; Max-Age=${split.maxAgeSeconds}`;
-  const secure = visitor.channel === null ? "" : "; Secure";
-  return `Set-Cookie: ${split.cookie}=${group.name}; Path=/${age}; HttpOnly; SameSite=Lax${secure}\r\n`;
+  return `Set-Cookie: ${split.cookie}=${group.name}; Path=/${age}; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}\r\n`;
 };

@@ -14,6 +14,7 @@ import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Coding } from "./rules/compression.ts";
 import type { Packer } from "./rules/pack-answer.ts";
+import type { Networks } from "./rules/networks.ts";
 import type { SiteRules } from "./rules/site-rules.ts";
 import type { ActiveGroup, ActiveSplit } from "./split.ts";
 import type { StaticFolder } from "./static/static-file.ts";
@@ -48,6 +49,10 @@ export interface Edge {
   challenges: Challenges;
   /** Where HTTPS is served; null when it is not. */
   httpsPort: number | null;
+  /** The line of a request's id up to its number. */
+  readonly idLine: Uint8Array;
+  /** How many ids were given. */
+  requests: number;
   /** No new connections and requests: each connection ends after its answer. */
   stopping: boolean;
   /** Scratch space; each holds its content only within one event. */
@@ -67,6 +72,8 @@ export interface Router {
   readonly epoch: string;
   /** Cumulative, also of routes that are gone. */
   readonly meters: Map<string, Meter>;
+  /** Proxies in front of the edge that are believed; null: none. */
+  trusted: Networks | null;
   /** By identity and address; gone ones stay as long as something is in flight on them. */
   readonly replicas: Map<string, Replica>;
 }
@@ -138,7 +145,7 @@ export interface Visitor {
   readonly address: string;
   /** Null on plain HTTP. */
   readonly channel: SecureChannel | null;
-  /** `X-Forwarded-For` and `-Proto` lines and the start of `X-Forwarded-Host`. */
+  /** As `provenanceOf` makes it. */
   readonly provenance: Uint8Array;
   phase: "head" | "connecting" | "body" | "answer" | "tunnel" | "linger" | "closed";
   /** Received and not read yet: an incomplete head, a pipelined request, a body that waits for its connection. */
@@ -163,6 +170,15 @@ export interface Exchange {
   /** Another one of the same route when it was held meanwhile. */
   target: ActiveRoute;
   readonly startedAtMs: number;
+  /** Of the visitor: as the socket has it, or as a trusted proxy says. */
+  address: string;
+  /** It came over HTTPS, here or at a trusted proxy. */
+  secure: boolean;
+  provenance: Uint8Array;
+  /** As a trusted proxy has named it; null: by number. */
+  requestId: string | null;
+  /** 0 until it is needed. */
+  requestNumber: number;
   readonly isHead: boolean;
   readonly minor: 0 | 1;
   readonly webSocket: boolean;

@@ -110,6 +110,7 @@ const rules = z.strictObject({
 const routeTable = z
   .strictObject({
     version: z.int().min(1),
+    trustedProxies: z.array(z.string().refine(isNetwork, "an address or a network")).optional(),
     routes: z.array(
       z.strictObject({
         id: z.string().min(1),

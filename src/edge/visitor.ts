@@ -1,9 +1,9 @@
-import { ascii } from "./byte-classes.ts";
 import { type ByteSocket, createOutlet, flush } from "./byte-socket.ts";
 import { beginExchange } from "./exchange.ts";
 import { abandonExchange, finishExchange } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
 import { plainAnswer, writeAnswer } from "./own-answer.ts";
+import { provenanceOf } from "./provenance.ts";
 import { forwardBody, hold } from "./request.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Edge, Visitor } from "./state.ts";
@@ -21,9 +21,7 @@ export const visitorOpened = (edge: Edge, socket: ByteSocket, channel: SecureCha
     out: createOutlet(socket),
     address,
     channel,
-    provenance: ascii(
-      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${channel === null ? "http" : "https"}\r\nX-Forwarded-Host: `,
-    ),
+    provenance: provenanceOf(address, channel !== null),
     phase: "head",
     held: null,
     paused: false,

@@ -83,6 +83,8 @@ export interface SupervisorDeps {
   hostOf(slug: string, environment: string): string;
   /** False when this installation runs without an edge; nothing is published then. */
   edgeOn: boolean;
+  /** Addresses and networks of proxies in front of the edge. */
+  trustedProxies: string[];
   /** The panel's own route. */
   panel: { hosts: string[]; target: RouteTarget };
   /** Null while nothing was measured yet. */

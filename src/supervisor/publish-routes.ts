@@ -35,7 +35,7 @@ export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
     )
       return;
     const version = health.tableVersion + 1;
-    await deps.edge.putTable({ version, routes });
+    await deps.edge.putTable({ version, routes, trustedProxies: deps.trustedProxies });
     accepted = { routes: text, version, edgeStartedAtMs: health.startedAtMs };
   };
 

@@ -55,9 +55,10 @@ describe("requests", () => {
         ["te", "trailers"],
       ]),
     );
-    expect(upstream.received()[0]).toBe(
+    expect(upstream.received()[0]!.replace(/X-Request-Id: [0-9a-f]{12}-[0-9a-f]+\r\n/, "")).toBe(
       "GET /a?b=c HTTP/1.1\r\nHost: site.test\r\nx-test: grün\r\ncookie: a=1; b=2\r\n" +
-        "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: site.test\r\n\r\n",
+        "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n" +
+        "Forwarded: for=127.0.0.1;proto=https\r\nX-Forwarded-Host: site.test\r\n\r\n",
     );
   });
 

@@ -21,7 +21,7 @@ export const applyRules = (
   input: Uint8Array,
   goOn: (after: number) => void,
 ): boolean => {
-  const { address } = exchange.visitor;
+  const { address } = exchange;
   if (
     (rules.deny !== null && isAmong(rules.deny, address)) ||
     (rules.allow !== null && !isAmong(rules.allow, address))
