@@ -157,7 +157,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         pauseMs = 2000;
       }
       for (const done of joined) done();
-      if (!kicked) await sleepUntilWoken(pauseMs, signal);
+      // A signal that came during the pass would not wake it.
+      if (!kicked && !signal.aborted) await sleepUntilWoken(pauseMs, signal);
     }
     for (const done of waiting) done();
   };
