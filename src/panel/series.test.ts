@@ -120,11 +120,20 @@ describe("charts", () => {
 });
 
 describe("ranges", () => {
+  test("a young site is read by samples over any range, since one hour's figures make no line", () => {
+    for (const name of ["1h", "24h", "7d", "30d"])
+      expect(readingOf(rangeNamed(name), at, 5, at - hour / 2)).toEqual({
+        resolution: "raw",
+        fromMs: at - hour / 2,
+      });
+    expect(readingOf(rangeNamed("7d"), at, 5, at - 5 * hour).resolution).toBe("hour");
+  });
+
   test("samples too dense for a day are read as hours; the last hour stays on samples", () => {
-    expect(readingOf(rangeNamed("24h"), at, 30).resolution).toBe("raw");
-    expect(readingOf(rangeNamed("24h"), at, 5).resolution).toBe("hour");
-    expect(readingOf(rangeNamed("1h"), at, 1)).toEqual({ resolution: "raw", fromMs: at - 2_900_000 });
-    expect(readingOf(rangeNamed("30d"), at, 30).resolution).toBe("hour");
+    expect(readingOf(rangeNamed("24h"), at, 30, 0).resolution).toBe("raw");
+    expect(readingOf(rangeNamed("24h"), at, 5, 0)).toEqual({ resolution: "hour", fromMs: at - 24 * hour });
+    expect(readingOf(rangeNamed("1h"), at, 1, 0)).toEqual({ resolution: "raw", fromMs: at - 2_900_000 });
+    expect(readingOf(rangeNamed("30d"), at, 30, 0).resolution).toBe("hour");
     expect(rangeNamed("nonsense").name).toBe("24h");
   });
 

@@ -6,7 +6,6 @@ const day = 24 * hour;
 export interface UsageRange {
   name: string;
   label: string;
-  resolution: UsageResolution;
   spanMs: number;
   /** Rows of the table under the chart. */
   tableStepMs: number;
@@ -18,7 +17,6 @@ export const usageRanges: readonly UsageRange[] = [
   {
     name: "24h",
     label: "24 hours",
-    resolution: "raw",
     spanMs: day,
     tableStepMs: hour,
     tableStepWord: "hour",
@@ -26,7 +24,6 @@ export const usageRanges: readonly UsageRange[] = [
   {
     name: "1h",
     label: "hour",
-    resolution: "raw",
     spanMs: hour,
     tableStepMs: hour / 12,
     tableStepWord: "5 min",
@@ -34,7 +31,6 @@ export const usageRanges: readonly UsageRange[] = [
   {
     name: "7d",
     label: "7 days",
-    resolution: "hour",
     spanMs: 7 * day,
     tableStepMs: day,
     tableStepWord: "day",
@@ -42,7 +38,6 @@ export const usageRanges: readonly UsageRange[] = [
   {
     name: "30d",
     label: "30 days",
-    resolution: "hour",
     spanMs: 30 * day,
     tableStepMs: day,
     tableStepWord: "day",
@@ -57,19 +52,19 @@ const mostPoints = 2900;
 
 /**
  * How a range is read: samples, or hours where samples are too many. The shortest range stays on samples, and
- * where they are very dense reaches less far back.
+ * where they are very dense reaches less far back. Hours would leave the drawing of a young site empty.
  */
 export const readingOf = (
   range: UsageRange,
   toMs: number,
   sampleSeconds: number,
+  createdMs: number,
 ): { resolution: UsageResolution; fromMs: number } => {
   const reach = mostPoints * sampleSeconds * 1000;
-  if (range.resolution === "raw" && range.spanMs > reach)
-    return range.name === "1h"
-      ? { resolution: "raw", fromMs: toMs - reach }
-      : { resolution: "hour", fromMs: toMs - range.spanMs };
-  return { resolution: range.resolution, fromMs: toMs - range.spanMs };
+  const fromMs = drawnFrom(toMs - range.spanMs, createdMs, toMs);
+  if (toMs - fromMs <= reach) return { resolution: "raw", fromMs };
+  if (range.name === "1h") return { resolution: "raw", fromMs: toMs - reach };
+  return { resolution: "hour", fromMs: toMs - range.spanMs };
 };
 
 /** Where the drawing begins: at the site's own beginning when that lies inside, but never less than five minutes ago. */

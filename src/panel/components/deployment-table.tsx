@@ -63,7 +63,8 @@ const DeploymentRow = ({
         <span class="sub">
           {deployment.commit && <code>{shortHash(deployment.commit.hash)} </code>}
           <span class="people-text">{deployment.branch ?? ""}</span>
-          {deployment.release !== null && ` · release ${deployment.release}`}
+          {deployment.release !== null &&
+            `${deployment.branch === null ? "" : " · "}release ${deployment.release}`}
         </span>
       </NameCell>
       <Cell class="state">

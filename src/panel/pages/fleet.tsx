@@ -137,11 +137,11 @@ const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
         {last ? (
           <>
             <Time at={last.createdAt} />
-            <span class="sub people-text">
-              {last.commit
-                ? firstLine(last.commit.message) || shortHash(last.commit.hash)
-                : (last.image ?? "")}
-            </span>
+            {(last.commit || last.image) && (
+              <span class="sub people-text">
+                {last.commit ? firstLine(last.commit.message) || shortHash(last.commit.hash) : last.image}
+              </span>
+            )}
           </>
         ) : (
           <span class="soft">never</span>

@@ -50,7 +50,7 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
   const usageOf = async (person: Person, site: SiteView, rangeName: string | undefined | UsageRange) => {
     const range = typeof rangeName === "object" ? rangeName : rangeNamed(rangeName);
     const toMs = deps.clock.nowMs();
-    const reading = readingOf(range, toMs, deps.sampleSeconds);
+    const reading = readingOf(range, toMs, deps.sampleSeconds, Date.parse(site.createdAt));
     const points = await deps.usage(person, site.slug, { ...reading, toMs });
     return { range, fromMs: drawnFrom(reading.fromMs, Date.parse(site.createdAt), toMs), toMs, points };
   };
