@@ -5,6 +5,7 @@ const run = async (argv: string[]): Promise<number> => {
   const [command, ...rest] = argv;
   switch (command) {
     case "serve": {
+      if (rest.length > 0) break;
       const { serve } = await import("./daemon.ts");
       await serve(process.env);
       return 0;
@@ -19,12 +20,10 @@ const run = async (argv: string[]): Promise<number> => {
       const { runGitHook } = await import("./git/hook-client.ts");
       return runGitHook(rest[0] ?? "", process.env, Bun.stdin.stream());
     }
-    default: {
-      const { runCli } = await import("./cli/run.ts");
-      const hostBackup = async () => (await import("./daemon/host-backup.ts")).hostBackup(process.env);
-      return runCli(argv, process.env, { hostBackup });
-    }
   }
+  const { runCli } = await import("./cli/run.ts");
+  const hostBackup = async () => (await import("./daemon/host-backup.ts")).hostBackup(process.env);
+  return runCli(argv, process.env, { hostBackup });
 };
 
 try {

@@ -18,7 +18,7 @@ export const commands: readonly CommandEntry[] = [
     name: "serve",
     usage: "",
     summary: "run the daemon (starts the edge); settings come from CROFT_… variables",
-    // The program's entry starts the daemon before it comes here, so only --help does.
+    // The program's entry starts the daemon before it comes here, so only --help and wrong usage do.
     load: async () => ({ options: {}, words: [0, 0], run: async () => 2 }),
   },
   {

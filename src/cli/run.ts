@@ -142,7 +142,7 @@ export const runCli = async (
     const wanted = words[1] !== undefined && !words[1].startsWith("-") ? words[1] : null;
     if (wanted !== null && !asksHelp)
       io.err(`croft ${words[0]}: there is no command ${JSON.stringify(wanted)}\n`);
-    const help = asksHelp || words.includes("--help") || words.includes("-h");
+    const help = asksHelp || (wanted === null && (words.includes("--help") || words.includes("-h")));
     (help ? io.out : io.err)(helpOfGroup(group));
     return help ? 0 : 2;
   }

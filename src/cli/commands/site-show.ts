@@ -4,6 +4,8 @@ import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
 import { cores, facts, localTime } from "../text.ts";
 
+const times = (n: number, word: string): string => (n === 0 ? "" : `, ${n} ${word}${n === 1 ? "" : "s"}`);
+
 const describe = (site: SiteView): string => {
   const { asked } = site.limits;
   const release = site.currentRelease;
@@ -31,7 +33,7 @@ const describe = (site: SiteView): string => {
     ],
     ...site.replicas.map((replica): [string, string] => [
       "replica",
-      `${replica.state}${replica.restarts > 0 ? `, ${replica.restarts} restarts` : ""}${replica.oomKills > 0 ? `, ${replica.oomKills} OOM kills` : ""}${replica.reason ? `: ${replica.reason}` : ""}`,
+      `${replica.state}${times(replica.restarts, "restart")}${times(replica.oomKills, "OOM kill")}${replica.reason ? `: ${replica.reason.replaceAll("\n", " | ")}` : ""}`,
     ]),
     [
       "limits",
