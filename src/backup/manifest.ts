@@ -48,7 +48,7 @@ export const manifestName = "manifest.json";
 
 /** Said wherever a backup is made, listed or put back. */
 export const masterKeyNote =
-  "the master key is not in the backup: keep data/master.key somewhere else; without it environment variables and other secrets cannot be read";
+  "the master key is not in the backup: keep master.key from the data directory somewhere else; without it environment variables and other secrets cannot be read";
 
 export const backupNotes: readonly string[] = [
   masterKeyNote,

@@ -116,7 +116,10 @@ const chooseBackup = async (dataDir: string, options: RestoreOptions): Promise<s
   const chosen = full.find((view) => view.state === "whole" && Date.parse(view.createdAt) <= atMs);
   if (chosen) return chosen.path;
   if (full.length === 0) throw notFound(`a backup in ${join(dataDir, "backups")}`);
-  throw notFound(`a backup made at or before ${options.at}; the oldest is of ${full.at(-1)!.createdAt}`);
+  throw new AppError(
+    "not_found",
+    `no whole backup was made at or before ${options.at}; the oldest is of ${full.at(-1)!.createdAt}`,
+  );
 };
 
 const checkVersion = (manifest: BackupManifest, known: readonly string[]): void => {
