@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type DeploymentStatus, isTerminal, type StepName } from "../../domain/deployment.ts";
 import type { UsagePoint } from "../../domain/views.ts";
 import { type GitHost, gitHost } from "../../git/testing/git-host.ts";
-import { run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
+import { docker, run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { leftovers, rowsOf, strangers } from "./leftovers.ts";
 import { keepVisiting, type Visitors } from "./visitors.ts";
 
@@ -187,6 +187,56 @@ test("locks that git left behind when it was killed keep nobody from pushing", a
   expect(exitCode, output).toBe(0);
   expect((await croft.visit(host)).body).toBe(`version ${version}`);
   extraVisits++;
+});
+
+for (const phase of ["release", "switch"] as const)
+  test(`killed during ${phase} of a static site: one folder for each release that is kept`, async () => {
+    const page = uniqueSlug("page");
+    await croft.createSite(page, { type: "static" });
+    // Many files, so that laying out the release takes a while.
+    const files = (text: string) =>
+      Object.fromEntries([
+        ["index.html", text],
+        ...Array.from({ length: 1500 }, (_, i) => [`part/${i}.txt`, String(i)]),
+      ]);
+    expect((await croft.push(page, files("one"))).exitCode).toBe(0);
+    for (let i = 0; i < timesPerPhase; i++) {
+      const before = newest().id;
+      const pushing = croft.push(page, files(`text ${i}`));
+      await reach(phase, before);
+      await Bun.sleep(Math.random() * 20);
+      await croft.kill("SIGKILL");
+      await pushing;
+      await croft.start();
+      await until(
+        "it ends",
+        async () => newest(),
+        (row) => row.id > before && isTerminal(row.status),
+      );
+      expect(newest().status).toBe("success");
+      expect((await croft.visit(`${page}.localhost`)).body).toBe(`text ${i}`);
+      expect(await leftovers(croft, page, page)).toEqual([]);
+    }
+  });
+
+test("killed while it removes a site: the next daemon removes the rest", async () => {
+  const doomed = uniqueSlug("doomed");
+  await croft.createSite(doomed);
+  expect((await croft.push(doomed, app())).exitCode).toBe(0);
+  expect((await croft.api("DELETE", `/sites/${doomed}?confirm=${doomed}`)).status).toBe(202);
+  await Bun.sleep(Math.random() * 300);
+  await croft.kill("SIGKILL");
+  await croft.start();
+  const label = ["--filter", `label=croft.site=${doomed}`];
+  await until(
+    "nothing of it is left",
+    async () =>
+      (await docker("ps", "-aq", ...label)) +
+      (await docker("network", "ls", "-q", ...label)) +
+      (await docker("images", "-q", `croft/${doomed}`)),
+    (left) => left === "",
+  );
+  expect((await croft.visit(`${doomed}.localhost`)).status).toBe(404);
 });
 
 test("no visitor noticed, and each request was counted once", async () => {

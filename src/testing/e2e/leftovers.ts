@@ -56,18 +56,34 @@ export const leftovers = async (croft: TestCroft, slug: string, buildMarker: str
     "SELECT environments.id FROM environments JOIN sites ON sites.id = site_id WHERE slug = ?",
     slug,
   );
-  compare("networks", lines(await docker("network", "ls", "--format", "{{.Name}}", ...label)), [
-    `croft-${environment!.id}`,
-  ]);
-  const tags = rowsOf<{ tag: string }>(
+  const networks = lines(await docker("network", "ls", "--format", "{{.Name}}", ...label));
+  compare("networks", networks, replicas.length > 0 ? [`croft-${environment!.id}`] : networks.slice(0, 1));
+  const kept = rowsOf<{ id: string; tag: string | null }>(
     croft,
-    `SELECT DISTINCT image_tag AS tag FROM releases WHERE environment_id = ? AND retired_at IS NULL`,
+    "SELECT id, image_tag AS tag FROM releases WHERE environment_id = ? AND retired_at IS NULL",
     environment!.id,
+  );
+  const folders = await readdir(join(croft.dataDir, "static"));
+  const releases = rowsOf<{ id: string }>(
+    croft,
+    "SELECT id FROM releases WHERE environment_id = ?",
+    environment!.id,
+  ).map((row) => row.id);
+  compare(
+    "static folders",
+    folders.filter((name) => releases.includes(name)).sort(),
+    kept.filter((row) => row.tag === null).map((row) => row.id),
+  );
+  const everKnown = new Set(rowsOf<{ id: string }>(croft, "SELECT id FROM releases").map((row) => row.id));
+  compare(
+    "static folders without a release",
+    folders.filter((name) => !everKnown.has(name)),
+    [],
   );
   compare(
     "image tags",
     lines(await docker("images", "--format", "{{.Repository}}:{{.Tag}}", `croft/${slug}`)),
-    tags.map((row) => row.tag),
+    [...new Set(kept.flatMap((row) => row.tag ?? []))],
   );
   const builds = lines(await docker("ps", "-a", "--no-trunc", "--format", "{{.Command}}"));
   compare(
