@@ -9,7 +9,7 @@ const slug = uniqueSlug("rules");
 const host = `${slug}.localhost`;
 
 beforeAll(async () => {
-  croft = await startCroft();
+  croft = await startCroft({ CROFT_TRUSTED_PROXIES: "127.0.0.0/8" });
   await croft.createSite(slug, { type: "static" });
   const { exitCode, output } = await croft.push(slug, {
     "index.html": "<h1>hello</h1>",
@@ -75,4 +75,14 @@ test("redirects, a password, fields, pages and maintenance reach visitors at onc
   expect([closed.status, closed.headers.get("retry-after")]).toEqual([503, "90"]);
   await rules({ maintenance: null });
   expect(await statusOf()).toBe(200);
+});
+
+test("networks are for the visitor behind a trusted proxy", async () => {
+  await rules({ deny: ["198.51.100.0/24"] });
+  const from = async (address: string): Promise<number> =>
+    (await croft.visit(host, "/", { headers: { "X-Forwarded-For": address } })).status;
+  expect(await from("198.51.100.7")).toBe(403);
+  expect(await from("203.0.113.7")).toBe(200);
+  expect(await from("198.51.100.7, 203.0.113.7")).toBe(200);
+  await rules({ deny: [] });
 });
