@@ -1,5 +1,22 @@
 import type { RouteRules } from "../domain/edge.ts";
-import { defaultEdgeRules, type EdgeRules } from "../domain/edge-rules.ts";
+import { defaultEdgeRules, type EdgeRules, readEdgeRules } from "../domain/edge-rules.ts";
+import type { Log } from "../domain/log.ts";
+
+/**
+ * The rules of one environment. Ones that cannot be read must neither take other sites' routes along nor open what
+ * they protect: the site is closed meanwhile.
+ */
+export const storedRules = (log: Log, environmentId: string, stored: string | undefined): EdgeRules => {
+  try {
+    return readEdgeRules(stored);
+  } catch (error) {
+    log.error("the rules of an environment cannot be read; it is closed meanwhile", {
+      environment: environmentId,
+      error,
+    });
+    return { ...defaultEdgeRules, maintenance: { retryAfterSeconds: 600 } };
+  }
+};
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 

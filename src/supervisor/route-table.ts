@@ -1,9 +1,8 @@
 import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
 import type { Route, RouteTarget } from "../domain/edge.ts";
-import { readEdgeRules } from "../domain/edge-rules.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import { bandwidthOf } from "./bandwidth.ts";
-import { routeRulesOf } from "./route-rules.ts";
+import { routeRulesOf, storedRules } from "./route-rules.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 
 /** The routes that the rows describe, in a stable order. */
@@ -33,7 +32,7 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
   const months = await deps.monthMeters(environments.map(({ id }) => id));
   for (const environment of environments) {
     const own = domains.get(environment.id) ?? [];
-    const asked = readEdgeRules(rules.get(environment.id));
+    const asked = storedRules(deps.log, environment.id, rules.get(environment.id));
     const limits = {
       maxBodyBytes: environment.maxBodyBytes,
       requestsPerMinute: environment.requestsPerMinute,
