@@ -72,6 +72,21 @@ export const createDeployments = (deps: DeploymentsDeps) => {
     });
   };
 
+  /** Whoever follows the log would otherwise see nothing at all. */
+  const sayThatItWaits = async ({ id }: DeploymentRecord): Promise<void> => {
+    const message = "waiting for Docker to answer; this deployment begins when it does";
+    const line = {
+      seq: 1,
+      at: deps.clock.nowMs(),
+      level: "warning",
+      source: "orchestrator",
+      message,
+    } as const;
+    // Refused when the queue was quicker: then the log has begun already.
+    await deps.store.insertLogLines([{ deploymentId: id, ...line }]).catch(() => {});
+    deps.notifier.notify(id);
+  };
+
   /** For callers that have checked who may do this: hooks, the git remote. */
   const start = async (
     actor: Actor,
@@ -80,6 +95,7 @@ export const createDeployments = (deps: DeploymentsDeps) => {
     source: DeploySource,
   ): Promise<DeploymentRecord> => {
     const deployment = await enqueue(deps, actor, environment, trigger, source);
+    if (!deps.engineUp()) await sayThatItWaits(deployment);
     deps.queue.kick();
     return deployment;
   };

@@ -191,6 +191,8 @@ test("without Docker the daemon starts, says so everywhere, and recovers by itse
     const asked = await alone.api<{ id: string }>("POST", `/sites/${site}/deployments`, {});
     expect(asked.status).toBe(202);
     expect((await alone.lastDeployment(site)).status).toBe("pending");
+    const log = await alone.cli(["logs", site, "--deployment", asked.body.id]);
+    expect(log.stdout).toContain("waiting for Docker to answer");
     await symlink("/var/run/docker.sock", socket);
     const deployment = await until(
       "what waited is deployed",
