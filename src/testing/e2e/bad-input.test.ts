@@ -192,7 +192,11 @@ test("shell payloads in every text field, on create, change, deploy and delete, 
       `/deployments/${encodeURIComponent(payload)}`,
     ])
       expect((await croft.api("GET", path)).status).toBe(404);
+    // A path of a health check may hold anything but spaces; it is asked for with the next deployment.
+    const healthCheck = { path: `/${payload.replaceAll(/\s/g, "${IFS}")}`, deadlineSeconds: 3 };
+    expect((await croft.api("PATCH", `/sites/${slug}`, { healthCheck })).status).toBe(200);
     await croft.api("PUT", `/sites/${slug}/env`, { set: { VALUE: payload } });
+    expect((await croft.api("PUT", `/sites/${slug}/env`, { set: { [payload]: "x" } })).status).toBe(422);
     expect((await croft.api("POST", `/sites/${slug}/deployments`, { branch: payload })).status).toBeLessThan(
       500,
     );
@@ -203,15 +207,20 @@ test("shell payloads in every text field, on create, change, deploy and delete, 
       422,
     );
   }
-  // A legal branch name that a shell would run, pushed and deployed for real.
-  const branch = `$(touch${"${IFS}"}${canary.replaceAll("/", "_")})`;
+  // What a container gets as env and is asked for as health check, deployed for real.
+  const asked = nodeApp(answering("").replace('s.end("")', "s.end(process.env.VALUE)"));
   await croft.api("PATCH", `/sites/${slug}`, {
-    branch,
+    branch: "main",
     type: "auto",
     startCommand: null,
     buildCommand: null,
     rootDirectory: "",
   });
+  expect((await croft.push(slug, asked)).output).toContain("Live:");
+  expect((await croft.visit(`${slug}.localhost`)).body).toBe(payloads.at(-1)!);
+  // A legal branch name that a shell would run, pushed and deployed for real.
+  const branch = `$(touch${"${IFS}"}${canary.replaceAll("/", "_")})`;
+  await croft.api("PATCH", `/sites/${slug}`, { branch });
   const { output } = await croft.push(slug, { "index.html": "safe" }, { branch });
   expect(output).toContain("Live:");
   expect(existsSync(canary)).toBe(false);
