@@ -38,6 +38,7 @@ import { gitDeps } from "./git-deps.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
 import { backupDeps } from "./backup-deps.ts";
+import { buildCacheJob } from "./build-cache.ts";
 import { startCroftJobs } from "./jobs.ts";
 import { prometheusText } from "./metrics.ts";
 import { mendRepositories } from "./mend-repositories.ts";
@@ -272,6 +273,14 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     pageError: pageError(pages),
   });
 
+  const buildCache = buildCacheJob({
+    engine,
+    log,
+    network: deployDeps.buildNetwork.name,
+    dataDir: settings.dataDir,
+    engineUp: deployDeps.engineUp,
+  });
+
   return {
     app,
     certificates: domains.certificates,
@@ -295,7 +304,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs],
+        more: [...backups.jobs, ...domains.jobs, buildCache],
         clock,
         log,
       }),

@@ -2,6 +2,7 @@ import { lstat, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import dockerignore from "@balena/dockerignore";
 import { deployFailed } from "./errors.ts";
+import { cacheLabel } from "./labels.ts";
 import { tarEntry } from "./tar-entry.ts";
 
 /** Where a generated Dockerfile lies in the context that the builder gets; never in the image. */
@@ -49,6 +50,17 @@ const listPaths = async (
 /** Values that mean themselves inside double quotes, whatever the Dockerfile's escape character is. */
 const plainValue = /^[\w.:/-]*$/;
 
+/** A `FROM` that ends with its line; one that goes on, or is part of a longer instruction, is left as it is. */
+const fromLine = /^([ \t]*FROM[ \t][^\r\n]*[^\s\\`])[ \t]*\r?$/gim;
+
+/**
+ * The Dockerfile with every stage labelled from its first step on: always the same, so that it costs a step only
+ * once for each base image. Stages and layers that no image needs any more are found again by it.
+ * @param owner letters, digits, `-` and `_`
+ */
+export const withCacheLabel = (dockerfile: string, owner: string): string =>
+  dockerfile.replace(fromLine, `$1\nLABEL ${cacheLabel}=${owner}`);
+
 /**
  * The Dockerfile with all labels as one last instruction, so of its last stage. Each label given to the builder's
  * own parameter is a step with a container and a commit instead.
@@ -80,6 +92,7 @@ export const buildContext = async (
   contextDir: string,
   dockerfile: { path: string } | { text: string },
   labels: Record<string, string>,
+  cacheOwner: string,
   signal: AbortSignal,
 ): Promise<BuildContext> => {
   const ignoreText = await readIgnore(contextDir);
@@ -87,7 +100,7 @@ export const buildContext = async (
   if (ownName !== null && !(await lstat(join(contextDir, ownName)).catch(() => null))?.isFile())
     throw deployFailed(`there is no file ${ownName} in the source`);
   const text = "text" in dockerfile ? dockerfile.text : await readFile(join(contextDir, ownName!), "utf8");
-  const labelled = withLabels(text, labels);
+  const labelled = withLabels(withCacheLabel(text, cacheOwner), labels);
   // An own Dockerfile that cannot be added to goes up as it is.
   if (ownName !== null && labelled === null) {
     const paths = await listPaths(contextDir, ignoreText, [ownName, ".dockerignore"], signal);

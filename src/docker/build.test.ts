@@ -116,8 +116,8 @@ test(".dockerignore: patterns, exceptions, and the Dockerfile even when ignored"
 test("ownership takes one step; a Dockerfile whose last line goes on keeps all its words", async () => {
   const run = `FROM croft-test/busybox\nLABEL run=${crypto.randomUUID()}\nCOPY . /app\nRUN cd /app && ls -A | sort`;
   for (const [end, lastStep] of [
-    ["", /^Step 5\/5 : LABEL croft/],
-    ["\n# the end\n\n", /^Step 5\/5 : LABEL croft/],
+    ["", /^Step 6\/6 : LABEL croft/],
+    ["\n# the end\n\n", /^Step 6\/6 : LABEL croft/],
     [" \\\n\n# a comment does not end it\n", /^Step 9\/9 : LABEL croft/],
   ] as const) {
     const asked = request({ Dockerfile: run + end });
@@ -224,6 +224,24 @@ test("a build that fills the disk is ended, and what it wrote is gone", async ()
     "the layer before is gone",
     async () => (await fixture.engine.inspectImage(layer)) === null,
   );
+});
+
+test("stages that no image needs are removed later; what an image needs, and other installations' stay", async () => {
+  const { engine } = fixture;
+  const dockerfile = `FROM croft-test/busybox AS first\nRUN echo ${crypto.randomUUID()} > /stage\nfrom croft-test/busybox\nCOPY --from=first /stage /stage\n`;
+  const asked = request({ Dockerfile: dockerfile });
+  const { imageId } = await engine.build(asked);
+  const layers = asked.log.flatMap((line) => /^ ---> ([0-9a-f]{12})$/.exec(line)?.[1] ?? []);
+  // The layer before the second FROM's own.
+  const stage = layers[layers.lastIndexOf(layers[0]!) - 1]!;
+  expect((await engine.inspectImage(stage))!.repoTags).toEqual([]);
+  await engine.pruneBuildCache(network.name, 3600);
+  await engine.pruneBuildCache("croft-another", 0);
+  expect(await engine.inspectImage(stage)).not.toBeNull();
+  await Bun.sleep(2100);
+  await engine.pruneBuildCache(network.name, 1);
+  expect(await engine.inspectImage(stage)).toBeNull();
+  expect((await engine.inspectImage(asked.tag))!.imageId).toBe(imageId);
 });
 
 test("CPU, memory and processes of a build are bounded in the kernel", async () => {

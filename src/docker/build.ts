@@ -73,7 +73,13 @@ export const createBuild =
     const startedMs = Date.now();
     try {
       const { contextDir, dockerfile } = request;
-      const context = await buildContext(contextDir, dockerfile, ownershipLabels(owner), signal);
+      const context = await buildContext(
+        contextDir,
+        dockerfile,
+        ownershipLabels(owner),
+        request.network.name,
+        signal,
+      );
       const options = {
         version: "1" as const,
         dockerfile: context.dockerfile,

@@ -3,11 +3,12 @@ import type { ImageFacts } from "../domain/engine.ts";
 import { AppError } from "../errors.ts";
 import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus } from "./errors.ts";
-import { imageRepository } from "./labels.ts";
+import { cacheLabel, imageRepository } from "./labels.ts";
 import { readProgress } from "./progress.ts";
 import { assertPublicRegistry, withoutBody } from "./registry-host.ts";
 
 const pullStartDeadlineMs = 60_000;
+const pruneDeadlineMs = 10 * 60_000;
 const unnamedAttempts = 20;
 
 /** `name:tag` to Docker's two fields; a colon before a slash belongs to a registry's port. */
@@ -99,6 +100,19 @@ export const createImages = (client: DockerClient, allowRegistries: readonly str
       left = busy;
       if (left.length > 0) await Bun.sleep(250);
     }
+  },
+
+  /** Docker keeps every layer and stage that was ever built; here those go that no image is built upon any more. */
+  async pruneBuildCache(network: string, unusedForSeconds: number): Promise<number> {
+    const filters = {
+      dangling: ["true"],
+      label: [`${cacheLabel}=${network}`],
+      until: [`${Math.max(1, Math.round(unusedForSeconds))}s`],
+    };
+    const pruned = await client.call("prune images", (docker) => docker.pruneImages({ filters }), {
+      deadlineMs: pruneDeadlineMs,
+    });
+    return pruned.SpaceReclaimed ?? 0;
   },
 
   siteImageTags(): Promise<string[]> {

@@ -37,3 +37,6 @@ export const isManaged = (labels: Record<string, string> | null | undefined): bo
 export const labelFilter = (...labels: string[]): { label: string[] } => ({
   label: ["croft.managed=true", ...labels],
 });
+
+/** On all that a build leaves behind, from its first step on: the build network, which tells installations apart. */
+export const cacheLabel = "croft.cache";

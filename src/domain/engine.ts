@@ -172,6 +172,11 @@ export interface Engine {
   tagImage(imageId: string, tag: string): Promise<void>;
   /** All tags in Croft's own namespace, `croft/<site>:<anything>`, of whatever installation. */
   siteImageTags(): Promise<string[]>;
+  /**
+   * Removes layers and stages that builds on this network left longer ago than that, and no image needs any more.
+   * @returns bytes
+   */
+  pruneBuildCache(network: string, unusedForSeconds: number): Promise<number>;
   /** Removes the tag; a release's image goes when nothing else names it. Idempotent. */
   removeImage(reference: string): Promise<void>;
   /** Removes everything labelled with this site: containers, networks, images. Volumes only when told. */
