@@ -222,6 +222,25 @@ describe("answers", () => {
     expect(await client.alive()).toBe(true);
   });
 
+  test("413 comes whole before the rest of the request is refused", async () => {
+    answering(ok, { limits: { ...noLimits, maxBodyBytes: 3 } });
+    const client = await edge.connect();
+    client.send(headers(1, ask("/", [["content-length", "30"]], "POST"), Flag.endHeaders), data(1, "abc", 0));
+    const answer = await client.answer(1);
+    expect(answer.fields.get(":status")).toBe("413");
+    client.send(data(1, "def", 0));
+    expect(await client.refused(1)).toBe(Code.none);
+    const own = client.frames().filter(({ streamId }) => streamId === 1);
+    expect(own.map(({ type }) => type)).toEqual([Frame.headers, Frame.data, Frame.reset]);
+    // Whoever ends the request by itself is not reset.
+    client.send(headers(3, ask("/", [["content-length", "4"]], "POST"), Flag.endHeaders));
+    expect((await client.answer(3)).fields.get(":status")).toBe("413");
+    client.send(data(3, "abcd"));
+    expect(await client.alive()).toBe(true);
+    expect(edge.edge.visitors.size).toBe(0);
+    expect(client.frames().some((it) => it.streamId === 3 && it.type === Frame.reset)).toBe(false);
+  });
+
   test("of the edge itself: limits, message pages, redirects, HSTS, a static file", async () => {
     answering(ok, {
       limits: { ...noLimits, requestsPerMinute: 1 },

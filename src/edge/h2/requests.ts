@@ -1,7 +1,7 @@
 import { makeRoom } from "../capacity.ts";
 import { plainAnswer, writeAnswer } from "../own-answer.ts";
 import { visitorData, visitorEnded, visitorOpened } from "../visitor.ts";
-import { lingerVisitor } from "../visitor-end.ts";
+import { closeVisitor, lingerVisitor } from "../visitor-end.ts";
 import { annoyed } from "./abuse.ts";
 import { decodeBlock } from "./hpack-decoder.ts";
 import { writeReset } from "./frame-writer.ts";
@@ -158,7 +158,10 @@ const pass = (stream: Stream, bytes: Uint8Array, end: boolean, trailers: Uint8Ar
   }
   if (end) stream.request = "done";
   if (input.length > 0) visitorData(stream.visitor, input);
-  if (!stream.closed && !stream.paused) grant(stream);
+  if (stream.closed) return;
+  // Its answer was there before.
+  if (end && stream.visitor.phase === "linger") closeVisitor(stream.visitor);
+  else if (!stream.paused) grant(stream);
 };
 
 /** RST_STREAM of the visitor: what is in flight is cancelled. */

@@ -36,7 +36,8 @@ export const grant = (stream: Stream): void => {
   stream.untaken = 0;
   stream.ungranted += untaken;
   grantConnection(session, untaken);
-  if (stream.closed || stream.request === "done" || stream.ungranted < streamWindow / 2) return;
+  if (stream.closed || stream.request === "done" || stream.answer === "done") return;
+  if (stream.ungranted < streamWindow / 2) return;
   stream.receiveWindow += stream.ungranted;
   writeWindowUpdate(session, stream.id, stream.ungranted);
   stream.ungranted = 0;

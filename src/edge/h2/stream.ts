@@ -9,6 +9,7 @@ import { Code, Flag, Frame, frameHeadBytes, dataBytes, maxPayloadBytes, streamWi
 import { forgetStream, grant } from "./session-end.ts";
 import type { Session, Stream } from "./state.ts";
 
+const lingerMs = 300;
 /** Heads up to this length are encoded in place. */
 const shortHeadBytes = 12 * 1024;
 const answerHead: AnswerHead = { status: 0, contentLength: -1, chunked: false };
@@ -55,9 +56,14 @@ export class StreamSocket implements Stream {
   }
 
   shutdown(): void {
-    // Nothing more of the request is wanted: the peer learns it at once (RFC 9113 section 8.1).
-    this.end();
-    closeVisitor(this.visitor);
+    if (this.answer === "close") {
+      writeEnd(this.session, this.id);
+      this.answer = "done";
+    }
+    if (this.answer !== "done" || this.request === "done") closeVisitor(this.visitor);
+    // What is left of the request is read without being used, and only then refused: some clients lose an answer
+    // that a reset follows at once (curl 7.88).
+    else this.visitor.deadlineMs = this.session.edge.clock.nowMs + lingerMs;
   }
 
   end(): void {
