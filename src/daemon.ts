@@ -12,6 +12,7 @@ import { superviseEdge } from "./edge/supervise.ts";
 import { serveHookSocket } from "./git/hook-socket.ts";
 import { writeHookScripts } from "./git/hook-scripts.ts";
 import { ensureSetupToken } from "./identity/setup-token.ts";
+import { edgeVersion } from "./edge-version.ts";
 import { version } from "./version.ts";
 
 const log = stderrLog;
@@ -66,7 +67,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           uid: edgeUid,
           logFile: paths.edgeLog,
           log,
-          version,
+          version: edgeVersion,
           signal,
           onRestart: croft.edgeRestarted,
         })

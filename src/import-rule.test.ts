@@ -19,7 +19,7 @@ const allowed: Record<string, readonly string[]> = {
   panel: [...shared, ...features, "http"],
   cli: [...shared, ...features, "version.ts", "config.ts"],
 };
-const unrestricted = ["daemon.ts", "daemon", "main.ts", "testing", "import-rule.test.ts"];
+const unrestricted = ["daemon.ts", "edge-version.ts", "daemon", "main.ts", "testing", "import-rule.test.ts"];
 
 /** The only parts that may use these packages. */
 const owners: Record<string, readonly string[]> = {

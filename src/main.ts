@@ -12,8 +12,8 @@ const run = async (argv: string[]): Promise<number> => {
     }
     case "edge": {
       const { edgeArguments, runEdge } = await import("./edge/main.ts");
-      const { version } = await import("./version.ts");
-      await runEdge({ ...edgeArguments(rest), version });
+      const { edgeVersion } = await import("./edge-version.ts");
+      await runEdge({ ...edgeArguments(rest), version: edgeVersion });
       return 0;
     }
     case "git-hook": {

@@ -10,7 +10,7 @@ export interface RoutePublisher {
    * @throws AppError `unavailable` when the edge did not take it before the signal aborted
    */
   publish(signal: AbortSignal): Promise<void>;
-  /** Whether the edge answered when it was last spoken to. */
+  /** Whether the edge took what it was last told. */
   edgeUp(): boolean;
 }
 
@@ -24,9 +24,7 @@ export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
   const send = async (): Promise<void> => {
     const routes = await buildRoutes(deps);
     const text = JSON.stringify(routes);
-    up = false;
     const health = await deps.edge.health();
-    up = true;
     // An edge that was started anew may hold an older table from its disk.
     if (
       accepted?.routes === text &&
@@ -42,9 +40,15 @@ export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
   const sendUntil = async (signal: AbortSignal): Promise<void> => {
     for (;;) {
       try {
-        return await send();
+        await send();
+        up = true;
+        return;
       } catch (cause) {
-        if (signal.aborted)
+        up = false;
+        // A table that it does not understand it will not understand later either.
+        const isFinal = cause instanceof AppError && cause.code === "invalid_input";
+        if (isFinal) deps.log.error("the edge refuses the route table", { error: cause });
+        if (signal.aborted || isFinal)
           throw new AppError("unavailable", "the edge does not take the new route table", { cause });
         await Bun.sleep(retryPauseMs);
       }
