@@ -48,13 +48,11 @@ export const npmApp: Files = {
       "": { name: "app", version: "1.0.0", ...dependencies },
       "node_modules/is-number": {
         version: "7.0.0",
-        resolved: "https://registry.npmjs.org/is-number/-/is-number-7.0.0.tgz",
         integrity: hash.isNumber,
         dev: true,
       },
       "node_modules/ms": {
         version: "2.1.3",
-        resolved: "https://registry.npmjs.org/ms/-/ms-2.1.3.tgz",
         integrity: hash.ms,
       },
     },
