@@ -47,6 +47,21 @@ export const countLatency = (meter: Meter, ms: number): void => {
   meter.latency[bucketOf(ms)]!++;
 };
 
+/** Adds what another process has counted for the same route, `active` included. */
+export const addMeter = (into: RouteMeter, from: RouteMeter): void => {
+  into.requests += from.requests;
+  into.status2xx += from.status2xx;
+  into.status3xx += from.status3xx;
+  into.status4xx += from.status4xx;
+  into.status5xx += from.status5xx;
+  into.bytesIn += from.bytesIn;
+  into.bytesOut += from.bytesOut;
+  into.active += from.active;
+  into.latencySumMs += from.latencySumMs;
+  for (let bucket = 0; bucket < from.latency.length; bucket++)
+    into.latency[bucket] = (into.latency[bucket] ?? 0) + from.latency[bucket]!;
+};
+
 /** The part of a meter that others read. */
 export const readingOf = (meter: Meter): RouteMeter => ({
   requests: meter.requests,
