@@ -27,6 +27,7 @@ export const createEdge = (deps: {
   random?: () => number;
   deadlines?: Partial<Deadlines>;
   capacity?: number;
+  proxyProtocol?: boolean;
 }): Edge => ({
   log: deps.log,
   clock: { nowMs: performance.now() },
@@ -46,6 +47,8 @@ export const createEdge = (deps: {
     drained: upstreamDrained,
     ended: upstreamEnded,
   },
+  proxyProtocol: deps.proxyProtocol ?? false,
+  introductionNotedMs: Number.NEGATIVE_INFINITY,
   capacity: deps.capacity ?? visitorCapacity(),
   certificates: emptyBook,
   challenges: new Map(),

@@ -158,7 +158,7 @@ const createExchange = (
     target,
     startedAtMs: visitor.edge.now(),
     address: visitor.address,
-    secure: visitor.channel !== null,
+    secure: visitor.secure,
     provenance: visitor.provenance,
     requestId: null,
     requestNumber: 0,

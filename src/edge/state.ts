@@ -42,6 +42,10 @@ export interface Edge {
   readonly random: () => number;
   readonly router: Router;
   readonly upstreamEvents: UpstreamEvents;
+  /** Trusted proxies begin each connection with a PROXY header. */
+  readonly proxyProtocol: boolean;
+  /** When the log last said that one did not (`now`). */
+  introductionNotedMs: number;
   /** How many visitors there may be at once. */
   readonly capacity: number;
   /** For handshakes from now on. */
@@ -141,13 +145,16 @@ export interface UpstreamConnection {
 export interface Visitor {
   readonly edge: Edge;
   readonly out: Outlet;
-  /** As the socket has it; never from a field. */
-  readonly address: string;
+  /** As the socket has it, or a trusted proxy's PROXY header; never from a field. */
+  address: string;
   /** Null on plain HTTP. */
   readonly channel: SecureChannel | null;
+  /** Over TLS, here or, as its PROXY header says, at a trusted proxy. */
+  secure: boolean;
   /** As `provenanceOf` makes it. */
-  readonly provenance: Uint8Array;
-  phase: "head" | "connecting" | "body" | "answer" | "tunnel" | "linger" | "closed";
+  provenance: Uint8Array;
+  /** `introduction`: the PROXY header is due. */
+  phase: "introduction" | "head" | "connecting" | "body" | "answer" | "tunnel" | "linger" | "closed";
   /** Received and not read yet: an incomplete head, a pipelined request, a body that waits for its connection. */
   held: Uint8Array | null;
   paused: boolean;

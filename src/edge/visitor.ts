@@ -4,6 +4,8 @@ import { abandonExchange, finishExchange } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
 import { plainAnswer, writeAnswer } from "./own-answer.ts";
 import { provenanceOf } from "./provenance.ts";
+import { isIntroduced, noteIntroduction } from "./proxy-protocol/introduce.ts";
+import { readProxyHeader } from "./proxy-protocol/proxy-header.ts";
 import { forwardBody, hold } from "./request.ts";
 import { parseRequestHead } from "./request-head.ts";
 import type { Edge, Visitor } from "./state.ts";
@@ -14,15 +16,22 @@ import { closeVisitor, lingerVisitor, pauseVisitor, resumeVisitor } from "./visi
 
 /** A visitor's connection: a queue of bytes that is read request by request, one at a time. */
 
-export const visitorOpened = (edge: Edge, socket: ByteSocket, channel: SecureChannel | null): Visitor => {
+/** @param introduced its PROXY header was read already */
+export const visitorOpened = (
+  edge: Edge,
+  socket: ByteSocket,
+  channel: SecureChannel | null,
+  introduced = channel !== null,
+): Visitor => {
   const address = plainAddress(socket.remoteAddress);
   const visitor: Visitor = {
     edge,
     out: createOutlet(socket),
     address,
     channel,
+    secure: channel !== null,
     provenance: provenanceOf(address, channel !== null),
-    phase: "head",
+    phase: !introduced && isIntroduced(edge, address) ? "introduction" : "head",
     held: null,
     paused: false,
     advancing: false,
@@ -44,6 +53,11 @@ export const visitorData = (visitor: Visitor, bytes: Uint8Array): void => {
   const { held } = visitor;
   if (held === null) {
     read(visitor, bytes);
+    return;
+  }
+  if (visitor.phase === "introduction") {
+    visitor.held = null;
+    read(visitor, Buffer.concat([held, bytes]));
     return;
   }
   if (visitor.phase === "head" && visitor.out.pendingBytes === 0) {
@@ -86,6 +100,9 @@ const read = (visitor: Visitor, input: Uint8Array): void => {
   let at = 0;
   reading: while (at < end) {
     switch (visitor.phase) {
+      case "introduction":
+        at = introduce(visitor, input);
+        break;
       case "head":
         if (visitor.out.pendingBytes > 0) {
           // The answers before are not read yet: no further request until they are.
@@ -112,6 +129,25 @@ const read = (visitor: Visitor, input: Uint8Array): void => {
   }
   visitor.advancing = false;
   if (visitor.paused) settle(visitor);
+};
+
+/** Reads the PROXY header, the first bytes of the connection. @returns the position after it */
+const introduce = (visitor: Visitor, input: Uint8Array): number => {
+  const header = readProxyHeader(input);
+  if (header === "more") {
+    visitor.held = input;
+    return input.length;
+  }
+  if (header === "wrong") {
+    noteIntroduction(visitor.edge, visitor.address);
+    closeVisitor(visitor, true);
+    return input.length;
+  }
+  visitor.address = header.address ?? visitor.address;
+  visitor.secure ||= header.secure === true;
+  visitor.provenance = provenanceOf(visitor.address, visitor.secure);
+  visitor.phase = "head";
+  return header.length;
 };
 
 const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number): number => {
