@@ -10,6 +10,7 @@ export const acceptH2 = (
   edge: Edge,
   shared: Shared,
   socket: TLSSocket,
+  address: string,
   channel: SecureChannel,
   ending: () => void,
 ): void => {
@@ -20,7 +21,7 @@ export const acceptH2 = (
       shared.faulted(session, error);
     }
   };
-  const bytes = tlsByteSocket(socket, { drained: () => guarded(sessionDrained), ending });
+  const bytes = tlsByteSocket(socket, address, { drained: () => guarded(sessionDrained), ending });
   const session = sessionOpened(edge, shared, bytes, channel);
   socket.on("data", (data: Uint8Array) => guarded((session) => sessionData(session, data)));
   socket.on("end", () => guarded(sessionEnded));

@@ -39,11 +39,17 @@ export const startEdge = (
   routes: Route[],
   deadlines: Partial<Deadlines> = {},
   random?: () => number,
+  { trustedProxies = [], proxyProtocol }: { trustedProxies?: string[]; proxyProtocol?: boolean } = {},
 ): EdgeFixture => {
-  const edge = createEdge({ log: silentLog, random, deadlines: { sweepMs: 25, ...deadlines } });
+  const edge = createEdge({
+    log: silentLog,
+    random,
+    deadlines: { sweepMs: 25, ...deadlines },
+    proxyProtocol,
+  });
   let version = 0;
   const route = (next: Route[]): void =>
-    swapTable(edge.router, { version: ++version, routes: next }, edge.now(), Date.now());
+    swapTable(edge.router, { version: ++version, routes: next, trustedProxies }, edge.now(), Date.now());
   route(routes);
   const listener = listen(edge, { host: "127.0.0.1", port: 0 });
   const stopSweep = startSweep(edge);

@@ -1,9 +1,11 @@
+import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { AppError } from "../../errors.ts";
 import { acceptH2 } from "../h2/listener.ts";
 import { createShared } from "../h2/shared.ts";
 import type { Shared } from "../h2/state.ts";
 import { makeRoom } from "../capacity.ts";
+import { createTlsFront, type TlsFront } from "../proxy-protocol/tls-front.ts";
 import { visitorFaulted } from "../edge.ts";
 import type { Edge, Visitor } from "../state.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../visitor.ts";
@@ -57,21 +59,25 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
       done(null, context);
     },
   });
-  server.on("connection", connections.opened);
-  server.on("secureConnection", connections.secured);
+  const front = edge.proxyProtocol
+    ? createTlsFront(edge, connections.opened, (socket) => void server.emit("connection", socket))
+    : null;
+  if (front === null) server.on("connection", connections.opened);
+  server.on("secureConnection", (socket) => connections.secured(socket, front));
   server.on("tlsClientError", (_, socket) => socket.destroy());
+  const listening = front?.server ?? server;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port }, () => {
-      server.off("error", reject);
+    listening.once("error", reject);
+    listening.listen({ host, port }, () => {
+      listening.off("error", reject);
       resolve();
     });
   }).catch((cause: unknown) => {
     connections.stop();
     throw cannotBind(host, port, cause);
   });
-  server.on("error", (error) => edge.log.error("the HTTPS listener failed", { error }));
-  const bound = server.address() as { address: string; port: number };
+  listening.on("error", (error) => edge.log.error("the HTTPS listener failed", { error }));
+  const bound = listening.address() as { address: string; port: number };
   let fallback = edge.certificates.fallback;
   return {
     hostname: host,
@@ -83,7 +89,7 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
       server.setSecureContext(contextOf(edge.certificates));
     },
     stop() {
-      server.close();
+      listening.close();
       connections.stop();
     },
     flushed: connections.flushed,
@@ -117,9 +123,9 @@ const cannotBind = (host: string, port: number, cause: unknown): AppError => {
 const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) => {
   const shared = createShared();
   /** In the order of their deadlines, since each gets the same time. */
-  const shaking = new Map<TLSSocket, number>();
-  const closing = new Map<TLSSocket, number>();
-  const put = (sockets: Map<TLSSocket, number>, socket: TLSSocket, deadlineMs: number): void => {
+  const shaking = new Map<Socket, number>();
+  const closing = new Map<Socket, number>();
+  const put = (sockets: Map<Socket, number>, socket: Socket, deadlineMs: number): void => {
     if (sockets.size >= handshakes) {
       const [oldest] = sockets.keys();
       sockets.delete(oldest!);
@@ -127,7 +133,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     }
     sockets.set(socket, edge.now() + deadlineMs);
   };
-  const forgetLate = (sockets: Map<TLSSocket, number>): void => {
+  const forgetLate = (sockets: Map<Socket, number>): void => {
     for (const [socket, deadlineMs] of sockets) {
       if (deadlineMs > edge.now()) return;
       sockets.delete(socket);
@@ -139,13 +145,16 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     forgetLate(closing);
   }, edge.deadlines.sweepMs);
 
-  const opened = (socket: unknown): void => {
-    const connection = socket as TLSSocket;
+  const opened = (connection: Socket): void => {
     if (edge.stopping) {
       connection.destroy();
       return;
     }
     put(shaking, connection, handshakeMs);
+    watch(connection);
+  };
+
+  const watch = (connection: Socket): void => {
     connection.once("close", () => {
       shaking.delete(connection);
       closing.delete(connection);
@@ -153,14 +162,18 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     connection.on("error", () => {});
   };
 
-  const secured = (socket: TLSSocket): void => {
-    shaking.delete(socket);
+  const secured = (socket: TLSSocket, front: TlsFront | null): void => {
+    // Behind a front, TLS is a socket of its own over the one that was opened.
+    const connection = front === null ? socket : (socket as TLSSocket & { _parent: Socket })._parent;
+    shaking.delete(connection);
+    if (front !== null) watch(socket);
     if (edge.stopping || !makeRoom(edge)) {
       socket.resetAndDestroy();
       return;
     }
     socket.setNoDelay(true);
-    accepted(edge, shared, socket, () => put(closing, socket, edge.deadlines.stallMs));
+    const address = front === null ? socket.remoteAddress : front.addressOf(connection);
+    accepted(edge, shared, socket, address ?? "", () => put(closing, socket, edge.deadlines.stallMs));
   };
 
   return {
@@ -178,10 +191,16 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
 };
 
 /** A handshake is done: the connection's bytes go to what reads its protocol. */
-const accepted = (edge: Edge, shared: Shared, socket: TLSSocket, ending: () => void): void => {
+const accepted = (
+  edge: Edge,
+  shared: Shared,
+  socket: TLSSocket,
+  address: string,
+  ending: () => void,
+): void => {
   const channel = channelOf(edge.certificates, serverNameOf(socket));
   if (socket.alpnProtocol === "h2") {
-    acceptH2(edge, shared, socket, channel, ending);
+    acceptH2(edge, shared, socket, address, channel, ending);
     return;
   }
   const guarded = (act: (visitor: Visitor) => void): void => {
@@ -191,7 +210,7 @@ const accepted = (edge: Edge, shared: Shared, socket: TLSSocket, ending: () => v
       visitorFaulted(edge, visitor, error as Error);
     }
   };
-  const bytes = tlsByteSocket(socket, { drained: () => guarded(visitorDrained), ending });
+  const bytes = tlsByteSocket(socket, address, { drained: () => guarded(visitorDrained), ending });
   const visitor = visitorOpened(edge, bytes, channel);
   socket.on("data", (data: Uint8Array) => guarded((visitor) => visitorData(visitor, data)));
   socket.on("end", () => guarded((visitor) => visitorEnded(visitor, true)));

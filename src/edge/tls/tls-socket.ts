@@ -7,10 +7,12 @@ const writeBytes = 64 * 1024;
 /**
  * A TLS connection as the state machines want it. The runtime keeps what the kernel did not take of a write, so
  * nothing more is taken until that is gone: memory is bounded, and a peer that reads nothing is noticed.
+ * @param address the visitor's
  * @param drained called when bytes are taken again
  */
 export const tlsByteSocket = (
   socket: TLSSocket,
+  address: string,
   events: { drained: () => void; ending: () => void },
 ): ByteSocket => {
   let blocked = false;
@@ -20,7 +22,7 @@ export const tlsByteSocket = (
     events.drained();
   };
   return {
-    remoteAddress: socket.remoteAddress ?? "",
+    remoteAddress: address,
     write(data, offset = 0, length = data.length - offset) {
       if (socket.destroyed || socket.writableEnded) return -1;
       if (blocked || length === 0) return 0;

@@ -15,9 +15,13 @@ export interface TlsFixture extends EdgeFixture {
 export const startTlsEdge = async (
   routes: Route[],
   certificates: EdgeCertificate[],
-  options: Partial<TlsListenerOptions> & { deadlines?: Partial<Deadlines> } = {},
+  options: Partial<TlsListenerOptions> & {
+    deadlines?: Partial<Deadlines>;
+    trustedProxies?: string[];
+    proxyProtocol?: boolean;
+  } = {},
 ): Promise<TlsFixture> => {
-  const fixture = startEdge(routes, options.deadlines);
+  const fixture = startEdge(routes, options.deadlines, undefined, options);
   const { edge } = fixture;
   const listener = await listenTls(edge, { host: "127.0.0.1", port: 0, ...options });
   edge.httpsPort = listener.port;
