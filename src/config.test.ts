@@ -43,6 +43,14 @@ test("trusted proxies are addresses and networks, none by default", () => {
     expect(() => trusted(wrong)).toThrow("CROFT_TRUSTED_PROXIES: must be addresses or networks");
 });
 
+test("the PROXY protocol needs to know from whom", () => {
+  const read = (env: Record<string, string>) => readSettings(env, true).proxyProtocol;
+  expect(read({})).toBe(false);
+  expect(read({ CROFT_PROXY_PROTOCOL: "on", CROFT_TRUSTED_PROXIES: "10.0.0.0/8" })).toBe(true);
+  expect(() => read({ CROFT_PROXY_PROTOCOL: "on" })).toThrow("needs CROFT_TRUSTED_PROXIES");
+  expect(() => read({ CROFT_PROXY_PROTOCOL: "v2" })).toThrow("CROFT_PROXY_PROTOCOL: must be on or off");
+});
+
 test("addresses and name servers are checked", () => {
   expect(readSettings({}, true).publicAddresses).toBeNull();
   const given = readSettings(

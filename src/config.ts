@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { AppError } from "./errors.ts";
+import { AppError, invalid } from "./errors.ts";
 
 export interface Address {
   host: string;
@@ -33,6 +33,8 @@ export interface Settings {
   dnsServers: string[];
   /** Addresses and networks whose word on where a request comes from the edge believes. */
   trustedProxies: string[];
+  /** They begin each connection with a PROXY header. */
+  proxyProtocol: boolean;
   sampleSeconds: number;
   /** How often what sites have on disk is measured and held to their limits. */
   diskSeconds: number;
@@ -127,6 +129,7 @@ export const readSettings = (
         "must be addresses or networks such as 192.0.2.1 or 10.0.0.0/8, separated by commas",
       )
       .default([]),
+    CROFT_PROXY_PROTOCOL: z.enum(["on", "off"], { error: "must be on or off" }).default("off"),
     CROFT_DNS_SERVERS: z
       .string()
       .transform(list)
@@ -186,6 +189,8 @@ export const readSettings = (
     });
   }
   const value = parsed.data;
+  if (value.CROFT_PROXY_PROTOCOL === "on" && value.CROFT_TRUSTED_PROXIES.length === 0)
+    throw invalid("CROFT_PROXY_PROTOCOL", "on needs CROFT_TRUSTED_PROXIES to name the proxies that send it");
   const panelDomain = value.CROFT_PANEL_DOMAIN ?? `croft.${value.CROFT_BASE_DOMAIN}`;
   const http = value.CROFT_HTTP;
   // Where plain HTTP was moved away from its usual port, 443 is not this installation's either.
@@ -222,6 +227,7 @@ export const readSettings = (
     publicAddresses: value.CROFT_PUBLIC_ADDRESS ?? null,
     dnsServers: value.CROFT_DNS_SERVERS,
     trustedProxies: value.CROFT_TRUSTED_PROXIES,
+    proxyProtocol: value.CROFT_PROXY_PROTOCOL === "on",
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     diskSeconds: value.CROFT_DISK_SECONDS,
     drainSeconds: value.CROFT_DRAIN_SECONDS,

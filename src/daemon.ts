@@ -63,6 +63,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           listen: settings.http === null ? [] : [settings.http],
           listenTls: settings.https === null ? [] : [settings.https],
           http2: settings.http2,
+          proxyProtocol: settings.proxyProtocol,
           command: programCommand(),
           uid: edgeUid,
           logFile: paths.edgeLog,

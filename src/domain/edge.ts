@@ -147,6 +147,8 @@ export interface EdgeHealth {
   listening: string[];
   /** HTTP/2 is offered over HTTPS. */
   http2: boolean;
+  /** Trusted proxies begin each connection with a PROXY header. */
+  proxyProtocol: boolean;
 }
 
 export interface CertificateSet {
@@ -174,9 +176,6 @@ export interface AcmeChallenge {
   host: string;
 }
 
-/** Upper bounds of the latency buckets in ms; the last bucket of `latency` counts everything above. */
-export const latencyBoundsMs: readonly number[] = Array.from({ length: 120 }, (_, i) => 0.25 * 1.12 ** i);
-
 /** Cumulative since the counter file began. Bytes count heads and bodies as seen by the visitor. */
 export interface RouteMeter {
   requests: number;
@@ -191,7 +190,7 @@ export interface RouteMeter {
   active: number;
   /** Sum of response times (request head complete -> response complete) in ms. */
   latencySumMs: number;
-  /** Count per bucket of `latencyBoundsMs`, plus one overflow bucket: 121 numbers. Upgrades are not in it. */
+  /** Count per bucket of `latencyBoundsMs` (domain/latency-histogram). Upgrades are not in it. As JSON: `latencyText`. */
   latency: number[];
 }
 
@@ -201,24 +200,3 @@ export interface MeterReading {
   atMs: number;
   meters: Record<string, RouteMeter>;
 }
-
-/**
- * A quantile of bucketed latencies, by linear interpolation inside the bucket (at most one bucket's width off, 12 %).
- * @returns milliseconds, null when nothing was counted
- */
-export const latencyQuantile = (counts: readonly number[], quantile: number): number | null => {
-  const total = counts.reduce((sum, n) => sum + n, 0);
-  if (total === 0) return null;
-  let rank = quantile * total;
-  for (let i = 0; i < counts.length; i++) {
-    const inBucket = counts[i]!;
-    if (inBucket === 0 || rank > inBucket) {
-      rank -= inBucket;
-      continue;
-    }
-    const lower = i === 0 ? 0 : latencyBoundsMs[i - 1]!;
-    const upper = latencyBoundsMs[i] ?? lower * 1.12;
-    return lower + (upper - lower) * Math.max(0, rank / inBucket);
-  }
-  return latencyBoundsMs.at(-1)!;
-};

@@ -46,6 +46,7 @@ const health = z.object({
   listening: z.array(z.string()),
   // An edge of before knows none.
   http2: z.boolean().default(false),
+  proxyProtocol: z.boolean().default(false),
 });
 const count = z.number();
 const meterReading = z.object({

@@ -23,12 +23,14 @@ export interface EdgeSettings {
   listenTls: { host: string; port: number }[];
   /** HTTP/2 is offered over TLS. */
   http2: boolean;
+  /** Trusted proxies begin each connection with a PROXY header. */
+  proxyProtocol: boolean;
   version: string;
 }
 
 /**
- * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …] [--http2 on|off]`, at least one address; an
- * IPv6 address stands in brackets.
+ * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …] [--http2 on|off] [--proxy-protocol on|off]`, at
+ * least one address; an IPv6 address stands in brackets.
  * @throws AppError `invalid_input`
  */
 export const edgeArguments = (args: readonly string[]): Omit<EdgeSettings, "version"> => {
@@ -39,19 +41,24 @@ export const edgeArguments = (args: readonly string[]): Omit<EdgeSettings, "vers
       listen: { type: "string", multiple: true },
       "listen-tls": { type: "string", multiple: true },
       http2: { type: "string", default: "on" },
+      "proxy-protocol": { type: "string", default: "off" },
     },
   });
   if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
   const { listen = [], "listen-tls": listenTls = [] } = values;
   if (listen.length + listenTls.length === 0) throw invalid("--listen", "at least one host:port is required");
-  const { http2 } = values;
-  if (http2 !== "on" && http2 !== "off") throw invalid("--http2", `${http2} is not on or off`);
   return {
-    http2: http2 === "on",
+    http2: isOn("--http2", values.http2),
+    proxyProtocol: isOn("--proxy-protocol", values["proxy-protocol"]),
     dir: resolve(values.dir),
     listen: listen.map((text) => addressOf("--listen", text)),
     listenTls: listenTls.map((text) => addressOf("--listen-tls", text)),
   };
+};
+
+const isOn = (option: string, value: string): boolean => {
+  if (value !== "on" && value !== "off") throw invalid(option, `${value} is not on or off`);
+  return value === "on";
 };
 
 const addressOf = (option: string, text: string): { host: string; port: number } => {
@@ -77,7 +84,12 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const startedAtMs = Date.now();
   const meters = openMeterStore(dir, log, startedAtMs);
   const store = createTableStore(dir, log);
-  const edge = createEdge({ log, meters: meters.meters, epoch: meters.epoch });
+  const edge = createEdge({
+    log,
+    meters: meters.meters,
+    epoch: meters.epoch,
+    proxyProtocol: settings.proxyProtocol,
+  });
   const table = store.load();
   if (table !== null) swapTable(edge.router, table, edge.now(), startedAtMs);
   meters.save();
@@ -131,6 +143,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
       startedAtMs,
       listening,
       http2: settings.http2,
+      proxyProtocol: settings.proxyProtocol,
     }),
     stop,
   });

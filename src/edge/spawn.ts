@@ -30,6 +30,8 @@ export interface EdgeProcess {
   listenTls?: { host: string; port: number }[];
   /** Offers HTTP/2 over HTTPS; true by default. */
   http2?: boolean;
+  /** Trusted proxies begin each connection with a PROXY header; false by default. */
+  proxyProtocol?: boolean;
   /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
   command: string[];
   /** The user to run as, with the right to bind low ports and no other; null: as the caller. Needs root. */
@@ -78,7 +80,7 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
 
 const listensAsWanted = (
   running: EdgeHealth,
-  { listen, listenTls = [], http2 = true }: EdgeProcess,
+  { listen, listenTls = [], http2 = true, proxyProtocol = false }: EdgeProcess,
 ): boolean => {
   const hears = (scheme: string, { host, port }: { host: string; port: number }): boolean =>
     running.listening.some((it) =>
@@ -86,6 +88,7 @@ const listensAsWanted = (
     );
   return (
     (listenTls.length === 0 || running.http2 === http2) &&
+    running.proxyProtocol === proxyProtocol &&
     running.listening.length === listen.length + listenTls.length &&
     listen.every((address) => hears("", address)) &&
     listenTls.every((address) => hears("https://", address))
@@ -100,6 +103,7 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
   for (const address of listen) options.push("--listen", textOf(address));
   for (const address of listenTls) options.push("--listen-tls", textOf(address));
   if (!http2) options.push("--http2", "off");
+  if (wanted.proxyProtocol === true) options.push("--proxy-protocol", "on");
   const { program, staged } = await programFor(wanted);
   const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
 

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import type { EdgeHealth } from "../../domain/edge.ts";
+import { createEdgeClient } from "../client.ts";
 import { connectRaw, exchangeRaw } from "../testing/raw-client.ts";
 import { routeTo } from "../testing/edge-fixture.ts";
 import { type Authority, createAuthority } from "../tls/testing/authority.ts";
@@ -107,8 +114,6 @@ test("nobody else may send one, and everybody else needs none", async () => {
 /** A request over TLS that begins behind the given bytes, sent in one piece with the handshake's first. */
 const overTls = async (port: number, before: Buffer | string, request = get): Promise<string> => {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const { Duplex } = await import("node:stream");
-  const { createConnection } = await import("node:net");
   const raw = createConnection({ host: "127.0.0.1", port });
   let sent = Buffer.from(before as string);
   const joined = new Duplex({
@@ -148,4 +153,25 @@ test("TLS: whoever sends neither header nor handshake is not waited for", async 
   const introduced = await connectRaw(edge.tlsPort);
   introduced.send(line);
   for (const client of [silent, half, introduced]) expect(await client.untilClosed()).toBe("");
+});
+
+test("the edge's process is told by an option, and says so", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "croft-edge-"));
+  const argv = [join(import.meta.dir, "../entry.ts"), "edge", "--dir", dir, "--listen", "127.0.0.1:0"];
+  const child = Bun.spawn([process.execPath, ...argv, "--proxy-protocol", "on"], {
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  try {
+    const client = createEdgeClient(dir);
+    let health: EdgeHealth | null = null;
+    while (child.exitCode === null && health === null) health = await client.health().catch(() => null);
+    expect(health).toMatchObject({ proxyProtocol: true });
+    await client.putTable({ version: 1, routes, trustedProxies: ["127.0.0.0/8"] });
+    const port = Number(health!.listening[0]!.split(":").at(-1));
+    expect(await exchangeRaw(port, line + get)).toEndWith("203.0.113.9 http 0");
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+    rmSync(dir, { recursive: true });
+  }
 });
