@@ -31,20 +31,11 @@ const readHeader = (line: string) => {
   return colon < 1 ? null : { name: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim() };
 };
 
-/** `ada` stays as she is, `ada: password` is new or has a new one. */
-const readUser = (line: string) => {
-  const colon = line.indexOf(":");
-  return colon < 0
-    ? { name: line }
-    : { name: line.slice(0, colon).trim(), password: line.slice(colon + 1).trim() };
-};
-
 /** What the form shows of the rules that hold now. */
 export const typedRules = (rules: EdgeRulesView): Typed => ({
   maintenance: rules.maintenance === null ? "" : "yes",
   retryAfterSeconds: String(rules.maintenance?.retryAfterSeconds ?? 600),
   redirects: rules.redirects.map(redirectText).join("\n"),
-  basicAuth: rules.basicAuth.map(({ name }) => name).join("\n"),
   allow: rules.allow.join("\n"),
   deny: rules.deny.join("\n"),
   responseHeaders: rules.responseHeaders.map(({ name, value }) => `${name}: ${value}`).join("\n"),
@@ -63,22 +54,28 @@ export const typedRules = (rules: EdgeRulesView): Typed => ({
 const numberOf = (text: string | undefined): number | null =>
   text === undefined ? null : Number(text.replace(/[,_ ]/g, ""));
 
-/** Which typed fields make up a rule. */
-const sources: Record<keyof EdgeRulesView, string[]> = {
-  maintenance: ["maintenance", "retryAfterSeconds"],
+/** Each section of the page is a form of its own, with these fields. */
+export const ruleSections = {
+  maintenance: ["maintenance", "retryAfterSeconds", "pageMaintenance"],
+  networks: ["allow", "deny"],
   redirects: ["redirects"],
-  basicAuth: ["basicAuth"],
-  allow: ["allow"],
-  deny: ["deny"],
-  responseHeaders: ["responseHeaders"],
-  hstsSeconds: ["hstsSeconds"],
-  pages: ["pageNotFound", "pageError", "pageMaintenance"],
-  spaFallback: ["spaFallback"],
-  precompressed: ["precompressed"],
+  headers: ["responseHeaders"],
+  hsts: ["hstsSeconds"],
+  files: ["spaFallback", "precompressed"],
   compression: ["compression"],
-  clientRequestsPerMinute: ["clientRequestsPerMinute"],
-  bandwidthPolicy: ["bandwidthPolicy"],
-  bandwidthThrottleBytesPerSecond: ["bandwidthThrottleBytesPerSecond"],
+  pages: ["pageNotFound", "pageError"],
+  excess: ["clientRequestsPerMinute", "bandwidthPolicy", "bandwidthThrottleBytesPerSecond"],
+} satisfies Record<string, string[]>;
+export type RuleSection = keyof typeof ruleSections;
+
+export const isRuleSection = (text: string): text is RuleSection => Object.hasOwn(ruleSections, text);
+
+/** Which rule a typed field belongs to. */
+const ruleOf: Record<string, keyof EdgeRulesView> = {
+  retryAfterSeconds: "maintenance",
+  pageMaintenance: "pages",
+  pageNotFound: "pages",
+  pageError: "pages",
 };
 
 /** @throws AppError `invalid_input` naming the lines that are not of the form */
@@ -93,25 +90,34 @@ const readLines = <T>(typed: Typed, name: string, read: (line: string) => T | nu
   return entries;
 };
 
-/** What was typed, for the schema to judge; only what differs from what was shown, unchecked boxes included. */
-export const readRules = (typed: Typed, now: EdgeRulesView): Record<string, unknown> => {
+/**
+ * What was typed in a section, for the schema to judge; only what differs from what was shown, unchecked boxes
+ * included.
+ */
+export const readRules = (
+  section: RuleSection,
+  typed: Typed,
+  now: EdgeRulesView,
+): Record<string, unknown> => {
   const shown = typedRules(now);
   const normal = (text: string | undefined): string => (text ?? "").replaceAll("\r\n", "\n").trimEnd();
-  const all: Record<keyof EdgeRulesView, () => unknown> = {
+  const names: string[] = ruleSections[section];
+  const pageOf = (name: string, present: string | null): string | null =>
+    names.includes(name) ? (given(typed, name) ?? null) : present;
+  const all: Partial<Record<keyof EdgeRulesView, () => unknown>> = {
     maintenance: () =>
       typed.maintenance === "yes"
         ? { retryAfterSeconds: numberOf(given(typed, "retryAfterSeconds")) ?? undefined }
         : null,
     redirects: () => readLines(typed, "redirects", readRedirect, "/old /new 301"),
-    basicAuth: () => linesOf(typed.basicAuth).map(readUser),
     allow: () => linesOf(typed.allow),
     deny: () => linesOf(typed.deny),
     responseHeaders: () => readLines(typed, "responseHeaders", readHeader, "X-Frame-Options: DENY"),
     hstsSeconds: () => numberOf(given(typed, "hstsSeconds")),
     pages: () => ({
-      notFound: given(typed, "pageNotFound") ?? null,
-      error: given(typed, "pageError") ?? null,
-      maintenance: given(typed, "pageMaintenance") ?? null,
+      notFound: pageOf("pageNotFound", now.pages.notFound),
+      error: pageOf("pageError", now.pages.error),
+      maintenance: pageOf("pageMaintenance", now.pages.maintenance),
     }),
     spaFallback: () => typed.spaFallback === "yes",
     precompressed: () => typed.precompressed === "yes",
@@ -120,8 +126,29 @@ export const readRules = (typed: Typed, now: EdgeRulesView): Record<string, unkn
     bandwidthPolicy: () => typed.bandwidthPolicy,
     bandwidthThrottleBytesPerSecond: () => parseBytes(typed.bandwidthThrottleBytesPerSecond ?? ""),
   };
-  const changed = Object.entries(sources).filter(([, names]) =>
-    names.some((name) => normal(typed[name]) !== normal(shown[name])),
+  const changed = new Set(
+    names
+      .filter((name) => normal(typed[name]) !== normal(shown[name]))
+      .map((name) => ruleOf[name] ?? (name as keyof EdgeRulesView)),
   );
-  return Object.fromEntries(changed.map(([rule]) => [rule, all[rule as keyof EdgeRulesView]()]));
+  return Object.fromEntries([...changed].map((rule) => [rule, all[rule]!()]));
+};
+
+const fieldNames: Record<string, string> = {
+  "pages.notFound": "pageNotFound",
+  "pages.error": "pageError",
+  "pages.maintenance": "pageMaintenance",
+  "maintenance.retryAfterSeconds": "retryAfterSeconds",
+};
+
+/** `redirects.2.from must …` belongs to the third line of one text, `basicAuth.0.password` to a field of one user. */
+export const ruleField = ({ path, message }: FieldError): FieldError => {
+  const [field, line, part] = path.split(".");
+  if (field === "basicAuth") return { path: part === "name" ? "userName" : "userPassword", message };
+  if (fieldNames[path] !== undefined) return { path: fieldNames[path], message };
+  if (line === undefined || !/^\d+$/.test(line)) return { path, message };
+  return {
+    path: field!,
+    message: `line ${Number(line) + 1}${part === undefined ? "" : `: ${part}`} ${message}`,
+  };
 };

@@ -21,7 +21,8 @@ document.addEventListener("keydown", (event) => {
 // A second click must not deploy twice. The button stays focusable and says what goes on.
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
-  if (form.method !== "post") return;
+  // A preview opens beside the page, which stays as it is.
+  if (form.method !== "post" || event.submitter?.hasAttribute("formtarget")) return;
   if (form.dataset.sent === "yes") return event.preventDefault();
   form.dataset.sent = "yes";
   form.querySelector("button:not([type])")?.setAttribute("aria-disabled", "true");
@@ -34,11 +35,9 @@ addEventListener("pageshow", () => {
 });
 
 // The notice was read: a reload should not say it again.
-if (new URLSearchParams(location.search).has("done")) {
-  const url = new URL(location.href);
-  url.searchParams.delete("done");
-  history.replaceState(null, "", url);
-}
+const said = new URL(location.href);
+for (const name of ["done", "saved"]) said.searchParams.delete(name);
+if (said.href !== location.href) history.replaceState(null, "", said);
 
 document.querySelector<HTMLElement>("[data-focus]")?.focus();
 

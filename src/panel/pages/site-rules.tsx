@@ -1,160 +1,94 @@
 /** @jsxImportSource hono/jsx */
+import type { EdgeRulesView } from "../../domain/edge-rules.ts";
+import { formatBytes } from "../../domain/size.ts";
 import type { SiteView } from "../../domain/views.ts";
-import { Checkbox, Field, FormErrors, PostForm, Select, TextArea } from "../components/form.tsx";
+import { Badge } from "../components/badge.tsx";
+import {
+  BodyRule,
+  CompressionRule,
+  ExcessRule,
+  FilesRule,
+  HeadersRule,
+  HstsRule,
+  RedirectsRule,
+} from "../components/rule-answers.tsx";
+import type { RuleParts } from "../components/rule-card.tsx";
+import { PagesRule } from "../components/rule-pages.tsx";
+import { MaintenanceRule, NetworksRule, UsersRule } from "../components/rule-visitors.tsx";
 import { SiteHeader } from "../components/site-header.tsx";
 import type { Refusal, Typed } from "../form.ts";
+import { rulesState } from "../rules-state.ts";
+import type { Word } from "../words.ts";
 
 interface RulesProps {
   site: SiteView;
+  rules: EdgeRulesView;
+  /** What each field shows. */
   typed: Typed;
-  refusal: Refusal | null;
+  refused: { section: string; refusal: Refusal } | null;
+  saved: string | null;
 }
 
-/** What the edge does for a site beyond passing requests on. */
-export const SiteRules = (props: RulesProps) => {
-  const { site, typed, refusal } = props;
-  const shown = refusal && { ...refusal, fields: refusal.fields.map(toField) };
-  const field = { typed, refusal: shown };
+/** Whether the edge serves the site from files; null when its first deploy has to tell. */
+const fromFiles = (site: SiteView): boolean | null => {
+  if (site.currentRelease) return site.currentRelease.imageDigest === null;
+  return site.type === "auto" ? null : site.type === "static";
+};
+
+/** What the edge does for a site beyond passing requests on, each section saved by itself. */
+export const SiteRules = ({ site, rules, typed, refused, saved }: RulesProps) => {
+  const parts: RuleParts = { base: `/sites/${site.slug}/rules`, typed, refused, saved };
+  const state = rulesState(rules);
+  const body: Word = { text: `To ${formatBytes(site.limits.asked.maxBodyBytes)}`, tone: "quiet" };
+  const files = fromFiles(site);
+  // What the site has no use for is left out, unless it is switched on.
+  const hasFiles = files !== false || rules.spaFallback || rules.precompressed;
+  const hasApp = files !== true || rules.compression;
   return (
     <>
       <SiteHeader site={site} tab="Rules" />
-      <PostForm action={`/sites/${site.slug}/rules`}>
-        <FormErrors refusal={shown} />
-        <section>
-          <h2>Maintenance</h2>
-          <Checkbox
-            name="maintenance"
-            label="Answer every visitor 503 with a page that says so"
-            checked={typed.maintenance === "yes"}
-          />
-          <Field
-            {...field}
-            name="retryAfterSeconds"
-            label="Back in, seconds"
-            inputmode="numeric"
-            hint="Told to search engines and programs as Retry-After."
-          />
-        </section>
-        <section>
-          <h2>Who may visit</h2>
-          <TextArea
-            {...field}
-            name="basicAuth"
-            label="Users with a password"
-            mono
-            hint="One a line, as name: password. A name alone keeps its password; without any line no password is asked for."
-          />
-          <TextArea
-            {...field}
-            name="allow"
-            label="Only from these networks"
-            mono
-            hint="One a line, such as 192.0.2.0/24 or 2001:db8::/32. Empty for everybody."
-          />
-          <TextArea {...field} name="deny" label="Never from these networks" mono />
-        </section>
-        <section>
-          <h2>Addresses and answers</h2>
-          <TextArea
-            {...field}
-            name="redirects"
-            label="Redirects"
-            mono
-            hint="One a line, as /old /new 301. A star behind the path, /blog*, is for all below. 308 when no status is given."
-          />
-          <TextArea
-            {...field}
-            name="responseHeaders"
-            label="Response headers"
-            mono
-            hint="One a line, such as X-Frame-Options: DENY. In place of the app's own of that name."
-          />
-          <Field
-            {...field}
-            name="hstsSeconds"
-            label="HTTPS only for so many seconds"
-            inputmode="numeric"
-            hint="Strict-Transport-Security. Empty for none; browsers hold on to it that long."
-          />
-          <Checkbox
-            name="spaFallback"
-            label="Static site: paths without a file get /index.html"
-            checked={typed.spaFallback === "yes"}
-          />
-          <Checkbox
-            name="precompressed"
-            label="Static site: send .br, .zst and .gz files that lie beside others"
-            checked={typed.precompressed === "yes"}
-          />
-          <Checkbox
-            name="compression"
-            label="App: compress what it answers"
-            checked={typed.compression === "yes"}
-            hint="gzip or zstd, text from 1 KB on. Requests that other sites make with a cookie are answered as they are."
-          />
-        </section>
-        <section>
-          <h2>Pages</h2>
-          <TextArea
-            {...field}
-            name="pageNotFound"
-            label="Nothing at this address"
-            mono
-            hint="Whole HTML documents, 64 KB at most, in place of the edge's own. What the app itself answers stays."
-          />
-          <TextArea {...field} name="pageError" label="The site does not answer" mono />
-          <TextArea {...field} name="pageMaintenance" label="Under maintenance" mono />
-        </section>
-        <section>
-          <h2>Too much</h2>
-          <Field
-            {...field}
-            name="clientRequestsPerMinute"
-            label="Requests a minute from one address"
-            inputmode="numeric"
-            hint="Past it that visitor gets 429, others nothing. Empty for no such limit. An IPv6 network (/64) counts as one."
-          />
-          <Select
-            {...field}
-            name="bandwidthPolicy"
-            label="When the month's bandwidth is used up"
-            options={[
-              { value: "throttle", label: "Slow the site down" },
-              { value: "block", label: "Answer 509 until the next month" },
-              { value: "warn", label: "Only show it here" },
-            ]}
-            hint="How much that is stands among the limits."
-          />
-          <Field
-            {...field}
-            name="bandwidthThrottleBytesPerSecond"
-            label="Slowed down to, a second"
-            hint="Of all visitors together, such as 256 KB."
-          />
-        </section>
-        <div class="form-end">
-          <button class="main">Set rules</button>
-          <p class="hint">Visitors meet them at once, without a deploy.</p>
+      <div class="columns">
+        <div class="wide-column">
+          <MaintenanceRule {...parts} state={state.maintenance} />
+          <h2 class="rule-group">Who may visit</h2>
+          <UsersRule {...parts} state={state.users} users={rules.basicAuth} />
+          <NetworksRule {...parts} state={state.networks} />
+          <h2 class="rule-group">What they get</h2>
+          <RedirectsRule {...parts} state={state.redirects} />
+          <HeadersRule {...parts} state={state.headers} />
+          <HstsRule {...parts} state={state.hsts} />
+          <PagesRule {...parts} state={state.pages} />
+          {hasFiles && <FilesRule {...parts} state={state.files} />}
+          {hasApp && <CompressionRule {...parts} state={state.compression} />}
+          <h2 class="rule-group">How much</h2>
+          <BodyRule {...parts} state={body} />
+          <ExcessRule {...parts} state={state.excess} />
         </div>
-      </PostForm>
+        <nav class="card side-column rule-index" aria-label="Rules">
+          <h2>What holds now</h2>
+          <ul>
+            <Entry to="maintenance" name="Maintenance" word={state.maintenance} />
+            <Entry to="users" name="Password" word={state.users} />
+            <Entry to="networks" name="Networks" word={state.networks} />
+            <Entry to="redirects" name="Redirects" word={state.redirects} />
+            <Entry to="headers" name="Headers" word={state.headers} />
+            <Entry to="hsts" name="HTTPS only" word={state.hsts} />
+            <Entry to="pages" name="Pages" word={state.pages} />
+            {hasFiles && <Entry to="files" name="Files" word={state.files} />}
+            {hasApp && <Entry to="compression" name="Compression" word={state.compression} />}
+            <Entry to="body" name="Bodies" word={body} />
+            <Entry to="excess" name="Too much" word={state.excess} />
+          </ul>
+          <p class="hint">They are asked in this order: HTTPS, networks, maintenance, password, redirects.</p>
+        </nav>
+      </div>
     </>
   );
 };
 
-const pageFields: Record<string, string> = {
-  "pages.notFound": "pageNotFound",
-  "pages.error": "pageError",
-  "pages.maintenance": "pageMaintenance",
-  "maintenance.retryAfterSeconds": "retryAfterSeconds",
-};
-
-/** `redirects.2.from must …` belongs to the third line of one text. */
-const toField = ({ path, message }: Refusal["fields"][number]): Refusal["fields"][number] => {
-  const [field, line, part] = path.split(".");
-  if (pageFields[path] !== undefined) return { path: pageFields[path], message };
-  if (line === undefined || !/^\d+$/.test(line)) return { path, message };
-  return {
-    path: field!,
-    message: `line ${Number(line) + 1}${part === undefined ? "" : `: ${part}`} ${message}`,
-  };
-};
+const Entry = ({ to, name, word }: { to: string; name: string; word: Word }) => (
+  <li>
+    <a href={`#rules-${to}`}>{name}</a>
+    <Badge word={word} />
+  </li>
+);

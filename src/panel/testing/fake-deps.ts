@@ -161,7 +161,7 @@ export const fakeDeps = (
     stopSite: async (_, slug) => called("stopSite", slug),
     startSite: async (_, slug) => called("startSite", slug),
     setLimits: async (_, slug, patch) => called("setLimits", slug, patch),
-    showRules: async () => edgeRulesView(defaultEdgeRules),
+    showRules: async (_, slug) => (slug === "bike-kitchen" ? world.rules : edgeRulesView(defaultEdgeRules)),
     setRules: async (_, slug, patch) => called("setRules", slug, patch),
 
     deploy: async (_, slug, choice) => {

@@ -1,3 +1,4 @@
+import { defaultEdgeRules, type EdgeRulesView, edgeRulesView } from "../../domain/edge-rules.ts";
 import { MB } from "../../domain/size.ts";
 import type {
   CertificateView,
@@ -19,6 +20,7 @@ export interface FakeWorld {
   hooks: HookView[];
   domains: DomainView[];
   certificates: CertificateView[];
+  rules: EdgeRulesView;
   engine: { up: boolean; message: string | null };
   appLines: string[];
   logLines: ReturnType<typeof fakeLog>;
@@ -145,6 +147,11 @@ export const fakeWorld = (more = 0): FakeWorld => {
     hooks: [],
     domains: fakeDomains(),
     certificates: [],
+    rules: {
+      ...edgeRulesView(defaultEdgeRules),
+      basicAuth: [{ name: "ada" }, { name: "lin" }],
+      redirects: [{ from: "/blog", to: "/log", status: 301, prefix: true }],
+    },
     engine: { up: true, message: null },
     appLines: Array.from(
       { length: 40 },
