@@ -1,5 +1,4 @@
-import { latencyQuantile } from "./edge.ts";
-import { addEncodedLatency, decodeLatency, emptyLatency } from "./latency-histogram.ts";
+import { addEncodedLatency, decodeLatency, emptyLatency, latencyQuantile } from "./latency-histogram.ts";
 import type { UsagePoint } from "./views.ts";
 
 /**

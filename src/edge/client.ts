@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import type { AcmeChallenge, CertificateSet, EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
+import { latencyOfText } from "../domain/latency-histogram.ts";
 
 /**
  * Speaks to a running edge. Every call has a deadline; all throw AppError `unavailable` when there is no answer,
@@ -64,7 +65,7 @@ const meterReading = z.object({
       bytesOut: count,
       active: count,
       latencySumMs: count,
-      latency: z.array(count),
+      latency: z.string().transform(latencyOfText),
     }),
   ),
 });

@@ -1,9 +1,9 @@
 import { rmSync } from "node:fs";
 import { z } from "zod";
-import type { EdgeHealth, MeterReading } from "../domain/edge.ts";
+import type { EdgeHealth } from "../domain/edge.ts";
 import { drainReplicas } from "./drain.ts";
 import { heldByRoute, releaseHeld } from "./hold.ts";
-import { readingOf } from "./meter.ts";
+import { meterJson, readingOf } from "./meter.ts";
 import { activeByReplica, swapTable } from "./router.ts";
 import type { Edge } from "./state.ts";
 import { parseTable, type TableStore } from "./table-store.ts";
@@ -62,9 +62,9 @@ const answer = async (request: Request, deps: Deps): Promise<Response> => {
       return Response.json({});
     }
     case "GET /meters": {
-      const reading: MeterReading = { epoch: deps.epoch, atMs: Date.now(), meters: {} };
-      for (const [id, meter] of edge.router.meters) reading.meters[id] = readingOf(meter);
-      return Response.json(reading);
+      const meters: Record<string, ReturnType<typeof meterJson>> = {};
+      for (const [id, meter] of edge.router.meters) meters[id] = meterJson(readingOf(meter));
+      return Response.json({ epoch: deps.epoch, atMs: Date.now(), meters });
     }
     case "GET /active":
       return Response.json(activeByReplica(edge.router));

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fineBucketOf, latencyOfText, latencyText } from "../domain/latency-histogram.ts";
 import type { Log } from "../domain/log.ts";
 import { readChecked, writeAtomically } from "./atomic-file.ts";
 import { createMeter, type Meter } from "./meter.ts";
@@ -11,8 +12,13 @@ export interface MeterStore {
   save(): void;
 }
 
-/** On disk without what is only true now (`active`), latency as pairs of bucket and count. */
-type StoredMeter = Omit<Meter, "active" | "latency"> & { latency: [bucket: number, count: number][] };
+/**
+ * On disk without what is only true now (`active`), latency as `latencyText`. Earlier edges kept pairs of bucket and
+ * count in the first scheme.
+ */
+type StoredMeter = Omit<Meter, "active" | "latency"> & {
+  latency: string | [bucket: number, count: number][];
+};
 
 interface Stored {
   epoch: string;
@@ -54,11 +60,12 @@ const sumOf = (meters: Map<string, Meter>): number => {
 
 const freeze = ({ active: _, latency, ...rest }: Meter): StoredMeter => ({
   ...rest,
-  latency: latency.flatMap((count, bucket) => (count > 0 ? [[bucket, count] as [number, number]] : [])),
+  latency: latencyText(latency),
 });
 
 const revive = ({ latency, ...rest }: StoredMeter, wallMs: number): Meter => {
   const meter = { ...createMeter(wallMs), ...rest };
-  for (const [bucket, count] of latency) meter.latency[bucket] = count;
+  if (typeof latency === "string") meter.latency = latencyOfText(latency);
+  else for (const [bucket, count] of latency) meter.latency[fineBucketOf(bucket)]! += count;
   return meter;
 };

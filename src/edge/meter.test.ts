@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { latencyBoundsMs } from "../domain/edge.ts";
+import { fineBucketOf, latencyBucketOf } from "../domain/latency-histogram.ts";
 import { silentLog } from "../domain/log.ts";
+import { writeAtomically } from "./atomic-file.ts";
 import { openMeterStore } from "./meter-store.ts";
-import { bucketOf, countAnswer, countLatency, createMeter, readingOf } from "./meter.ts";
+import { countAnswer, countLatency, createMeter, readingOf } from "./meter.ts";
 import { createTableStore } from "./table-store.ts";
 import { noLimits, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw } from "./testing/raw-client.ts";
@@ -16,14 +17,6 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "croft-edge-"));
 });
 afterAll(() => rmSync(dir, { recursive: true }));
-
-test("each latency goes into the first bucket whose bound is not below it", () => {
-  const times = [0, 0.1, 1e9, ...latencyBoundsMs.flatMap((bound) => [bound * 0.9999, bound, bound * 1.0001])];
-  for (const ms of times) {
-    const expected = latencyBoundsMs.findIndex((bound) => ms <= bound * (1 + 1e-12));
-    expect(bucketOf(ms)).toBe(expected < 0 ? latencyBoundsMs.length : expected);
-  }
-});
 
 describe("what is counted", () => {
   test("requests by class, bytes of heads and bodies as the visitor sees them, latency", async () => {
@@ -79,6 +72,32 @@ describe("the meter file", () => {
     const again = openMeterStore(dir, silentLog, 2);
     expect(again.epoch).toBe(store.epoch);
     expect(readingOf(again.meters.get("a")!)).toEqual({ ...readingOf(meter), active: 0 });
+  });
+
+  test("of an edge that counted latencies in wider buckets is read at the same times", () => {
+    const path = join(dir, "meters.json");
+    const store = openMeterStore(dir, silentLog, 1);
+    const { latency: _, ...counters } = readingOf(createMeter(1));
+    const old = {
+      epoch: store.epoch,
+      meters: {
+        a: {
+          ...counters,
+          seenAtMs: 1,
+          latency: [
+            [40, 7],
+            [120, 2],
+          ],
+        },
+      },
+    };
+    writeAtomically(path, JSON.stringify(old), false);
+    const { latency } = openMeterStore(dir, silentLog, 2).meters.get("a")!;
+    // 0.25 ms × 1.12^39.5, the middle of what bucket 40 held
+    expect(latency[latencyBucketOf(0.25 * 1.12 ** 39.5)]).toBe(7);
+    expect(latency.at(-1)).toBe(2);
+    expect(latency.reduce((sum, n) => sum + n, 0)).toBe(9);
+    expect(fineBucketOf(40)).toBe(latencyBucketOf(0.25 * 1.12 ** 39.5));
   });
 
   test("is not written when nothing was counted", () => {

@@ -1,12 +1,11 @@
-import { latencyBoundsMs, type RouteMeter } from "../domain/edge.ts";
+import type { RouteMeter } from "../domain/edge.ts";
+import { emptyLatency, latencyBucketOf, latencyText } from "../domain/latency-histogram.ts";
 
-/** A route's live counters; `latency` has one overflow bucket more than there are bounds. */
+/** A route's live counters. */
 export interface Meter extends RouteMeter {
   /** Wall time when the route was last in the table; a meter long without a route is forgotten. */
   seenAtMs: number;
 }
-
-const buckets = latencyBoundsMs.length + 1;
 
 export const createMeter = (seenAtMs: number): Meter => ({
   requests: 0,
@@ -18,19 +17,9 @@ export const createMeter = (seenAtMs: number): Meter => ({
   bytesOut: 0,
   active: 0,
   latencySumMs: 0,
-  latency: new Array<number>(buckets).fill(0),
+  latency: emptyLatency(),
   seenAtMs,
 });
-
-const first = latencyBoundsMs[0]!;
-const perStep = 1 / Math.log(latencyBoundsMs[1]! / first);
-
-/** The bucket whose upper bound is the smallest one not below `ms`. */
-export const bucketOf = (ms: number): number => {
-  if (ms <= first) return 0;
-  const at = Math.ceil(Math.log(ms / first) * perStep - 1e-9);
-  return at < buckets ? at : buckets - 1;
-};
 
 /** Counts an answer by its class at the moment its head is known. */
 export const countAnswer = (meter: Meter, status: number): void => {
@@ -44,7 +33,7 @@ export const countAnswer = (meter: Meter, status: number): void => {
 
 export const countLatency = (meter: Meter, ms: number): void => {
   meter.latencySumMs += ms;
-  meter.latency[bucketOf(ms)]!++;
+  meter.latency[latencyBucketOf(ms)]!++;
 };
 
 /** Adds what another process has counted for the same route, `active` included. */
@@ -74,4 +63,10 @@ export const readingOf = (meter: Meter): RouteMeter => ({
   active: meter.active,
   latencySumMs: meter.latencySumMs,
   latency: meter.latency.slice(),
+});
+
+/** As it is told over a socket: what the histogram does not hold takes no room. */
+export const meterJson = (meter: RouteMeter): Omit<RouteMeter, "latency"> & { latency: string } => ({
+  ...meter,
+  latency: latencyText(meter.latency),
 });
