@@ -128,7 +128,7 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
     exchange.packer = createPacker(exchange, exchange.coding, unframed);
   }
   // An answer that comes before the whole request: what follows on the connection may be the rest of the body.
-  if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.stopping)
+  if ((unframed && exchange.minor === 0) || exchange.body !== "none" || edge.leaving)
     exchange.keepAlive = false;
   if (upstream.replica.failures > 0) noteAnswer(upstream.replica);
   if (exchange.groupIsNew) appendText(out, groupCookie(exchange));

@@ -55,6 +55,7 @@ export const createEdge = (deps: {
   httpsPort: null,
   idLine: createIdLine(),
   requests: 0,
+  leaving: false,
   stopping: false,
   requestHead: createRequestHead(),
   requestOut: createHeadWriter(),
@@ -76,8 +77,11 @@ export const startSweep = (edge: Edge): (() => void) => {
   return () => clearInterval(timer);
 };
 
+/** Missing in Bun's types of a listener's options. */
+const beside = { reusePort: true } as object;
+
 /**
- * Accepts visitors on an address.
+ * Accepts visitors on an address, beside other processes of the same user that do.
  * @throws AppError `unavailable` when the address cannot be bound
  */
 export const listen = (edge: Edge, address: { host: string; port: number }): TCPSocketListener<Visitor> => {
@@ -85,6 +89,7 @@ export const listen = (edge: Edge, address: { host: string; port: number }): TCP
     return Bun.listen<Visitor>({
       hostname: address.host,
       port: address.port,
+      ...beside,
       allowHalfOpen: true,
       socket: visitorHandlers(edge),
     });

@@ -59,7 +59,7 @@ export const answerExchange = (exchange: Exchange, plain: OwnAnswer): void => {
   }
   exchange.answered = true;
   visitor.phase = "answer";
-  if (exchange.body !== "none" || edge.stopping) exchange.keepAlive = false;
+  if (exchange.body !== "none" || edge.leaving) exchange.keepAlive = false;
   countAnswer(target.meter, answer.status);
   const fields = `${answer.fields ?? ""}${transportSecurityOf(exchange)}`;
   target.meter.bytesOut += writeAnswer(edge, visitor, { ...answer, fields }, exchange);

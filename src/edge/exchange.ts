@@ -195,7 +195,7 @@ const createExchange = (
 const answerUnrouted = (visitor: Visitor, head: RequestHead, answer: OwnAnswer): void => {
   const { fields } = head;
   const hasBody = fields.chunked || fields.contentLength > 0;
-  const keepAlive = head.keepAlive && !hasBody && !visitor.edge.stopping;
+  const keepAlive = head.keepAlive && !hasBody && !visitor.edge.leaving;
   writeAnswer(visitor.edge, visitor, answer, {
     isHead: head.method === "HEAD",
     keepAlive,

@@ -120,6 +120,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stop = (): void => {
     if (edge.stopping) return;
+    edge.leaving = true;
     edge.stopping = true;
     log.info("the edge stops", { active: edge.visitors.size });
     for (const listener of [...listeners, ...tlsListeners]) listener.stop();

@@ -57,6 +57,8 @@ export interface Edge {
   readonly idLine: Uint8Array;
   /** How many ids were given. */
   requests: number;
+  /** Answers from now on say that their connection ends: another process takes the next ones. */
+  leaving: boolean;
   /** No new connections and requests: each connection ends after its answer. */
   stopping: boolean;
   /** Scratch space; each holds its content only within one event. */

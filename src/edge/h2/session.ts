@@ -67,6 +67,7 @@ export const sessionOpened = (
   edge.sessions.add(session);
   writeSettings(session, settings);
   writeWindowUpdate(session, 0, connectionWindow - defaultWindow);
+  if (edge.leaving) leaveSoon(session);
   writeOut(session);
   return session;
 };

@@ -142,7 +142,7 @@ const sendFile = async (
 const beginAnswer = (exchange: Exchange, status: number, fields: string): Uint8Array => {
   const { visitor, target } = exchange;
   const { edge } = visitor;
-  if (edge.stopping || exchange.body !== "none") exchange.keepAlive = false;
+  if (edge.leaving || exchange.body !== "none") exchange.keepAlive = false;
   const connection = !exchange.keepAlive
     ? "Connection: close\r\n"
     : exchange.minor === 0

@@ -19,6 +19,10 @@ export interface TlsListener {
   readonly port: number;
   /** Puts the edge's present certificates in force for new handshakes. */
   certificatesChanged(): void;
+  /** Accepts nothing more; handshakes under way go on to be served. */
+  retire(): void;
+  /** Handshakes under way. */
+  handshakes(): number;
   /** Accepts nothing more; handshakes under way end. */
   stop(): void;
   /** Waits until what the state machines have given away is with the kernel, at most 5 s. Call after `stop`. */
@@ -68,7 +72,7 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
   const listening = front?.server ?? server;
   await new Promise<void>((resolve, reject) => {
     listening.once("error", reject);
-    listening.listen({ host, port }, () => {
+    listening.listen({ host, port, reusePort: true }, () => {
       listening.off("error", reject);
       resolve();
     });
@@ -88,6 +92,8 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
       fallback = edge.certificates.fallback;
       server.setSecureContext(contextOf(edge.certificates));
     },
+    retire: () => void listening.close(),
+    handshakes: connections.handshakes,
     stop() {
       listening.close();
       connections.stop();
@@ -179,6 +185,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
   return {
     opened,
     secured,
+    handshakes: () => shaking.size,
     stop() {
       clearInterval(timer);
       for (const socket of shaking.keys()) socket.destroy();
