@@ -2,10 +2,14 @@ import type { Migration } from "kysely/migration";
 import * as initial from "./0001_initial.ts";
 import * as domains from "./0002_domains.ts";
 import * as edgeRules from "./0003_edge_rules.ts";
+import * as dnsProviders from "./0005_dns_providers.ts";
+import * as traffic from "./0006_traffic.ts";
 
 /** In order; a compiled binary has no folder to scan. Names are kept in the database: never rename one. */
 export const migrations: Record<string, Migration> = {
   "0001_initial": initial,
   "0002_domains": domains,
   "0003_edge_rules": edgeRules,
+  "0005_dns_providers": dnsProviders,
+  "0006_traffic": traffic,
 };

@@ -31,6 +31,8 @@ export const openAccount = async (
       keyVersion: secretBox.keyVersion,
       email: acme.email,
       createdAt: clock.nowMs(),
+      pausedUntil: null,
+      pauseReason: null,
     };
     await store.putAcmeAccount(account);
   }

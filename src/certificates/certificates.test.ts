@@ -100,6 +100,9 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
       if (!edgeUp) throw away();
       challenges = set;
     }),
+    plainHttp: true,
+    dns: { covers: async () => false, present: async () => async () => {} },
+    baseDomain: "sites.example.test",
     fallback: "refuse",
     resolve: async () => ["127.0.0.1"],
     ...change,
@@ -343,6 +346,7 @@ test("an uploaded certificate goes first; shortly before it ends an automatic on
     lastError: null,
     lastErrorAt: null,
     nextAttemptAt: null,
+    renewalCheckAt: null,
     createdAt: 0,
     updatedAt: 0,
   });

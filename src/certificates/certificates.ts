@@ -1,5 +1,6 @@
 import { type HostToServe, servingCertificate } from "../domain/certificate.ts";
 import { mayHaveCertificate } from "../domain/host-name.ts";
+import { namesToOrder } from "./names-to-order.ts";
 import { newId } from "../domain/id.ts";
 import type { CertificateRecord } from "../domain/records.ts";
 import type { CertificateDeps } from "./deps.ts";
@@ -62,16 +63,16 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
   ): Promise<(CertificateRecord & { name: string })[]> => {
     const nowMs = clock.nowMs();
     const uploaded = rows.filter((row) => row.source === "upload");
-    const names = wanted
-      .filter(
-        (host) =>
-          host.automatic &&
-          mayHaveCertificate(host.name) &&
-          (servingCertificate(host, uploaded, nowMs)?.notAfter ?? 0) < nowMs + uploadLeadMs,
-      )
-      .map(({ name }) => name);
+    const hosts = wanted.filter(
+      (host) =>
+        host.automatic &&
+        mayHaveCertificate(host.name) &&
+        (servingCertificate(host, uploaded, nowMs)?.notAfter ?? 0) < nowMs + uploadLeadMs,
+    );
     const automatic = rows.filter((row) => row.source === "acme");
     const byName = new Map(automatic.map((row) => [row.name, row]));
+    const base = `*.${deps.baseDomain}`;
+    const names = namesToOrder(hosts, byName, (await deps.dns.covers(deps.baseDomain)) ? base : null, nowMs);
     for (const name of names) if (!byName.has(name)) byName.set(name, await addRow(name, nowMs));
     // Another authority was configured: what it gives replaces what there is, in its turn.
     for (const row of byName.values())
@@ -103,6 +104,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       lastError: null,
       lastErrorAt: null,
       nextAttemptAt: nowMs,
+      renewalCheckAt: null,
       createdAt: nowMs,
       updatedAt: nowMs,
     };

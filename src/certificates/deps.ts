@@ -3,6 +3,7 @@ import type { HostToServe } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { AcmeChallenge, CertificateSet, EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
+import type { DnsChallenges } from "./dns/challenges.ts";
 import type {
   AcmeAccountRecord,
   AuditEntryRecord,
@@ -69,6 +70,11 @@ export interface CertificateDeps {
   /** Null when there is no HTTPS listener. */
   edge: CertificateEdge | null;
   challenges: ChallengeBoard;
+  /** Whether authorities can ask the edge over plain HTTP. */
+  plainHttp: boolean;
+  dns: DnsChallenges;
+  /** Names below it share one wildcard certificate where DNS can be answered for it. */
+  baseDomain: string;
   fallback: CertificateSet["fallback"];
   /** Addresses that a name leads to; empty when there is no such name. */
   resolve(name: string): Promise<string[]>;

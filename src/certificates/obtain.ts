@@ -1,12 +1,15 @@
 import { certificateKeyPlace } from "../domain/certificate.ts";
-import { coversHost } from "../domain/host-name.ts";
+import { coversHost, isWildcard } from "../domain/host-name.ts";
 import type { CertificateRecord } from "../domain/records.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
 import { forgetAccount, newKey, openAccount } from "./account.ts";
 import { finishOrder, newOrder } from "./acme/order.ts";
+import { DnsChallengeError } from "./dns/challenges.ts";
 import { AcmeProblem } from "./acme/problem.ts";
 import { attemptPauseMs, renewAtMs } from "./back-off.ts";
 import type { AcmeSettings, CertificateDeps } from "./deps.ts";
+import { sleepUntilAborted } from "./sleep.ts";
+import { solversFor } from "./solvers.ts";
 import { readChain } from "./x509.ts";
 
 export interface AttemptResult {
@@ -55,6 +58,7 @@ const isForgotten = (error: unknown, resumed: boolean): boolean =>
 
 /** A name that leads nowhere would fail at the authority, which counts failures. */
 const checkName = async (deps: CertificateDeps, name: string): Promise<void> => {
+  if (isWildcard(name)) return;
   // When no name server answers here, the authority's may.
   const addresses = await deps.resolve(name).catch(() => null);
   if (addresses?.length === 0)
@@ -89,7 +93,7 @@ const order = async (
   const chain = await finishOrder(
     {
       client,
-      publish: deps.challenges.publish,
+      solvers: await solversFor(deps, row, signal),
       sleep: (ms) => sleepUntilAborted(ms, signal),
       monotonicMs: clock.monotonicMs,
     },
@@ -98,7 +102,7 @@ const order = async (
     key,
   );
   const facts = readChain(chain, key);
-  if (!facts.names.some((name) => coversHost(name, row.name)))
+  if (!facts.names.some((name) => name === row.name || coversHost(name, row.name)))
     throw new AcmeProblem("orderInvalid", `the certificate is for ${facts.names.join(", ")}`, 0, null);
   await store.updateCertificate(row.id, {
     names: JSON.stringify(facts.names),
@@ -119,20 +123,6 @@ const order = async (
     updatedAt: clock.nowMs(),
   });
 };
-
-const sleepUntilAborted = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-  });
 
 const noteFailure = async (
   deps: CertificateDeps,
@@ -174,6 +164,7 @@ const noteFailure = async (
 const messageOf = (error: unknown, acme: AcmeSettings): string => {
   const { host } = new URL(acme.directoryUrl);
   if (error instanceof AcmeProblem) return `the certificate authority ${host} says: ${error.message}`;
+  if (error instanceof DnsChallengeError) return error.message;
   if (error instanceof AppError) return publicMessageOf(error);
   return `the certificate authority ${host} does not answer`;
 };

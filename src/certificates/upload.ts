@@ -83,6 +83,7 @@ export const uploadCertificate = async (
     lastError: null,
     lastErrorAt: null,
     nextAttemptAt: null,
+    renewalCheckAt: null,
     createdAt: nowMs,
     updatedAt: nowMs,
   };

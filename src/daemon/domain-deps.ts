@@ -3,10 +3,11 @@ import { networkInterfaces } from "node:os";
 import { type Settings, siteUrl } from "../config.ts";
 import { createCertificates } from "../certificates/certificates.ts";
 import { createChallengeBoard } from "../certificates/challenge-board.ts";
+import { createDnsChallenges } from "../certificates/dns/challenges.ts";
 import type { UploadDeps } from "../certificates/deps.ts";
 import { listCertificates, removeCertificate, uploadCertificate } from "../certificates/upload.ts";
 import type { Store } from "../db/store.ts";
-import type { HostToServe } from "../domain/certificate.ts";
+import { hostOfDomain, type HostToServe, wildcardsOver } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { isPublicAddress } from "../domain/public-address.ts";
@@ -28,7 +29,7 @@ import {
   verifyDomain,
 } from "../sites/domains.ts";
 import { pointsHere } from "../sites/points-here.ts";
-import { createResolver } from "./name-servers.ts";
+import { createLookup } from "./name-servers.ts";
 
 interface DomainWiring {
   settings: Settings;
@@ -44,24 +45,31 @@ interface DomainWiring {
 /** Domains and certificates: their management for API and panel, the loop that orders, what needs to know. */
 export const domainDeps = (wiring: DomainWiring) => {
   const { settings, store, secretBox, clock, log, edge } = wiring;
-  const resolve = createResolver(settings.dnsServers);
+  const lookup = createLookup(settings.dnsServers);
+  const userAgent = `croft/${wiring.version}`;
+  const dns = createDnsChallenges({ store, secretBox, clock, log, lookup, userAgent });
+  const baseWildcard = `*.${settings.baseDomain}`;
   const challenges = createChallengeBoard(edge.putChallenges);
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
   const publicAddresses = () => settings.publicAddresses ?? interfaceAddresses();
 
-  const wantedNames = async (): Promise<HostToServe[]> => [
-    { name: settings.panelDomain, environmentId: null, automatic: true },
-    ...(await store.liveEnvironments()).map((environment) => ({
-      name: hostOfSite(environment.slug, environment.name),
-      environmentId: environment.id,
-      automatic: true,
-    })),
-    ...(await store.verifiedDomains()).map(({ name, environmentId, tlsOn }) => ({
-      name,
-      environmentId,
-      automatic: tlsOn === 1,
-    })),
-  ];
+  const wantedNames = async (): Promise<HostToServe[]> => {
+    const verified = await store.verifiedDomains();
+    return [
+      {
+        name: settings.panelDomain,
+        environmentId: null,
+        automatic: true,
+        coveredBy: wildcardsOver(settings.panelDomain, [baseWildcard]),
+      },
+      ...(await store.liveEnvironments()).map((environment) => {
+        const name = hostOfSite(environment.slug, environment.name);
+        const coveredBy = wildcardsOver(name, [baseWildcard]);
+        return { name, environmentId: environment.id, automatic: true, coveredBy };
+      }),
+      ...verified.map((domain) => hostOfDomain(domain, verified)),
+    ];
+  };
 
   const certificates = createCertificates({
     store,
@@ -74,12 +82,15 @@ export const domainDeps = (wiring: DomainWiring) => {
       email: settings.acme.email,
       ca: settings.acme.caFile === null ? null : readCa(settings.acme.caFile),
     },
-    userAgent: `croft/${wiring.version}`,
+    userAgent,
     wantedNames,
     edge: settings.https === null ? null : edge,
     challenges,
+    plainHttp: settings.http !== null,
+    dns,
+    baseDomain: settings.baseDomain,
     fallback: settings.httpsFallback,
-    resolve,
+    resolve: lookup.addresses,
   });
 
   const urlOfHost = (host: string) => siteUrl(settings, host, certificates.isSecured(host));
@@ -95,7 +106,13 @@ export const domainDeps = (wiring: DomainWiring) => {
     ordersCertificates: settings.https !== null && settings.acme !== null,
     pointsHere: (name) =>
       pointsHere(
-        { resolve, publicAddresses, publish: challenges.publish, httpPort: 80, mayAsk: isPublicAddress },
+        {
+          resolve: lookup.addresses,
+          publicAddresses,
+          publish: challenges.publish,
+          httpPort: 80,
+          mayAsk: isPublicAddress,
+        },
         name,
       ),
     onDomains: async () => {

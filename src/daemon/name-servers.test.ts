@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Pebble, startPebble } from "../testing/pebble.ts";
-import { createResolver } from "./name-servers.ts";
+import { createLookup } from "./name-servers.ts";
 
 let pebble: Pebble;
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => pebble.close());
 
 test("the configured name servers are asked, and asked again when a record changes", async () => {
-  const resolve = createResolver([pebble.dnsServer]);
+  const { addresses: resolve } = createLookup([pebble.dnsServer]);
   await pebble.setAddresses("a.example.test", ["203.0.113.1", "203.0.113.2"]);
   expect((await resolve("a.example.test")).toSorted()).toEqual(["203.0.113.1", "203.0.113.2"]);
   await pebble.setAddresses("a.example.test", ["203.0.113.3"]);
@@ -18,5 +18,5 @@ test("the configured name servers are asked, and asked again when a record chang
 
 test("name servers that fail are no answer", async () => {
   await pebble.setAddresses("broken.example.test", []);
-  await expect(createResolver([pebble.dnsServer])("broken.example.test")).rejects.toThrow();
+  await expect(createLookup([pebble.dnsServer]).addresses("broken.example.test")).rejects.toThrow();
 });

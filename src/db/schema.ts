@@ -29,5 +29,9 @@ export interface Schema {
   domains: records.DomainRecord;
   acmeAccounts: records.AcmeAccountRecord;
   certificates: records.CertificateRecord;
+  dnsProviders: records.DnsProviderRecord;
   edgeRules: records.EdgeRulesRecord;
+  pauses: records.PauseRecord;
+  trafficSplits: records.TrafficSplitRecord;
+  bandwidthUsedUp: records.BandwidthUsedUpRecord;
 }

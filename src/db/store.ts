@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { certificateQueries } from "./queries/certificates.ts";
 import { deploymentQueries } from "./queries/deployments.ts";
+import { dnsProviderQueries } from "./queries/dns-providers.ts";
 import { domainQueries } from "./queries/domains.ts";
 import { edgeRulesQueries } from "./queries/edge-rules.ts";
 import { hookQueries } from "./queries/hooks.ts";
@@ -8,6 +9,7 @@ import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
 import { siteQueries } from "./queries/sites.ts";
+import { trafficQueries } from "./queries/traffic.ts";
 import type { Schema } from "./schema.ts";
 
 const queriesOn = (db: Kysely<Schema>) => ({
@@ -19,7 +21,9 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...hookQueries(db),
   ...domainQueries(db),
   ...certificateQueries(db),
+  ...dnsProviderQueries(db),
   ...edgeRulesQueries(db),
+  ...trafficQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

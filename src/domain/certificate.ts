@@ -1,6 +1,6 @@
 import { isoOrNull } from "./deployment-view.ts";
-import { coversHost } from "./host-name.ts";
-import type { CertificateRecord } from "./records.ts";
+import { coversHost, isWildcard } from "./host-name.ts";
+import type { CertificateRecord, DomainRecord } from "./records.ts";
 import type { CertificateView } from "./views.ts";
 
 /** A row that was issued or uploaded. */
@@ -19,7 +19,32 @@ export interface HostToServe {
   environmentId: string | null;
   /** False where a person wants no certificate but an uploaded one. */
   automatic: boolean;
+  /** Wildcard names whose automatic certificate is for this host, too. */
+  coveredBy?: readonly string[];
 }
+
+/** Those of the wildcard names that are for this host. */
+export const wildcardsOver = (host: string, wildcards: readonly string[]): string[] =>
+  isWildcard(host) ? [] : wildcards.filter((name) => isWildcard(name) && coversHost(name, host));
+
+/** A verified domain as it is served. @param all verified ones, those of other environments too */
+export const hostOfDomain = (
+  domain: Pick<DomainRecord, "name" | "environmentId" | "tlsOn">,
+  all: readonly DomainRecord[],
+): HostToServe => {
+  const wildcards = all.filter(
+    (one) => one.environmentId === domain.environmentId && one.tlsOn === 1 && one.verifiedAt !== null,
+  );
+  return {
+    name: domain.name,
+    environmentId: domain.environmentId,
+    automatic: domain.tlsOn === 1,
+    coveredBy: wildcardsOver(
+      domain.name,
+      wildcards.map(({ name }) => name),
+    ),
+  };
+};
 
 export const certificateNames = (certificate: Pick<CertificateRecord, "names" | "name">): string[] =>
   certificate.names === null
@@ -34,7 +59,7 @@ const isUsable = (certificate: CertificateRecord, nowMs: number): certificate is
  * installation, then the automatic one; of several the one that lasts longest.
  */
 export const servingCertificate = (
-  { name: host, environmentId, automatic }: HostToServe,
+  { name: host, environmentId, automatic, coveredBy = [] }: HostToServe,
   certificates: readonly CertificateRecord[],
   nowMs: number,
 ): UsableCertificate | null => {
@@ -45,7 +70,7 @@ export const servingCertificate = (
       isUsable(one, nowMs) &&
       (one.environmentId === null || one.environmentId === environmentId) &&
       certificateNames(one).some((name) => coversHost(name, host)) &&
-      (one.source === "upload" || (automatic && one.name === host)),
+      (one.source === "upload" || (automatic && (one.name === host || coveredBy.includes(one.name!)))),
   );
   return fitting.toSorted((a, b) => rank(b) - rank(a) || b.notAfter - a.notAfter)[0] ?? null;
 };

@@ -24,6 +24,14 @@ export const parseHostName = (text: string): { name: string } | { problem: strin
   return { name };
 };
 
+/** A host name, or `*.` and one for all names one label below it. */
+export const parseDomainName = (text: string): { name: string } | { problem: string } => {
+  const typed = text.trim();
+  if (!isWildcard(typed)) return parseHostName(typed);
+  const parsed = parseHostName(typed.slice(2));
+  return "name" in parsed ? { name: `*.${parsed.name}` } : parsed;
+};
+
 /** Whether `name` is `domain` or lies below it. */
 export const isWithin = (name: string, domain: string): boolean =>
   name === domain || name.endsWith(`.${domain}`);
@@ -39,6 +47,8 @@ export const coversHost = (pattern: string, host: string): boolean =>
   pattern === host ||
   (pattern.startsWith("*.") && host.includes(".") && host.slice(host.indexOf(".")) === pattern.slice(1));
 
+export const isWildcard = (name: string): boolean => name.startsWith("*.");
+
 /** Names that no authority can look up: single labels and what means the machine itself (RFC 6761). */
 export const mayHaveCertificate = (name: string): boolean =>
-  "name" in parseHostName(name) && !isWithin(name, "localhost");
+  "name" in parseDomainName(name) && !isWithin(name, "localhost");

@@ -107,6 +107,30 @@ export interface EdgeRulesRecord {
   updatedAt: number;
 }
 
+/** Requests of the environment wait at the edge. */
+export interface PauseRecord {
+  environmentId: string;
+  pausedAt: number;
+  /** It goes on by itself then. */
+  resumesAt: number;
+  /** How long one request waits. */
+  maxWaitMs: number;
+}
+
+/** Visitors are shared out among releases; in force while the current release is one of them. */
+export interface TrafficSplitRecord {
+  environmentId: string;
+  /** JSON: `Shares`. */
+  shares: string;
+  updatedAt: number;
+}
+
+/** The month's bandwidth is used up. */
+export interface BandwidthUsedUpRecord {
+  environmentId: string;
+  since: number;
+}
+
 export interface VolumeRecord {
   id: string;
   environmentId: string;
@@ -340,6 +364,22 @@ export interface AcmeAccountRecord {
   keyVersion: number;
   email: string | null;
   createdAt: number;
+  pausedUntil: number | null;
+  pauseReason: string | null;
+}
+
+export interface DnsProviderRecord {
+  id: string;
+  zone: string;
+  kind: "rfc2136" | "webhook";
+  /** JSON. */
+  settings: string;
+  secretCiphertext: string;
+  keyVersion: number;
+  usedAt: number | null;
+  lastError: string | null;
+  createdAt: number;
+  createdBy: string;
 }
 
 export interface CertificateRecord {
@@ -363,6 +403,7 @@ export interface CertificateRecord {
   lastError: string | null;
   lastErrorAt: number | null;
   nextAttemptAt: number | null;
+  renewalCheckAt: number | null;
   createdAt: number;
   updatedAt: number;
 }

@@ -50,7 +50,17 @@ const answers = async (url: string, ca?: string): Promise<void> => {
  */
 export const startPebble = async (
   httpPort: number,
-  options: { nonceReject?: number; lifetimeSeconds?: number; env?: Record<string, string> } = {},
+  options: {
+    nonceReject?: number;
+    lifetimeSeconds?: number;
+    env?: Record<string, string>;
+    /** In place of its own name server: what the authority looks names up at. */
+    dnsServer?: string;
+    /** Where it looks for TLS-ALPN-01 challenges. */
+    tlsPort?: number;
+    /** Accounts need one of these keys (base64url) by their ids. */
+    externalAccounts?: Record<string, string>;
+  } = {},
 ): Promise<Pebble> => {
   const dir = await mkdtemp(join(tmpdir(), "croft-pebble-"));
   const [port, managementPort, dnsPort, namesPort] = [freePort(), freePort(), freePort(), freePort()];
@@ -68,9 +78,10 @@ export const startPebble = async (
         certificate: file("ca.pem"),
         privateKey: file("key.pem"),
         httpPort,
-        tlsPort: 1,
+        tlsPort: options.tlsPort ?? 1,
         ocspResponderURL: "",
-        externalAccountBindingRequired: false,
+        externalAccountBindingRequired: options.externalAccounts !== undefined,
+        externalAccountMACKeys: options.externalAccounts ?? {},
         ...(options.lifetimeSeconds && { certificateValidityPeriod: options.lifetimeSeconds }),
       },
     }),
@@ -85,8 +96,9 @@ export const startPebble = async (
     ],
     quiet,
   );
+  const dnsServer = options.dnsServer ?? `127.0.0.1:${dnsPort}`;
   const startAuthority = () =>
-    Bun.spawn(["pebble", "-config", file("config.json"), "-dnsserver", `127.0.0.1:${dnsPort}`, "-strict"], {
+    Bun.spawn(["pebble", "-config", file("config.json"), "-dnsserver", dnsServer, "-strict"], {
       ...quiet,
       env: {
         PATH: process.env.PATH!,

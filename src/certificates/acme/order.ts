@@ -27,10 +27,17 @@ const authorizationShape = z.object({
 });
 type Authorization = z.infer<typeof authorizationShape>;
 
+/** Makes one kind of challenge come true. */
+export interface Solver {
+  type: "http-01" | "tls-alpn-01" | "dns-01";
+  /** Returns once the authority may look. @returns takes it away again */
+  present(challenge: { token: string; keyAuthorization: string; host: string }): Promise<() => Promise<void>>;
+}
+
 export interface OrderDeps {
   client: AcmeClient;
-  /** Makes the edge answer a challenge. @returns takes it away again */
-  publish(challenge: { token: string; keyAuthorization: string; host: string }): Promise<() => Promise<void>>;
+  /** The first that the authority offers is taken. */
+  solvers: readonly Solver[];
   sleep(ms: number): Promise<void>;
   /** Milliseconds that never jump. */
   monotonicMs(): number;
@@ -49,8 +56,7 @@ export const newOrder = async (client: AcmeClient, name: string): Promise<string
 };
 
 /**
- * Brings an order to its end from wherever it is: proves control over HTTP-01, hands in the request, fetches the
- * chain. Repeating it after a crash goes on where it stopped.
+ * Brings an order to its end from wherever it is: proves control, hands in the request, fetches the chain. Repeating it after a crash goes on where it stopped.
  * @returns the chain, PEM
  * @throws AcmeProblem; type `orderInvalid` when the order is over and another one is needed
  */
@@ -87,16 +93,24 @@ const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
   const look = async (): Promise<Authorization> => parse(authorizationShape, await client.post(url, null));
   const authorization = await look();
   if (authorization.status === "valid") return;
-  const challenge = authorization.challenges.find((one) => one.type === "http-01");
-  if (authorization.status !== "pending" || challenge === undefined)
-    throw new AcmeProblem("orderInvalid", "the authority offers no challenge over HTTP", 0, null);
-  const withdraw = await deps.publish({
+  if (authorization.status !== "pending")
+    throw new AcmeProblem("orderInvalid", "the authority has given up an earlier try", 0, null);
+  const offered = (type: string) => authorization.challenges.find((one) => one.type === type);
+  const solver =
+    // One that was answered before a crash is being checked already.
+    deps.solvers.find(({ type }) => offered(type)?.status === "processing") ??
+    deps.solvers.find(({ type }) => offered(type) !== undefined);
+  if (solver === undefined) {
+    const types = authorization.challenges.map(({ type }) => type).join(", ");
+    throw new AcmeProblem("orderInvalid", `it offers ${types} alone, which cannot be met here`, 0, null);
+  }
+  const challenge = offered(solver.type)!;
+  const withdraw = await solver.present({
     token: challenge.token,
     keyAuthorization: client.keyAuthorization(challenge.token),
     host: authorization.identifier.value,
   });
   try {
-    // One that was answered before a crash is being checked already.
     if (challenge.status === "pending") await client.post(challenge.url, {});
     const result = await settle(deps, look, (one) => one.status !== "pending");
     if (result.status === "valid") return;

@@ -57,6 +57,7 @@ const certificateOf = (change: Partial<CertificateRecord>): CertificateRecord =>
   lastError: null,
   lastErrorAt: null,
   nextAttemptAt: 0,
+  renewalCheckAt: null,
   createdAt: 0,
   updatedAt: 0,
   ...change,

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "../../domain/clock.ts";
+import { isWithin } from "../../domain/host-name.ts";
+import type { Log } from "../../domain/log.ts";
+import type { DnsProviderRecord } from "../../domain/records.ts";
+import type { SecretBox } from "../deps.ts";
+import { sleepUntilAborted } from "../sleep.ts";
+import { type DnsLookup, waitUntilShown } from "./authoritative.ts";
+import { dnsSecretPlace, openProvider } from "./providers.ts";
+
+/** Why a record could not be put where the authority looks for it, in words for people. */
+export class DnsChallengeError extends Error {}
+
+export interface DnsChallenges {
+  /** Whether records can be put for a domain: `example.org` for `*.example.org`. */
+  covers(domain: string): Promise<boolean>;
+  /**
+   * Returns once every name server shows the answer (RFC 8555 section 8.4). @returns takes it away again
+   * @throws DnsChallengeError
+   */
+  present(domain: string, keyAuthorization: string, signal: AbortSignal): Promise<() => Promise<void>>;
+}
+
+export interface DnsChallengeDeps {
+  store: {
+    dnsProviders(): Promise<DnsProviderRecord[]>;
+    updateDnsProvider(id: string, patch: Pick<DnsProviderRecord, "usedAt" | "lastError">): Promise<void>;
+  };
+  secretBox: Pick<SecretBox, "open">;
+  clock: Clock;
+  log: Log;
+  userAgent: string;
+  lookup: DnsLookup;
+}
+
+const mostAliases = 8;
+const cleanUpMs = 20_000;
+
+export const challengeName = (domain: string): string => `_acme-challenge.${domain}`;
+
+export const createDnsChallenges = (deps: DnsChallengeDeps): DnsChallenges => {
+  /** The name that records go to, over CNAMEs, and the provider whose zone is the closest around it. */
+  const placeFor = async (domain: string): Promise<{ name: string; row: DnsProviderRecord } | null> => {
+    const rows = await deps.store.dnsProviders();
+    if (rows.length === 0) return null;
+    let name = challengeName(domain);
+    for (let hops = 0; hops < mostAliases; hops++) {
+      const next = await deps.lookup.alias(name).catch(() => null);
+      if (next === null || next === name) break;
+      name = next;
+    }
+    const [row] = rows
+      .filter(({ zone }) => isWithin(name, zone))
+      .toSorted((a, b) => b.zone.length - a.zone.length);
+    return row ? { name, row } : null;
+  };
+
+  return {
+    covers: async (domain) => (await placeFor(domain)) !== null,
+    present: async (domain, keyAuthorization, signal) => {
+      const place = await placeFor(domain);
+      if (!place)
+        throw new DnsChallengeError(
+          `no DNS provider covers ${challengeName(domain)}: let it lead into a zone of one by a CNAME record`,
+        );
+      const value = createHash("sha256").update(keyAuthorization).digest("base64url");
+      return presentRecord(deps, place.row, place.name, value, signal);
+    },
+  };
+};
+
+/** Puts a record in place and waits until it is seen; what came of it is kept with the provider. */
+export const presentRecord = async (
+  deps: DnsChallengeDeps,
+  row: DnsProviderRecord,
+  name: string,
+  value: string,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> => {
+  const { store, clock, log } = deps;
+  const secret = await deps.secretBox.open(row.secretCiphertext, dnsSecretPlace(row.id));
+  const provider = openProvider(row, secret, { nowMs: clock.nowMs, userAgent: deps.userAgent });
+  const withdraw = async (): Promise<void> => {
+    try {
+      // Also when everything is stopping: a record that stays would be there for ever.
+      await provider.cleanUp(name, value, AbortSignal.timeout(cleanUpMs));
+    } catch (error) {
+      log.warn("a DNS record could not be taken away again", { name, error });
+    }
+  };
+  try {
+    await provider.present(name, value, signal);
+    try {
+      await waitUntilShown(
+        {
+          lookup: deps.lookup,
+          sleep: (ms) => sleepUntilAborted(ms, signal),
+          monotonicMs: clock.monotonicMs,
+          signal,
+        },
+        row.zone,
+        name,
+        value,
+        provider.server,
+      );
+    } catch (error) {
+      await withdraw();
+      throw error;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = (error as Error).message;
+    await store.updateDnsProvider(row.id, { usedAt: clock.nowMs(), lastError: message });
+    throw new DnsChallengeError(message, { cause: error });
+  }
+  await store.updateDnsProvider(row.id, { usedAt: clock.nowMs(), lastError: null });
+  return withdraw;
+};
