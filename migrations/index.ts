@@ -10,7 +10,6 @@ export const migrations: Record<string, Migration> = {
   "0001_initial": initial,
   "0002_domains": domains,
   "0003_edge_rules": edgeRules,
-  "0006_traffic": traffic,
   "0005_dns_providers": dnsProviders,
   "0006_traffic": traffic,
 };
