@@ -6,6 +6,7 @@ const built = await Bun.build({
     entry("panel.css"),
     entry("islands/page.ts"),
     entry("islands/deployment.tsx"),
+    entry("islands/live.ts"),
     entry("islands/site-log.tsx"),
     entry("islands/usage-chart.tsx"),
   ],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { invalid } from "../errors.ts";
 import { markupFaults } from "./testing/markup-faults.ts";
 import { type PanelApp, panelApp } from "./testing/panel-app.ts";
 import { panelClient, textOf } from "./testing/panel-client.ts";
@@ -23,9 +24,11 @@ test("each domain says its state, what went wrong, what to do next and when it i
   expect(text).toContain("Certificate by Let's Encrypt R11, valid until");
   expect(text).toContain("Leads to bikes.example.net");
   expect(text).toContain("says: DNS problem: SERVFAIL looking up CAA for example.net");
-  expect(text).toContain("Add this A record: new.example.net → 203.0.113.7");
-  expect(text).toContain("new.example.net. A 203.0.113.7");
+  expect(text).toContain("Next: add this A record: new.example.net → 203.0.113.7");
+  expect(html).toContain('data-copy="203.0.113.7"');
+  expect(html).toContain('data-copy="new.example.net"');
   expect(text).toContain("The claim ends");
+  expect(text).toContain("failed 60 min ago ; next try in 5 h");
 });
 
 test("a domain is added with www unless that is unticked; what is no name is refused and kept", async () => {
@@ -43,18 +46,46 @@ test("a domain is added with www unless that is unticked; what is no name is ref
   expect(textOf(taken.html)).toContain("is verified for another site here");
 });
 
-test("looked at, made primary and removed by name", async () => {
+test("looked at, changed and removed by name", async () => {
   expect((await client.submit(`${base}/new.example.net/verify`, {})).location).toBe(
     `${base}?done=domain-waiting`,
   );
-  expect((await client.submit(`${base}/www.bikes.example.net`, { primary: "yes" })).location).toBe(
-    `${base}?done=domain-changed`,
-  );
+  for (const [name, fields] of [
+    // The primary one, left as it is: nothing changes.
+    ["bikes.example.net", { primary: "yes", automaticHttps: "yes", redirectTo: "" }],
+    ["bikes.example.net", { automaticHttps: "yes", redirectTo: "www.bikes.example.net" }],
+    ["www.bikes.example.net", { primary: "yes", automaticHttps: "yes" }],
+    ["www.bikes.example.net", { redirectTo: "" }],
+  ] as const)
+    expect((await client.submit(`${base}/${name}`, fields)).location).toBe(`${base}?done=domain-changed`);
   expect((await client.submit(`${base}/new.example.net/remove`, {})).location).toBe(
     `${base}?done=domain-removed`,
   );
-  expect(calls("changeDomain")).toEqual([["bike-kitchen", "www.bikes.example.net", { primary: true }]]);
+  expect(calls("changeDomain")).toEqual([
+    ["bike-kitchen", "bikes.example.net", { primary: false, redirectTo: "www.bikes.example.net" }],
+    ["bike-kitchen", "www.bikes.example.net", { primary: true }],
+    ["bike-kitchen", "www.bikes.example.net", { automaticHttps: false, redirectTo: null }],
+  ]);
   expect(calls("removeDomain")).toEqual([["bike-kitchen", "new.example.net"]]);
+});
+
+test("a change that is refused stands in the form of its domain, which stays open", async () => {
+  panel.deps.changeDomain = async () => {
+    throw invalid("redirectTo", "must be another domain of this site");
+  };
+  panel.world.domains = panel.world.domains.map((one) => ({ ...one, primary: false, redirectTo: null }));
+  const refused = await client.submit(`${base}/bikes.example.net`, { redirectTo: "www.bikes.example.net" });
+  expect(refused.status).toBe(422);
+  expect(refused.html).toMatch(/id="domain-bikes.example.net-redirectTo-error"[^>]*>[^<]*must be another/);
+  expect(refused.html.match(/<details class="domain-change" open/g)?.length).toBe(1);
+  expect(await markupFaults(refused.html)).toEqual([]);
+  expect((await client.submit(`${base}/nobody.example.net`, {})).status).toBe(404);
+});
+
+test("the page asks after what is on its way, and no longer when all is well", async () => {
+  expect((await client.get(base)).html).toContain('data-every="3"');
+  panel.world.domains = panel.world.domains.slice(0, 1);
+  expect((await client.get(base)).html).not.toContain("data-every");
 });
 
 test("a certificate that is refused is kept as typed, its key is never sent back", async () => {

@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { CertificateView, SiteView } from "../../domain/views.ts";
 import type { Refusal, Typed } from "../form.ts";
-import { ActButton, FormErrors, PostForm, TextArea } from "./form.tsx";
+import { FormErrors, PostForm, TextArea } from "./form.tsx";
 import { Time } from "./time.tsx";
 
 /** Certificates of one's own, which go before the automatic ones. */
@@ -21,13 +21,18 @@ export const Certificates = (props: {
           <div class="section-head">
             <h2>{certificate.names.join(", ")}</h2>
             <div class="acts">
-              <ActButton
-                action={`${base}/${certificate.id}/remove`}
-                class="small"
-                label={`Remove the certificate for ${certificate.names.join(", ")}`}
-              >
-                Remove
-              </ActButton>
+              <details class="danger-act">
+                <summary
+                  class="button small"
+                  aria-label={`Remove the certificate for ${certificate.names.join(", ")}…`}
+                >
+                  Remove…
+                </summary>
+                <PostForm action={`${base}/${certificate.id}/remove`}>
+                  <p>Its names are served with automatic certificates again, or over plain HTTP without.</p>
+                  <button class="danger">Remove it with its key</button>
+                </PostForm>
+              </details>
             </div>
           </div>
           <p class="soft">

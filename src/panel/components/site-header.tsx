@@ -49,7 +49,7 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
         <div class="title">
           <h1>{site.slug}</h1>
           <Badge word={siteWord(site.status)} />
-          <p class="facts">
+          <p class="facts" id="site-facts" data-live>
             {address && <a href={safeUrl(address)}>{hostOfUrl(address)}</a>}
             {site.currentRelease && <span>release {site.currentRelease.number}</span>}
             {replicas && <span>{replicas}</span>}

@@ -1,6 +1,6 @@
 /** Shows the copy buttons, which are of no use without JavaScript, and makes them work. */
-export const startCopying = (): void => {
-  for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
+export const startCopying = (root: ParentNode = document): void => {
+  for (const button of root.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
     button.hidden = false;
     button.addEventListener("click", () => void copy(button));
   }

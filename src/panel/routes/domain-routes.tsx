@@ -1,12 +1,29 @@
 /** @jsxImportSource hono/jsx */
 import { type Context, Hono } from "hono";
 import { uploadSchema } from "../../certificates/upload.ts";
-import { addDomainSchema } from "../../sites/domains.ts";
+import { addDomainSchema, changeDomainSchema } from "../../sites/domains.ts";
 import type { DomainView } from "../../domain/views.ts";
+import { notFound } from "../../errors.ts";
+import { isMoving } from "../domain-words.ts";
 import type { PanelDeps, PanelEnv } from "../deps.ts";
 import { attempt, parse, readForm, type Typed } from "../form.ts";
 import { type DomainsRefused, SiteDomains } from "../pages/site-domains.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
+
+/** Only what differs from what was shown: boxes that are not ticked are not sent. */
+const readChange = (typed: Typed, now: DomainView): Record<string, unknown> => {
+  const primary = typed.primary === "yes";
+  const automaticHttps = typed.automaticHttps === "yes";
+  const { redirectTo } = typed;
+  return {
+    ...(primary !== now.primary && { primary }),
+    ...(automaticHttps !== now.automaticHttps && { automaticHttps }),
+    // The primary domain leads nowhere, whatever stood in the field when it became that.
+    ...(redirectTo !== undefined &&
+      redirectTo !== (now.redirectTo ?? "") &&
+      !(primary && !now.primary) && { redirectTo: redirectTo === "" ? null : redirectTo }),
+  };
+};
 
 /** Domains of a site and certificates of its own. */
 export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> => {
@@ -15,21 +32,29 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
   const show = async (c: Context<PanelEnv>, slug: string, refused: DomainsRefused | null) => {
     const person = signedIn(c);
     const site = await deps.getSite(person, slug);
-    const [own, domains, certificates] = await Promise.all([
+    const [own, domains, certificates, rules] = await Promise.all([
       deps.ownAddress(person, slug),
       deps.listDomains(person, slug),
       deps.listCertificates(person, slug),
+      deps.showRules(person, slug),
     ]);
-    const moving = domains.some(
-      (one) => one.state === "waiting" || (one.certificate !== null && one.certificate.notAfter === null),
-    );
+    const moving = [...domains, { ...own, state: "verified" as const }].some(isMoving);
     return page(
       c,
       {
         title: `${refused ? "Error: d" : "D"}omains of ${site.slug}`,
         ...(refused ? { status: refused.refusal.status } : { refreshSeconds: moving ? 10 : null }),
+        scripts: ["live.js"],
       },
-      <SiteDomains site={site} own={own} domains={domains} certificates={certificates} refused={refused} />,
+      <SiteDomains
+        site={site}
+        own={own}
+        domains={domains}
+        certificates={certificates}
+        rules={rules}
+        moving={moving}
+        refused={refused}
+      />,
     );
   };
 
@@ -43,7 +68,7 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
     const typed = await readForm(c);
     return attempt(
       async () => c.redirect(`/sites/${slug}/domains?done=${await run(slug, typed)}`, 303),
-      async (refusal) => show(c, slug, { form, typed, refusal }),
+      async (refusal) => show(c, slug, { form, name: c.req.param("name") ?? null, typed, refusal }),
     );
   };
   const found = (domain: DomainView): string =>
@@ -64,7 +89,12 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
 
   app.post("/sites/:slug/domains/:name", (c) =>
     act(c, "change", async (slug, typed) => {
-      await deps.changeDomain(signedIn(c), slug, c.req.param("name"), { primary: typed.primary === "yes" });
+      const person = signedIn(c);
+      const name = c.req.param("name");
+      const now = (await deps.listDomains(person, slug)).find((one) => one.name === name);
+      if (!now) throw notFound(`domain ${name} of site ${slug}`);
+      const change = parse(changeDomainSchema, readChange(typed, now));
+      if (Object.keys(change).length > 0) await deps.changeDomain(person, slug, name, change);
       return "domain-changed";
     }),
   );
