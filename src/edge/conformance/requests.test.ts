@@ -227,6 +227,9 @@ const harmless: [error: string | null, why: RegExp][] = [
   ["HPE_INVALID_VERSION", /PRI /],
   // Read as `Connection`, which it is not (RFC 9110 section 7.6.1); the edge drops it.
   ["HPE_CLOSED_CONNECTION", /proxy-connection:\s*close/i],
+  // A chunk extension that is none; all of them end at the edge.
+  ["HPE_STRICT", /\r\n[0-9a-f]+;/i],
+  ["HPE_INVALID_CHUNK_SIZE", /\r\n[0-9a-f]+;/i],
   // In trailers, where the edge drops it.
   ["HPE_INVALID_CONTENT_LENGTH", /\r\n0+(;.*)?\r\n(.+\r\n)*content-length:/i],
   // A tab behind the value; the edge writes the field anew.
