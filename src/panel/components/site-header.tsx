@@ -46,10 +46,10 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
   return (
     <>
       <header class="site-head">
-        <div class="title">
+        <div class="title" id="site-title" data-live>
           <h1>{site.slug}</h1>
           <Badge word={siteWord(site.status)} />
-          <p class="facts" id="site-facts" data-live>
+          <p class="facts">
             {address && <a href={safeUrl(address)}>{hostOfUrl(address)}</a>}
             {site.currentRelease && <span>release {site.currentRelease.number}</span>}
             {replicas && <span>{replicas}</span>}

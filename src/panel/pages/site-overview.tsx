@@ -5,7 +5,9 @@ import { type ChartData, hasFigures } from "../chart-data.ts";
 import { Badge } from "../components/badge.tsx";
 import { DeploymentTable, deploymentTitle } from "../components/deployment-table.tsx";
 import { type CurrentUsage, LimitMeters } from "../components/limit-meters.tsx";
+import { Live } from "../components/live.tsx";
 import { PushHere } from "../components/push-here.tsx";
+import { type BannerProps, bannersMove, SiteBanners } from "../components/site-banners.tsx";
 import { hostOfUrl, SiteHeader } from "../components/site-header.tsx";
 import { NoFigures, StaticChart } from "../components/static-chart.tsx";
 import { Time } from "../components/time.tsx";
@@ -22,6 +24,7 @@ export interface OverviewProps {
   whole: UsagePoint;
   range: UsageRange;
   usage: CurrentUsage;
+  banners: Omit<BannerProps, "site">;
 }
 
 /** The state of one site at a glance. */
@@ -32,15 +35,14 @@ export const SiteOverview = (props: OverviewProps) => {
   return (
     <>
       <SiteHeader site={site} tab="Overview" />
-      {running && (
-        <p class="under-way" role="status">
-          <Badge word={deploymentWord(running.status)} />
-          <a class="people-text" href={`/deployments/${running.id}`}>
-            {deploymentTitle(running)}
-          </a>
-          {site.currentRelease && <span class="soft">release {site.currentRelease.number} still serves</span>}
-        </p>
-      )}
+      <Live
+        id="state"
+        label="What needs a look"
+        everySeconds={running || bannersMove(props.banners) ? 3 : null}
+      >
+        <SiteBanners site={site} {...props.banners} />
+        {running && <UnderWay site={site} running={running} />}
+      </Live>
       <div class="columns">
         <div class="wide-column">
           {virgin ? <FirstPush site={site} /> : <DayChart {...props} />}
@@ -71,6 +73,16 @@ export const SiteOverview = (props: OverviewProps) => {
     </>
   );
 };
+
+const UnderWay = ({ site, running }: { site: SiteView; running: DeploymentSummary }) => (
+  <p class="under-way" data-say={`Deployment: ${deploymentWord(running.status).text}`}>
+    <Badge word={deploymentWord(running.status)} />
+    <a class="people-text" href={`/deployments/${running.id}`}>
+      {deploymentTitle(running)}
+    </a>
+    {site.currentRelease && <span class="soft">release {site.currentRelease.number} still serves</span>}
+  </p>
+);
 
 const FirstPush = ({ site }: { site: SiteView }) => (
   <section class="empty">

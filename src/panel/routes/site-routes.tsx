@@ -70,15 +70,23 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     const person = signedIn(c);
     const site = await deps.getSite(person, c.req.param("slug"));
     const wanted = overviewRange(Date.parse(site.createdAt), deps.clock.nowMs());
-    const [{ range, fromMs, toMs, points }, deployments, month] = await Promise.all([
+    const [{ range, fromMs, toMs, points }, deployments, month, rules, own, domains] = await Promise.all([
       usageOf(person, site, wanted),
       deps.listDeployments(person, site.slug, { limit: 5 }),
       deps.monthToDate(person, site.slug),
+      deps.showRules(person, site.slug),
+      deps.ownAddress(person, site.slug),
+      deps.listDomains(person, site.slug),
     ]);
+    const bandwidthMonthBytes = month.bytesIn + month.bytesOut;
     const drawn = await charts(person, site, fromMs, toMs, points);
     return page(
       c,
-      { title: site.slug, refreshSeconds: site.status === "deploying" ? 10 : null },
+      {
+        title: site.slug,
+        refreshSeconds: site.status === "deploying" ? 10 : null,
+        scripts: ["live.js"],
+      },
       <SiteOverview
         site={site}
         deployments={deployments.items}
@@ -88,8 +96,9 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
         usage={{
           point: points.at(-1) ?? null,
           requestsPerMinute: requestsPerMinute(points),
-          bandwidthMonthBytes: month.bytesIn + month.bytesOut,
+          bandwidthMonthBytes,
         }}
+        banners={{ rules, own, domains, bandwidthMonthBytes }}
       />,
     );
   });

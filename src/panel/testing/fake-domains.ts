@@ -8,6 +8,8 @@ export const fakeCertificate = (name: string, change: Partial<CertificateView> =
   id: `crt_${name}`,
   source: "automatic",
   names: [name],
+  state: "valid",
+  nextStep: null,
   issuer: "Let's Encrypt R11",
   notBefore: at(-240 * hour),
   notAfter: at(1920 * hour),
