@@ -36,8 +36,25 @@ export interface Route {
   limits: RouteLimits;
   /** Absent or null: the same over plain HTTP and HTTPS. */
   https?: RouteHttps | null;
+  /** Requests are written to the site's log; absent or null: they are not. */
+  accessLog?: RouteAccessLog | null;
+  /** Requests are counted by method and path, too. */
+  countPaths?: boolean;
   /** What the site asks of the edge beyond being served; absent or null costs a request nothing. */
   rules?: RouteRules | null;
+}
+
+/**
+ * The log is a ring of files in the edge's folder (`edge/access-log/segments`), one JSON object a line; see
+ * `domain/access-log`.
+ */
+export interface RouteAccessLog {
+  /** Whose log: the environment's id. Routes that lead to a site share its log. */
+  into: string;
+  /** `full` tells addresses, queries, referrers and user agents; `anonymous` networks and the referrers' origins. */
+  detail: "anonymous" | "full";
+  maxBytes: number;
+  keptDays: number;
 }
 
 /** Applied in this order, after limits and the redirect to HTTPS; absent parts do nothing. */
@@ -136,7 +153,10 @@ export interface Upstream {
 }
 
 export interface EdgeHealth {
+  /** Of the process that leads. */
   pid: number;
+  /** Names that process for ever; empty for an edge of before hand-overs. */
+  process: string;
   /** Protocol and program version; a daemon replaces an edge of another version. */
   version: string;
   tableVersion: number;
@@ -149,6 +169,10 @@ export interface EdgeHealth {
   http2: boolean;
   /** Trusted proxies begin each connection with a PROXY header. */
   proxyProtocol: boolean;
+  /** How many are to serve, the lead among them. */
+  processes: number;
+  /** Others, that only finish what is under way. */
+  retired: number;
 }
 
 export interface CertificateSet {

@@ -1,11 +1,11 @@
 import { ascii } from "./byte-classes.ts";
 import { chunkInto, decodeInto } from "./body-frame.ts";
-import { send, sendCopied } from "./byte-socket.ts";
+import { passOn, sendCopied, spend } from "./byte-socket.ts";
 import { createChunkedBody } from "./chunked-body.ts";
 import { completeExchange, failExchange, transportSecurityOf } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
 import { append, appendText, copyRange, type HeadWriter, room } from "./head-writer.ts";
-import { countAnswer } from "./meter.ts";
+import { countAnswer, countOut } from "./meter.ts";
 import { giveBack, noteAnswer } from "./replica-pool.ts";
 import { retryElsewhere, retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
@@ -56,7 +56,7 @@ export const upstreamData = (upstream: UpstreamConnection, bytes: Uint8Array): v
 
 /** Reads interim answers (passed on) and the final one's head, and begins its body. */
 const readHeads = (exchange: Exchange, upstream: UpstreamConnection, input: Uint8Array): void => {
-  const { visitor, target } = exchange;
+  const { visitor } = exchange;
   const { edge } = visitor;
   const { responseHead: head, responseOut: out } = edge;
   const secured = transportSecurityOf(exchange) !== "";
@@ -85,7 +85,7 @@ const readHeads = (exchange: Exchange, upstream: UpstreamConnection, input: Uint
     }
     if (exchange.minor === 1) {
       append(out, crlf);
-      target.meter.bytesOut += out.length;
+      countOut(exchange, out.length);
       if (!sendCopied(visitor.out, out.bytes, 0, out.length, edge.clock)) pauseUpstream(upstream);
     }
   }
@@ -97,7 +97,8 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   const { edge } = visitor;
   const { responseHead: head, responseOut: out } = edge;
   const { fields, status } = head;
-  countAnswer(target.meter, status);
+  countAnswer(exchange, status);
+  if (exchange.seen !== null) exchange.answeredAtMs = edge.now();
   exchange.answered = true;
   exchange.headInput = null;
   upstream.phase = "body";
@@ -196,6 +197,7 @@ const passBody = (
       head = null;
       emit(exchange, frame.bytes, frame.start, frame.length, true);
     }
+    if (upstream.framing === "chunked" || exchange.chunkedOut) spend(input);
   }
   if (head !== null) emit(exchange, head.bytes, 0, head.length, true);
   if (done) {
@@ -226,9 +228,9 @@ const passPacked = (
 const emit = (exchange: Exchange, bytes: Uint8Array, from: number, to: number, copied: boolean): void => {
   if (to === from) return;
   const { visitor } = exchange;
-  exchange.target.meter.bytesOut += to - from;
+  countOut(exchange, to - from);
   if (copied) sendCopied(visitor.out, bytes, from, to, visitor.edge.clock);
-  else send(visitor.out, bytes, from, to, visitor.edge.clock);
+  else passOn(visitor.out, bytes, from, to, visitor.edge.clock);
 };
 
 /** The answer is whole: the connection serves the next request, if both sides are where they should be. */

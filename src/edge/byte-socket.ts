@@ -15,6 +15,10 @@ export interface ByteSocket {
   resume(): void;
   setKeepAlive(enable: boolean, initialDelayMs: number): boolean;
   readonly remoteAddress: string;
+  /** It is a stream of HTTP/2. Absent: a connection of HTTP/1. */
+  readonly http2?: boolean;
+  /** Bytes that were taken are still read from where they lie. Absent: never. */
+  readonly holding?: boolean;
 }
 
 /** The sending side of a connection: the socket and what it has not taken yet. */
@@ -27,6 +31,8 @@ export interface Outlet {
   movedAtMs: number;
   /** A write found the socket closed. */
   broken: boolean;
+  /** A received buffer whose memory goes once nothing is pending any more. */
+  spent: Uint8Array | null;
 }
 
 /** A clock that is read without a system call; a sweep sets it some times a second. */
@@ -40,6 +46,7 @@ export const createOutlet = (socket: ByteSocket): Outlet => ({
   pendingBytes: 0,
   movedAtMs: 0,
   broken: false,
+  spent: null,
 });
 
 /** Sends `bytes[from, to)`, which nobody changes afterwards. @returns false when some of it is pending */
@@ -80,6 +87,36 @@ export const sendCopied = (
   return keep(outlet, bytes.slice(from + written, to));
 };
 
+/**
+ * Like `send` for what a socket has received, and nobody looks at afterwards. A large buffer's memory is given back
+ * as soon as its bytes are out: left to the collector, those of one download pile up to 50 MB.
+ */
+export const passOn = (
+  outlet: Outlet,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  clock: CoarseClock,
+): boolean => {
+  const through = send(outlet, bytes, from, to, clock);
+  if (to !== bytes.length || !isSpendable(bytes)) return through;
+  if (through && outlet.socket.holding !== true) spend(bytes);
+  else outlet.spent = bytes;
+  return through;
+};
+
+/** Below this the collector is cheaper. */
+const spendableBytes = 32 * 1024;
+
+/** A buffer as a socket gives it, whole: nobody else has a view of its memory. */
+const isSpendable = (bytes: Uint8Array): boolean =>
+  bytes.length >= spendableBytes && bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.length;
+
+/** Gives the memory of a large received buffer back; it is empty from then on. */
+export const spend = (bytes: Uint8Array): void => {
+  if (isSpendable(bytes)) (bytes.buffer as ArrayBuffer).transfer(0);
+};
+
 const keep = (outlet: Outlet, rest: Uint8Array): false => {
   outlet.pending.push(rest);
   outlet.pendingBytes += rest.length;
@@ -104,6 +141,10 @@ export const flush = (outlet: Outlet, clock: CoarseClock): boolean => {
     }
     outlet.pending.shift();
   }
+  if (outlet.spent !== null && outlet.socket.holding !== true) {
+    spend(outlet.spent);
+    outlet.spent = null;
+  }
   return true;
 };
 
@@ -111,4 +152,5 @@ export const flush = (outlet: Outlet, clock: CoarseClock): boolean => {
 export const discard = (outlet: Outlet): void => {
   outlet.pending = [];
   outlet.pendingBytes = 0;
+  outlet.spent = null;
 };

@@ -6,6 +6,7 @@ import { createBodyFrame } from "./body-frame.ts";
 import { makeRoom, visitorCapacity } from "./capacity.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { abandonExchange } from "./exchange-end.ts";
+import { createTraffic } from "./traffic.ts";
 import { createHeadWriter } from "./head-writer.ts";
 import type { Meter } from "./meter.ts";
 import { createIdLine } from "./provenance.ts";
@@ -27,42 +28,48 @@ export const createEdge = (deps: {
   random?: () => number;
   deadlines?: Partial<Deadlines>;
   capacity?: number;
+  /** Where access logs and counts by path are kept; nowhere when absent. */
+  dir?: string;
   proxyProtocol?: boolean;
-}): Edge => ({
-  log: deps.log,
-  clock: { nowMs: performance.now() },
-  deadlines: { ...defaultDeadlines, ...deps.deadlines },
-  now: () => performance.now(),
-  visitors: new Set(),
-  sessions: new Set(),
-  connecting: new Set(),
-  slowed: new Set(),
-  held: new Map(),
-  random: deps.random ?? Math.random,
-  router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
-  upstreamEvents: {
-    opened: upstreamOpened,
-    failed: upstreamFailed,
-    data: upstreamData,
-    drained: upstreamDrained,
-    ended: upstreamEnded,
-  },
-  proxyProtocol: deps.proxyProtocol ?? false,
-  introductionNotedMs: Number.NEGATIVE_INFINITY,
-  capacity: deps.capacity ?? visitorCapacity(),
-  certificates: emptyBook,
-  challenges: new Map(),
-  httpsPort: null,
-  idLine: createIdLine(),
-  requests: 0,
-  leaving: false,
-  stopping: false,
-  requestHead: createRequestHead(),
-  requestOut: createHeadWriter(),
-  responseHead: createResponseHead(),
-  responseOut: createHeadWriter(),
-  frame: createBodyFrame(),
-});
+}): Edge => {
+  const idLine = createIdLine();
+  return {
+    log: deps.log,
+    clock: { nowMs: performance.now() },
+    deadlines: { ...defaultDeadlines, ...deps.deadlines },
+    now: () => performance.now(),
+    visitors: new Set(),
+    sessions: new Set(),
+    connecting: new Set(),
+    slowed: new Set(),
+    held: new Map(),
+    random: deps.random ?? Math.random,
+    router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
+    upstreamEvents: {
+      opened: upstreamOpened,
+      failed: upstreamFailed,
+      data: upstreamData,
+      drained: upstreamDrained,
+      ended: upstreamEnded,
+    },
+    proxyProtocol: deps.proxyProtocol ?? false,
+    introductionNotedMs: Number.NEGATIVE_INFINITY,
+    capacity: deps.capacity ?? visitorCapacity(),
+    certificates: emptyBook,
+    challenges: new Map(),
+    httpsPort: null,
+    traffic: createTraffic({ dir: deps.dir ?? null, log: deps.log, idLine }),
+    idLine,
+    requests: 0,
+    leaving: false,
+    stopping: false,
+    requestHead: createRequestHead(),
+    requestOut: createHeadWriter(),
+    responseHead: createResponseHead(),
+    responseOut: createHeadWriter(),
+    frame: createBodyFrame(),
+  };
+};
 
 /** Starts the coarse clock and the sweep. @returns what stops them */
 export const startSweep = (edge: Edge): (() => void) => {

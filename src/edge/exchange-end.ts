@@ -1,7 +1,8 @@
-import { countAnswer, countLatency } from "./meter.ts";
+import { countAnswer, countLatency, countOut } from "./meter.ts";
 import { type OwnAnswer, pageAnswer, writeAnswer } from "./own-answer.ts";
 import { dressOwnAnswer } from "./rules/dress-answer.ts";
 import type { Exchange } from "./state.ts";
+import { noteEnd } from "./traffic.ts";
 import { cancelUpstream } from "./upstream-connection.ts";
 import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
 
@@ -23,8 +24,10 @@ export const finishExchange = (exchange: Exchange): void => {
   const { visitor, target } = exchange;
   const { edge } = visitor;
   const unread = exchange.body !== "none";
+  const nowMs = edge.now();
+  noteEnd(exchange, nowMs, true);
   leave(exchange);
-  countLatency(target.meter, edge.now() - exchange.startedAtMs);
+  countLatency(target.meter, nowMs - exchange.startedAtMs);
   if (visitor.phase === "closed") return;
   const over = visitor.left && visitor.held === null;
   if (!exchange.keepAlive || unread || over || edge.stopping) {
@@ -60,9 +63,9 @@ export const answerExchange = (exchange: Exchange, plain: OwnAnswer): void => {
   exchange.answered = true;
   visitor.phase = "answer";
   if (exchange.body !== "none" || edge.leaving) exchange.keepAlive = false;
-  countAnswer(target.meter, answer.status);
+  countAnswer(exchange, answer.status);
   const fields = `${answer.fields ?? ""}${transportSecurityOf(exchange)}`;
-  target.meter.bytesOut += writeAnswer(edge, visitor, { ...answer, fields }, exchange);
+  countOut(exchange, writeAnswer(edge, visitor, { ...answer, fields }, exchange));
   completeExchange(exchange);
 };
 
@@ -89,7 +92,7 @@ export const failExchange = (exchange: Exchange, status: number): void => {
 
 /** The visitor is gone, or the answer broke off: the upstream is cancelled. Unanswered counts as 4xx. */
 export const abandonExchange = (exchange: Exchange): void => {
-  const { target } = exchange;
-  if (!exchange.answered) countAnswer(target.meter, 499);
+  if (!exchange.answered) countAnswer(exchange, 499);
+  noteEnd(exchange, exchange.visitor.edge.now(), false);
   leave(exchange);
 };

@@ -10,6 +10,8 @@ import { isAmong } from "./rules/networks.ts";
 import { applyRules } from "./rules/apply-rules.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ActiveRoute, Exchange, Visitor } from "./state.ts";
+import { countIn } from "./meter.ts";
+import { noteRequest } from "./traffic.ts";
 import { holdExchange } from "./hold.ts";
 import { rereadHead } from "./slow-down.ts";
 import { chooseGroup } from "./split.ts";
@@ -58,10 +60,11 @@ export const beginExchange = (
   visitor.headBegun = false;
   visitor.deadlineMs = Number.POSITIVE_INFINITY;
   target.meter.active++;
-  target.meter.bytesIn += after - start;
+  countIn(exchange, after - start);
   const { trusted } = edge.router;
   if (trusted !== null && isAmong(trusted, visitor.address))
     believeProxy(exchange, trusted, input, start, after);
+  noteRequest(exchange, host, head, input);
   if (!admit(exchange, head)) return after;
   if (isHeldBack(target)) {
     waitForBandwidth(exchange);
@@ -162,6 +165,13 @@ const createExchange = (
     provenance: visitor.provenance,
     requestId: null,
     requestNumber: 0,
+    status: 499,
+    bytesIn: 0,
+    bytesOut: 0,
+    answeredAtMs: 0,
+    seen: null,
+    host: "",
+    detail: "",
     isHead: method === "HEAD",
     minor: head.minor,
     webSocket: head.webSocket,

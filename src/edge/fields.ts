@@ -18,6 +18,11 @@ export interface Fields {
   expectContinue: boolean;
   /** `Keep-Alive: timeout=N`, -1 when absent. */
   keepAliveSeconds: number;
+  /** `Referer` and `User-Agent`; -1 when absent. */
+  refererStart: number;
+  refererEnd: number;
+  agentStart: number;
+  agentEnd: number;
   /** Lower-case names of further fields that `Connection` declares hop-by-hop. */
   named: string[] | null;
 }
@@ -36,6 +41,10 @@ const resetFields = (fields: Fields): Fields => {
   fields.upgradeEnd = -1;
   fields.expectContinue = false;
   fields.keepAliveSeconds = -1;
+  fields.refererStart = -1;
+  fields.refererEnd = -1;
+  fields.agentStart = -1;
+  fields.agentEnd = -1;
   fields.named = null;
   return fields;
 };
@@ -108,7 +117,7 @@ export const scanFields = (
         runStart = at;
         continue;
       }
-    }
+    } else noteDetail(input, lineStart, nameEnd, from, to, fields);
     if (to !== at - 2 || from - nameEnd > 2 || input[nameEnd + 1] === TAB) {
       // Unusual blanks around the value are not passed on.
       copyRange(out, input, runStart, nameEnd + 1);
@@ -116,6 +125,28 @@ export const scanFields = (
       copyRange(out, input, from, to);
       runStart = at - 2;
     }
+  }
+};
+
+const refererName = ascii("referer");
+const agentName = ascii("user-agent");
+
+/** Fields that are passed on like every other, but that a site's log may tell. */
+const noteDetail = (
+  input: Uint8Array,
+  nameStart: number,
+  nameEnd: number,
+  from: number,
+  to: number,
+  fields: Fields,
+): void => {
+  const length = nameEnd - nameStart;
+  if (length === 7 && equalsFolded(input, nameStart, nameEnd, refererName)) {
+    fields.refererStart = from;
+    fields.refererEnd = to;
+  } else if (length === 10 && equalsFolded(input, nameStart, nameEnd, agentName)) {
+    fields.agentStart = from;
+    fields.agentEnd = to;
   }
 };
 

@@ -63,8 +63,9 @@ describe("the meter file", () => {
     const store = openMeterStore(dir, silentLog, 1);
     const meter = createMeter(1);
     store.meters.set("a", meter);
-    countAnswer(meter, 200);
-    countAnswer(meter, 503);
+    const counted = { target: { meter }, status: 0, bytesIn: 0, bytesOut: 0 };
+    countAnswer(counted, 200);
+    countAnswer(counted, 503);
     countLatency(meter, 12.5);
     meter.bytesIn = 7;
     meter.active = 3;

@@ -21,8 +21,28 @@ export const createMeter = (seenAtMs: number): Meter => ({
   seenAtMs,
 });
 
+/** A request as it is counted: in its route's meter, and by itself. */
+export interface Counted {
+  readonly target: { readonly meter: Meter };
+  status: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+export const countIn = (counted: Counted, bytes: number): void => {
+  counted.target.meter.bytesIn += bytes;
+  counted.bytesIn += bytes;
+};
+
+export const countOut = (counted: Counted, bytes: number): void => {
+  counted.target.meter.bytesOut += bytes;
+  counted.bytesOut += bytes;
+};
+
 /** Counts an answer by its class at the moment its head is known. */
-export const countAnswer = (meter: Meter, status: number): void => {
+export const countAnswer = (counted: Counted, status: number): void => {
+  counted.status = status;
+  const { meter } = counted.target;
   meter.requests++;
   if (status < 200) return;
   if (status < 300) meter.status2xx++;

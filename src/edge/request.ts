@@ -1,8 +1,9 @@
 import { ascii } from "./byte-classes.ts";
 import { isHeldBack } from "./bandwidth.ts";
 import { decodeInto } from "./body-frame.ts";
-import { flush, send, sendCopied } from "./byte-socket.ts";
+import { flush, passOn, sendCopied, spend } from "./byte-socket.ts";
 import { failExchange } from "./exchange-end.ts";
+import { countIn } from "./meter.ts";
 import { append, copyRange, room } from "./head-writer.ts";
 import { appendRequestId } from "./provenance.ts";
 import { chooseReplica, noteFailure, takeIdle } from "./replica-pool.ts";
@@ -103,7 +104,7 @@ const sendHead = (
 };
 
 const countBody = (exchange: Exchange, bytes: number): void => {
-  exchange.target.meter.bytesIn += bytes;
+  countIn(exchange, bytes);
   exchange.bodyRemaining -= bytes;
   if (exchange.bodyRemaining === 0) exchange.body = "none";
 };
@@ -199,7 +200,7 @@ export const forwardBody = (exchange: Exchange, input: Uint8Array, from: number,
   visitor.deadlineMs = edge.clock.nowMs + edge.deadlines.bodyMs;
   if (exchange.body === "length") {
     const length = Math.min(exchange.bodyRemaining, end - from);
-    room = send(upstream.out, input, from, from + length, edge.clock);
+    room = passOn(upstream.out, input, from, from + length, edge.clock);
     at += length;
     countBody(exchange, length);
   } else {
@@ -211,7 +212,7 @@ export const forwardBody = (exchange: Exchange, input: Uint8Array, from: number,
         failExchange(exchange, 400);
         return end;
       }
-      exchange.target.meter.bytesIn += after - at;
+      countIn(exchange, after - at);
       exchange.bodyBytes += frame.dataBytes;
       at = after;
       if (exchange.bodyBytes > exchange.target.route.limits.maxBodyBytes) {
@@ -222,6 +223,7 @@ export const forwardBody = (exchange: Exchange, input: Uint8Array, from: number,
         room = sendCopied(upstream.out, frame.bytes, frame.start, frame.length, edge.clock) && room;
     }
     if (chunks.done) exchange.body = "none";
+    else spend(input);
   }
   if (exchange.body === "none") awaitAnswer(exchange);
   else if (!room) pauseVisitor(visitor);

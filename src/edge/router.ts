@@ -54,6 +54,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       split: activeSplit(route.target, replicas),
       folder: route.target.kind === "static" ? { path: route.target.folder, real: null } : null,
       transportSecurity: transportSecurityOf(route),
+      traffic: null,
     };
     byId.set(route.id, active);
     for (const host of route.hosts) byHost.set(host, active);

@@ -16,8 +16,10 @@ import type { Coding } from "./rules/compression.ts";
 import type { Packer } from "./rules/pack-answer.ts";
 import type { Networks } from "./rules/networks.ts";
 import type { SiteRules } from "./rules/site-rules.ts";
+import type { SeenPath } from "./paths/seen-paths.ts";
 import type { ActiveGroup, ActiveSplit } from "./split.ts";
 import type { StaticFolder } from "./static/static-file.ts";
+import type { RouteTraffic, Traffic } from "./traffic.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
 import type { Challenges } from "./tls/challenges.ts";
 import type { SecureChannel } from "./tls/secure-channel.ts";
@@ -53,6 +55,7 @@ export interface Edge {
   challenges: Challenges;
   /** Where HTTPS is served; null when it is not. */
   httpsPort: number | null;
+  readonly traffic: Traffic;
   /** The line of a request's id up to its number. */
   readonly idLine: Uint8Array;
   /** How many ids were given. */
@@ -100,6 +103,8 @@ export interface ActiveRoute {
   folder: StaticFolder | null;
   /** The finished `Strict-Transport-Security` line of answers over HTTPS, or nothing. */
   transportSecurity: string;
+  /** What is remembered of its requests; null until the first one. */
+  traffic: RouteTraffic | null;
 }
 
 /** A replica at an address: the key of a pool. Another replica at the same address is another pool. */
@@ -188,6 +193,18 @@ export interface Exchange {
   requestId: string | null;
   /** 0 until it is needed. */
   requestNumber: number;
+  /** Of the answer; 499 while there is none. */
+  status: number;
+  /** Head and body, as the visitor sees them. */
+  bytesIn: number;
+  bytesOut: number;
+  /** When the upstream's answer began; 0 while it has not. */
+  answeredAtMs: number;
+  /** For counts by path and the site's log; null when there is neither. */
+  seen: SeenPath | null;
+  /** The name it was asked for, and what else the log tells; empty when there is none. */
+  host: string;
+  detail: string;
   readonly isHead: boolean;
   readonly minor: 0 | 1;
   readonly webSocket: boolean;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isNetwork } from "../domain/edge-rules-parts.ts";
 import type { RouteTable } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
+import { isLogKey } from "./access-log/segments.ts";
 import { readChecked, writeAtomically } from "./atomic-file.ts";
 
 const host = z
@@ -107,6 +108,13 @@ const rules = z.strictObject({
   compression: z.boolean().optional(),
 });
 
+const accessLog = z.strictObject({
+  into: z.string().refine(isLogKey, "an id"),
+  detail: z.enum(["anonymous", "full"]),
+  maxBytes: z.int().min(256 * 1024),
+  keptDays: z.int().min(1),
+});
+
 const routeTable = z
   .strictObject({
     version: z.int().min(1),
@@ -124,6 +132,8 @@ const routeTable = z
           bandwidth: bandwidth.nullish(),
         }),
         rules: rules.nullish(),
+        accessLog: accessLog.nullish(),
+        countPaths: z.boolean().optional(),
         https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
       }),
     ),

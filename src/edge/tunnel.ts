@@ -1,8 +1,8 @@
 import { ascii } from "./byte-classes.ts";
-import { send, sendCopied } from "./byte-socket.ts";
+import { passOn, sendCopied } from "./byte-socket.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { append } from "./head-writer.ts";
-import { countAnswer } from "./meter.ts";
+import { countAnswer, countIn, countOut } from "./meter.ts";
 import type { Exchange, UpstreamConnection } from "./state.ts";
 import { slowAnswer, slowRequest } from "./slow-down.ts";
 import { closeUpstream } from "./upstream-connection.ts";
@@ -21,7 +21,7 @@ export const beginTunnel = (
   input: Uint8Array,
   from: number,
 ): void => {
-  const { visitor, target } = exchange;
+  const { visitor } = exchange;
   const { edge } = visitor;
   const out = edge.responseOut;
   append(out, upgradeLines);
@@ -30,8 +30,8 @@ export const beginTunnel = (
   exchange.tunnel = { toVisitor: createFramePosition(), toUpstream: createFramePosition() };
   upstream.phase = "tunnel";
   visitor.phase = "tunnel";
-  countAnswer(target.meter, 101);
-  target.meter.bytesOut += out.length;
+  countAnswer(exchange, 101);
+  countOut(exchange, out.length);
   // Peers that vanish without a word are found by the kernel's probes.
   visitor.out.socket.setKeepAlive(true, keepAliveProbeMs);
   if (!sendCopied(visitor.out, out.bytes, 0, out.length, edge.clock)) pause(upstream);
@@ -46,22 +46,22 @@ export const tunnelToVisitor = (
   input: Uint8Array,
   from: number,
 ): void => {
-  const { visitor, target, tunnel } = exchange;
+  const { visitor, tunnel } = exchange;
   const { edge } = visitor;
   follow(tunnel!.toVisitor, input, from, input.length);
-  target.meter.bytesOut += input.length - from;
+  countOut(exchange, input.length - from);
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
-  if (!send(visitor.out, input, from, input.length, edge.clock)) pause(upstream);
+  if (!passOn(visitor.out, input, from, input.length, edge.clock)) pause(upstream);
   else slowAnswer(exchange, upstream);
 };
 
 export const tunnelToUpstream = (exchange: Exchange, input: Uint8Array, from: number, end: number): void => {
-  const { visitor, target, tunnel, upstream } = exchange;
+  const { visitor, tunnel, upstream } = exchange;
   const { edge } = visitor;
   follow(tunnel!.toUpstream, input, from, end);
-  target.meter.bytesIn += end - from;
+  countIn(exchange, end - from);
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
-  if (!send(upstream!.out, input, from, end, edge.clock)) pauseVisitor(visitor);
+  if (!passOn(upstream!.out, input, from, end, edge.clock)) pauseVisitor(visitor);
   else slowRequest(exchange);
 };
 

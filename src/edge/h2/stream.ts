@@ -19,6 +19,7 @@ const answerHead: AnswerHead = { status: 0, contentLength: -1, chunked: false };
  * leaves as frames. A class, since there is one per request and closures would cost a tenth of it.
  */
 export class StreamSocket implements Stream {
+  readonly http2 = true;
   visitor: Visitor = null as never;
   receiveWindow = streamWindow;
   untaken = 0;

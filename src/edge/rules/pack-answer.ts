@@ -2,6 +2,7 @@ import { chunkInto, decodeInto } from "../body-frame.ts";
 import { ascii } from "../byte-classes.ts";
 import { sendCopied } from "../byte-socket.ts";
 import { completeExchange, failExchange } from "../exchange-end.ts";
+import { countOut } from "../meter.ts";
 import type { HeadWriter } from "../head-writer.ts";
 import type { Exchange, UpstreamConnection } from "../state.ts";
 import { type Coding, createCompressor } from "./compression.ts";
@@ -18,12 +19,12 @@ const lastChunk = ascii("0\r\n\r\n");
 
 /** Takes the exchange's place for a source; what it sends is metered as sent. */
 export const createPacker = (exchange: Exchange, coding: Coding, early: boolean): Packer => {
-  const { visitor, target } = exchange;
+  const { visitor } = exchange;
   const { edge } = visitor;
   const compressor = createCompressor(coding, early);
   const isCurrent = (): boolean => visitor.exchange === exchange;
   const send = (bytes: Uint8Array, from: number, to: number): void => {
-    target.meter.bytesOut += to - from;
+    countOut(exchange, to - from);
     sendCopied(visitor.out, bytes, from, to, edge.clock);
   };
   compressor.on("data", (data: Uint8Array) => {
@@ -71,10 +72,10 @@ export const packBody = (
   from: number,
   head: HeadWriter | null,
 ): { done: boolean; at: number; room: boolean } | null => {
-  const { visitor, target } = exchange;
+  const { visitor } = exchange;
   const { edge } = visitor;
   if (head !== null) {
-    target.meter.bytesOut += head.length;
+    countOut(exchange, head.length);
     sendCopied(visitor.out, head.bytes, 0, head.length, edge.clock);
   }
   const end = input.length;

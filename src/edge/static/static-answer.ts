@@ -5,7 +5,7 @@ import { send } from "../byte-socket.ts";
 import { ascii } from "../byte-classes.ts";
 import { answerExchange, completeExchange, failExchange, transportSecurityOf } from "../exchange-end.ts";
 import { fieldTexts, textOf } from "../fields.ts";
-import { countAnswer } from "../meter.ts";
+import { countAnswer, countOut } from "../meter.ts";
 import { pageAnswer } from "../own-answer.ts";
 import { dressLines } from "../rules/dress-answer.ts";
 import { slowAnswer } from "../slow-down.ts";
@@ -154,8 +154,8 @@ const beginAnswer = (exchange: Exchange, status: number, fields: string): Uint8A
       `${lines}${transportSecurityOf(exchange)}${connection}\r\n`,
   );
   exchange.answered = true;
-  countAnswer(target.meter, status);
-  target.meter.bytesOut += head.length;
+  countAnswer(exchange, status);
+  countOut(exchange, head.length);
   return head;
 };
 
@@ -179,7 +179,7 @@ const stream = async (
   from: number,
   to: number,
 ): Promise<void> => {
-  const { visitor, target } = exchange;
+  const { visitor } = exchange;
   const { clock, deadlines } = visitor.edge;
   const drain = { wake: (): void => {} };
   exchange.source = { drained: () => drain.wake(), cancel: () => drain.wake() };
@@ -208,7 +208,7 @@ const stream = async (
     }
     at += bytesRead;
     if (visitor.left) exchange.deadlineMs = clock.nowMs + deadlines.leaveMs;
-    target.meter.bytesOut += bytesRead;
+    countOut(exchange, bytesRead);
     send(visitor.out, piece, 0, filled + bytesRead, clock);
     filled = 0;
   }
