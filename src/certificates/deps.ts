@@ -20,7 +20,7 @@ export interface CertificateQueries {
   uploadedCertificatesOf(environmentId: string | null): Promise<CertificateRecord[]>;
   insertCertificate(certificate: CertificateRecord): Promise<void>;
   updateCertificate(id: string, patch: Partial<CertificateRecord>): Promise<void>;
-  deleteCertificate(id: string, environmentId: string): Promise<boolean>;
+  deleteCertificate(id: string, environmentId: string | null): Promise<boolean>;
   deleteCertificatesById(ids: string[]): Promise<void>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
 }
@@ -90,5 +90,7 @@ export interface UploadDeps extends Pick<CertificateDeps, "store" | "secretBox" 
   ): Promise<{ site: SiteRecord; environment: EnvironmentRecord }>;
   /** Names that the environment answers at. */
   hostsOf(site: SiteRecord, environment: EnvironmentRecord): Promise<string[]>;
+  baseDomain: string;
+  panelDomain: string;
   onUploaded(): void;
 }

@@ -31,6 +31,8 @@ beforeEach(async () => {
     reachSite: (actor, slug, action, environment) =>
       reachSite(fixture.deps, actor, slug, action, environment),
     hostsOf: async () => ["www.example.org", "site.base.test"],
+    baseDomain: "base.test",
+    panelDomain: "panel.test",
     onUploaded: () => void told++,
   };
 });

@@ -29,14 +29,19 @@ export const listCertificates = async (
   environmentName?: string,
 ): Promise<CertificateView[]> => {
   const { environment } = await deps.reachSite(actor, slug, "read", environmentName);
-  return (await deps.store.uploadedCertificatesOf(environment.id)).map(certificateView);
+  return viewsOf(deps, await deps.store.uploadedCertificatesOf(environment.id));
 };
 
 /** All there are, automatic ones with the reason of a failure; for the operator alone. By name. */
-export const listAllCertificates = async (deps: Pick<UploadDeps, "store">): Promise<CertificateView[]> =>
-  (await deps.store.certificates())
-    .map(certificateView)
-    .toSorted((a, b) => (a.names[0] ?? "").localeCompare(b.names[0] ?? ""));
+export const listAllCertificates = async (
+  deps: Pick<UploadDeps, "store" | "clock">,
+): Promise<CertificateView[]> =>
+  viewsOf(deps, await deps.store.certificates()).toSorted((a, b) =>
+    (a.names[0] ?? "").localeCompare(b.names[0] ?? ""),
+  );
+
+const viewsOf = (deps: Pick<UploadDeps, "clock">, rows: CertificateRecord[]): CertificateView[] =>
+  rows.map((row) => certificateView(row, deps.clock.nowMs()));
 
 /**
  * Takes a certificate for a site's own names; it goes before the automatic one. Its key is never shown again.
@@ -50,23 +55,86 @@ export const uploadCertificate = async (
   environmentName?: string,
 ): Promise<CertificateView> => {
   const { site, environment } = await deps.reachSite(actor, slug, "change", environmentName);
+  const facts = readUpload(deps, input);
+  const hosts = await deps.hostsOf(site, environment);
+  if (!hosts.some((host) => facts.names.some((name) => name === host || coversHost(name, host))))
+    throw invalid(
+      "certificate",
+      `is for ${facts.names.join(", ")}, but the site answers at ${hosts.join(", ")}; add and verify the domain first`,
+    );
+  return keep(deps, actor, { environmentId: environment.id, object: { type: "site", id: site.id } }, facts);
+};
+
+/** Its names get an automatic certificate again. @throws AppError `not_found` */
+export const removeCertificate = async (
+  deps: UploadDeps,
+  actor: Actor,
+  slug: string,
+  id: string,
+  environmentName?: string,
+): Promise<void> => {
+  const { site, environment } = await deps.reachSite(actor, slug, "change", environmentName);
+  const place = { environmentId: environment.id, object: { type: "site", id: site.id } };
+  await drop(deps, actor, place, id, `certificate ${id} of site ${slug}`);
+};
+
+/**
+ * Takes a certificate for the panel and the sites of the base domain, such as `*.sites.example.org`; for operators,
+ * which the caller has made sure of. @throws AppError `invalid_input` as above
+ */
+export const uploadInstallationCertificate = async (
+  deps: UploadDeps,
+  actor: Actor,
+  input: UploadInput,
+): Promise<CertificateView> => {
+  const facts = readUpload(deps, input);
+  const { baseDomain, panelDomain } = deps;
+  const fits = (name: string): boolean =>
+    coversHost(name, panelDomain) || name === baseDomain || name.endsWith(`.${baseDomain}`);
+  if (!facts.names.some(fits))
+    throw invalid(
+      "certificate",
+      `is for ${facts.names.join(", ")}, but this installation answers at ${panelDomain} and *.${baseDomain}`,
+    );
+  return keep(deps, actor, installation, facts);
+};
+
+/** For operators, which the caller has made sure of. @throws AppError `not_found` */
+export const removeInstallationCertificate = (deps: UploadDeps, actor: Actor, id: string): Promise<void> =>
+  drop(deps, actor, installation, id, `certificate ${id} of this installation`);
+
+/** What a certificate is for, and whose change it is in the audit log. */
+interface Place {
+  environmentId: string | null;
+  object: { type: string; id: string };
+}
+
+const installation: Place = { environmentId: null, object: { type: "installation", id: "installation" } };
+
+type UploadFacts = ReturnType<typeof readChain>;
+
+const readUpload = (deps: Pick<UploadDeps, "clock">, input: UploadInput): UploadFacts => {
   const facts = readChain(input.certificate, input.key);
   const nowMs = deps.clock.nowMs();
   const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
   if (facts.notAfterMs <= nowMs) throw invalid("certificate", `ended on ${day(facts.notAfterMs)}`);
   if (facts.notBeforeMs > nowMs + 60_000)
     throw invalid("certificate", `begins only on ${day(facts.notBeforeMs)}`);
-  const hosts = await deps.hostsOf(site, environment);
-  if (!hosts.some((host) => facts.names.some((name) => coversHost(name, host))))
-    throw invalid(
-      "certificate",
-      `is for ${facts.names.join(", ")}, but the site answers at ${hosts.join(", ")}; add and verify the domain first`,
-    );
+  return facts;
+};
+
+const keep = async (
+  deps: UploadDeps,
+  actor: Actor,
+  { environmentId, object }: Place,
+  facts: UploadFacts,
+): Promise<CertificateView> => {
+  const nowMs = deps.clock.nowMs();
   const id = newId("crt", nowMs);
   const row: CertificateRecord = {
     id,
     source: "upload",
-    environmentId: environment.id,
+    environmentId,
     name: null,
     names: JSON.stringify(facts.names),
     issuer: facts.issuer,
@@ -88,47 +156,33 @@ export const uploadCertificate = async (
     updatedAt: nowMs,
   };
   await deps.store.transaction(async (queries) => {
-    const present = await queries.uploadedCertificatesOf(environment.id);
+    const present = await queries.uploadedCertificatesOf(environmentId);
     if (present.some((one) => one.fingerprint === row.fingerprint))
       throw conflict("certificate: is there already");
     if (present.length >= mostUploads)
-      throw conflict(`a site can have at most ${mostUploads} certificates; remove one that is over first`);
+      throw conflict(`there can be at most ${mostUploads} certificates; remove one that is over first`);
     await queries.insertCertificate(row);
-    await queries.insertAudit(
-      auditEntry(
-        actor,
-        "certificate.add",
-        { type: "site", id: site.id },
-        { after: { names: facts.names, fingerprint: facts.fingerprint } },
-        nowMs,
-      ),
-    );
+    const after = { names: facts.names, fingerprint: facts.fingerprint };
+    await queries.insertAudit(auditEntry(actor, "certificate.add", object, { after }, nowMs));
   });
   deps.onUploaded();
-  return certificateView(row);
+  return certificateView(row, nowMs);
 };
 
-/** Its names get an automatic certificate again. @throws AppError `not_found` */
-export const removeCertificate = async (
+const drop = async (
   deps: UploadDeps,
   actor: Actor,
-  slug: string,
+  { environmentId, object }: Place,
   id: string,
-  environmentName?: string,
+  what: string,
 ): Promise<void> => {
-  const { site, environment } = await deps.reachSite(actor, slug, "change", environmentName);
-  const row = (await deps.store.uploadedCertificatesOf(environment.id)).find((one) => one.id === id);
-  if (!row) throw notFound(`certificate ${id} of site ${slug}`);
+  const row = (await deps.store.uploadedCertificatesOf(environmentId)).find((one) => one.id === id);
+  if (!row) throw notFound(what);
+  const before = { names: row.names, fingerprint: row.fingerprint };
   await deps.store.transaction(async (queries) => {
-    await queries.deleteCertificate(row.id, environment.id);
+    if (!(await queries.deleteCertificate(row.id, environmentId))) throw notFound(what);
     await queries.insertAudit(
-      auditEntry(
-        actor,
-        "certificate.remove",
-        { type: "site", id: site.id },
-        { before: { names: row.names, fingerprint: row.fingerprint } },
-        deps.clock.nowMs(),
-      ),
+      auditEntry(actor, "certificate.remove", object, { before }, deps.clock.nowMs()),
     );
   });
   deps.onUploaded();

@@ -78,6 +78,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/site-rules.ts")).siteRules,
   },
   {
+    name: "site pause",
+    usage: "SLUG [--max-seconds 30]",
+    summary: "let requests wait at the edge until the site is resumed, ten minutes at most",
+    load: async () => (await import("./commands/site-pause.ts")).sitePause,
+  },
+  {
+    name: "site resume",
+    usage: "SLUG",
+    summary: "let the requests of a paused site go on",
+    load: async () => (await import("./commands/site-pause.ts")).siteResume,
+  },
+  {
+    name: "site split",
+    usage: "SLUG [RELEASE=WEIGHT …] [--off]",
+    summary: "share visitors out among releases; without words, show how they are",
+    load: async () => (await import("./commands/site-split.ts")).siteSplit,
+  },
+  {
     name: "site stop",
     usage: "SLUG",
     summary: "stop a site's containers",
@@ -212,15 +230,39 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "certificate add",
-    usage: "SLUG --certificate FILE --key FILE",
-    summary: "use a certificate of your own (PEM) for the site's names",
+    usage: "SLUG|--installation --certificate FILE --key FILE",
+    summary: "use a certificate of your own (PEM) for a site's names, or for the panel and all sites",
     load: async () => (await import("./commands/certificate.ts")).certificateAdd,
   },
   {
     name: "certificate remove",
-    usage: "SLUG CERTIFICATE",
+    usage: "SLUG|--installation CERTIFICATE",
     summary: "remove an uploaded certificate; its names get an automatic one",
     load: async () => (await import("./commands/certificate.ts")).certificateRemove,
+  },
+  {
+    name: "dns list",
+    usage: "",
+    summary: "DNS providers, where records for wildcard certificates can be put (operators)",
+    load: async () => (await import("./commands/dns.ts")).dnsList,
+  },
+  {
+    name: "dns add",
+    usage: "ZONE --server ADDRESS --key FILE | --url URL [--username U] [--password-stdin]",
+    summary: "add a name server that takes signed updates (RFC 2136), or a webhook, and test it",
+    load: async () => (await import("./commands/dns.ts")).dnsAdd,
+  },
+  {
+    name: "dns test",
+    usage: "ZONE",
+    summary: "put a record in place, wait until it is seen, take it away; exit 0 when that works",
+    load: async () => (await import("./commands/dns.ts")).dnsTest,
+  },
+  {
+    name: "dns remove",
+    usage: "ZONE",
+    summary: "remove a DNS provider",
+    load: async () => (await import("./commands/dns.ts")).dnsRemove,
   },
   {
     name: "hook list",

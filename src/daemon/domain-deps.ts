@@ -5,6 +5,8 @@ import { createCertificates } from "../certificates/certificates.ts";
 import { createChallengeBoard } from "../certificates/challenge-board.ts";
 import { createDnsChallenges } from "../certificates/dns/challenges.ts";
 import type { UploadDeps } from "../certificates/deps.ts";
+import type { DnsProviderDeps } from "../certificates/dns/manage.ts";
+import { httpsOverview } from "../certificates/overview.ts";
 import { listCertificates, removeCertificate, uploadCertificate } from "../certificates/upload.ts";
 import type { Store } from "../db/store.ts";
 import { hostOfDomain, type HostToServe, wildcardsOver } from "../domain/certificate.ts";
@@ -47,7 +49,8 @@ export const domainDeps = (wiring: DomainWiring) => {
   const { settings, store, secretBox, clock, log, edge } = wiring;
   const lookup = createLookup(settings.dnsServers);
   const userAgent = `croft/${wiring.version}`;
-  const dns = createDnsChallenges({ store, secretBox, clock, log, lookup, userAgent });
+  const dnsDeps = { store, secretBox, clock, log, lookup, userAgent };
+  const dns = createDnsChallenges(dnsDeps);
   const baseWildcard = `*.${settings.baseDomain}`;
   const challenges = createChallengeBoard(edge.putChallenges);
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
@@ -71,17 +74,18 @@ export const domainDeps = (wiring: DomainWiring) => {
     ];
   };
 
+  const acme = settings.acme && {
+    directoryUrl: settings.acme.directoryUrl,
+    email: settings.acme.email,
+    ca: settings.acme.caFile === null ? null : readCa(settings.acme.caFile),
+  };
   const certificates = createCertificates({
     store,
     secretBox,
     clock,
     log,
     random: Math.random,
-    acme: settings.acme && {
-      directoryUrl: settings.acme.directoryUrl,
-      email: settings.acme.email,
-      ca: settings.acme.caFile === null ? null : readCa(settings.acme.caFile),
-    },
+    acme,
     userAgent,
     wantedNames,
     edge: settings.https === null ? null : edge,
@@ -131,6 +135,8 @@ export const domainDeps = (wiring: DomainWiring) => {
       const verified = own.filter((domain) => domain.verifiedAt !== null).map(({ name }) => name);
       return [...verified, hostOfSite(site.slug, environment.name)];
     },
+    baseDomain: settings.baseDomain,
+    panelDomain: settings.panelDomain,
     onUploaded: certificates.kick,
   };
 
@@ -160,16 +166,36 @@ export const domainDeps = (wiring: DomainWiring) => {
     { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
   ];
 
+  const dnsProviders: DnsProviderDeps = {
+    ...dnsDeps,
+    store,
+    secretBox,
+    baseDomain: settings.baseDomain,
+    onChange: certificates.kick,
+  };
   const plainPanelUrl = siteUrl(settings, settings.panelDomain);
+  /** How people reach the panel: as configured, else by HTTPS as soon as its domain has a certificate. */
+  const publicUrl = () =>
+    settings.publicUrl === plainPanelUrl ? urlOfHost(settings.panelDomain) : settings.publicUrl;
+  const https = () =>
+    httpsOverview({
+      store,
+      clock,
+      acme,
+      dns,
+      baseDomain: settings.baseDomain,
+      edge: settings.https === null ? null : edge,
+      panelDomain: settings.panelDomain,
+      publicUrl,
+    });
+
   return {
     certificates,
-    routes: { domains, certificatesOf: uploads },
+    routes: { domains, certificatesOf: uploads, dnsProviders, https },
     panel,
     jobs,
     urlOfHost,
-    /** How people reach the panel: as configured, else by HTTPS as soon as its domain has a certificate. */
-    publicUrl: () =>
-      settings.publicUrl === plainPanelUrl ? urlOfHost(settings.panelDomain) : settings.publicUrl,
+    publicUrl,
     /** An edge that was started anew knows no challenges, and perhaps no certificates. */
     edgeRestarted: (): void => {
       challenges.resend().catch((error) => log.warn("the edge has not taken the challenges", { error }));

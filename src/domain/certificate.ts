@@ -78,10 +78,33 @@ export const servingCertificate = (
 /** `place` of a certificate's private key in the secret box. */
 export const certificateKeyPlace = (certificateId: string): string => `certificate:${certificateId}`;
 
-export const certificateView = (certificate: CertificateRecord): CertificateView => ({
+const dayMs = 24 * 3_600_000;
+/** An uploaded certificate that ends so soon wants a successor. */
+const endingMs = 21 * dayMs;
+
+/** An automatic one is renewed with a third of its life left; with a fifth left something is wrong. */
+const stateOf = (certificate: CertificateRecord, nowMs: number): CertificateView["state"] => {
+  const { notBefore, notAfter, source } = certificate;
+  if (notBefore === null || notAfter === null) return "waiting";
+  if (notAfter <= nowMs) return "ended";
+  const lead = source === "upload" ? endingMs : Math.min(endingMs, (notAfter - notBefore) / 5);
+  return notAfter - nowMs < lead ? "ending" : "valid";
+};
+
+const nextStepOf = (certificate: CertificateRecord, state: CertificateView["state"]): string | null => {
+  if (certificate.source === "acme" || (state !== "ending" && state !== "ended")) return null;
+  const day = new Date(certificate.notAfter!).toISOString().slice(0, 10);
+  return state === "ended"
+    ? `it ended on ${day}: add its successor, or remove it`
+    : `it ends on ${day}: add its successor before then`;
+};
+
+export const certificateView = (certificate: CertificateRecord, nowMs: number): CertificateView => ({
   id: certificate.id,
   source: certificate.source === "acme" ? "automatic" : "uploaded",
   names: certificateNames(certificate),
+  state: stateOf(certificate, nowMs),
+  nextStep: nextStepOf(certificate, stateOf(certificate, nowMs)),
   issuer: certificate.issuer,
   notBefore: isoOrNull(certificate.notBefore),
   notAfter: isoOrNull(certificate.notAfter),

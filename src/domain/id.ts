@@ -16,7 +16,8 @@ export type IdPrefix =
   | "sec"
   | "bak"
   | "dom"
-  | "crt";
+  | "crt"
+  | "dns";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 

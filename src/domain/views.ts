@@ -1,5 +1,6 @@
 import type { DeploymentStatus, LogLevel, LogSource, StepName, Trigger } from "./deployment.ts";
 import type { AppliedLimits, Limits } from "./limits.ts";
+import type { BandwidthView, PauseView } from "./traffic.ts";
 import type { HealthCheck, SiteStatus, SiteType } from "./site.ts";
 
 // What the API answers, the CLI prints and the panel shows. Times are ISO 8601 UTC, units are in the names.
@@ -29,12 +30,23 @@ export interface SiteView {
   statusReason: string | null;
   limits: { asked: Limits; applied: AppliedLimitsView | null };
   diskUsedBytes: number | null;
+  /** Of this month. */
+  bandwidth: BandwidthView;
+  /** Requests wait at the edge; null when they do not. */
+  pause: PauseView | null;
+  /** Null when all visitors get the current release. */
+  split: SplitView | null;
   currentRelease: ReleaseView | null;
   replicas: ReplicaView[];
   volumes: VolumeView[];
   latestDeployment: DeploymentSummary | null;
   createdAt: string;
   updatedAt: string;
+}
+
+export interface SplitView {
+  /** By number, with what part of the visitors each gets; empty when all get the current one. */
+  releases: { release: number; weight: number }[];
 }
 
 export type AppliedLimitsView = Omit<AppliedLimits, "readAtMs"> & { readAt: string };
@@ -227,6 +239,10 @@ export interface CertificateView {
   id: string;
   source: "automatic" | "uploaded";
   names: string[];
+  /** `ending`: an uploaded one within its last three weeks, or one whose renewal is overdue. */
+  state: "waiting" | "valid" | "ending" | "ended";
+  /** What a person has to do; null when nothing. */
+  nextStep: string | null;
   /** Null until it is issued. */
   issuer: string | null;
   notBefore: string | null;
@@ -237,4 +253,41 @@ export interface CertificateView {
   errorAt: string | null;
   /** Next try to get it, or its renewal. Null for uploaded ones. */
   nextAttemptAt: string | null;
+}
+
+/** Where TXT records can be put for DNS-01; of the whole installation. */
+export interface DnsProviderView {
+  zone: string;
+  kind: "rfc2136" | "webhook";
+  /** `address[:port]`, key name and algorithm of dynamic updates; null for a webhook. */
+  server: string | null;
+  keyName: string | null;
+  algorithm: string | null;
+  /** Of a webhook; null for dynamic updates. */
+  url: string | null;
+  username: string | null;
+  /** When it was last used or tested, and what went wrong then. */
+  usedAt: string | null;
+  error: string | null;
+  createdAt: string;
+  createdBy: string;
+}
+
+/** HTTPS of the installation itself. */
+export interface HttpsView {
+  /** Whether the edge listens for HTTPS. */
+  on: boolean;
+  panel: { name: string; url: string; certificate: CertificateView | null; nextStep: string | null };
+  /** One certificate for all sites of the base domain; null where DNS cannot be answered for it. */
+  wildcard: { name: string; certificate: CertificateView | null } | null;
+  /** Null: nothing is ordered. */
+  authority: {
+    directory: string;
+    host: string;
+    /** Its certificates are for trials: no browser accepts them. */
+    isStaging: boolean;
+    /** It asked to be left alone until then, and why. */
+    pausedUntil: string | null;
+    pauseReason: string | null;
+  } | null;
 }

@@ -7,8 +7,10 @@ import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
+import { trafficRoutes } from "./api/traffic.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
+import { httpsRoutes, type HttpsRoutesDeps } from "./api/https.ts";
 import { identityRoutes } from "./api/identity.ts";
 import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
 import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
@@ -27,6 +29,7 @@ export interface AppDeps
     DomainRoutesDeps,
     HookRoutesDeps,
     HostRoutesDeps,
+    HttpsRoutesDeps,
     UsageRoutesDeps,
     SystemRoutesDeps {
   identity: Identity;
@@ -51,8 +54,10 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...usageRoutes(deps),
     ...domainRoutes(deps),
     ...edgeRulesRoutes(deps),
+    ...trafficRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
+    ...httpsRoutes(deps),
   ];
   const openApi = openApiDocument(routes, deps.publicUrl, deps.version);
   const app = new Hono<AppEnv>();

@@ -1,5 +1,10 @@
 import { isIPv6 } from "node:net";
-import { certificateView, type HostToServe, servingCertificate } from "../domain/certificate.ts";
+import {
+  certificateView,
+  hostOfDomain,
+  type HostToServe,
+  servingCertificate,
+} from "../domain/certificate.ts";
 import { isoOrNull } from "../domain/deployment-view.ts";
 import { redirectOf } from "../domain/domain-redirects.ts";
 import type { CertificateRecord, DomainRecord } from "../domain/records.ts";
@@ -22,7 +27,7 @@ export const domainView = (
     value,
   }));
   const verified = domain.verifiedAt !== null;
-  const host = { name: domain.name, environmentId: domain.environmentId, automatic: domain.tlsOn === 1 };
+  const host = hostOfDomain(domain, all);
   const certificate = verified ? certificateOf(host, certificates, deps.clock.nowMs()) : null;
   const error = domain.lastError ?? certificate?.error ?? null;
   return {
@@ -49,11 +54,12 @@ export const certificateOf = (
   certificates: readonly CertificateRecord[],
   nowMs: number,
 ): CertificateView | null => {
-  const ordered = host.automatic
-    ? certificates.find((one) => one.source === "acme" && one.name === host.name)
-    : undefined;
-  const shown = servingCertificate(host, certificates, nowMs) ?? ordered;
-  return shown ? certificateView(shown) : null;
+  const ordered = (name: string) => certificates.find((one) => one.source === "acme" && one.name === name);
+  const [underWay] = host.automatic
+    ? [host.name, ...(host.coveredBy ?? [])].map(ordered).filter((one) => one !== undefined)
+    : [];
+  const shown = servingCertificate(host, certificates, nowMs) ?? underWay;
+  return shown ? certificateView(shown, nowMs) : null;
 };
 
 const nextStepOf = (domain: DomainRecord, records: DomainView["records"]): string => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Actor, actorLabel, systemActor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
+import { wildcardsOver } from "../domain/certificate.ts";
 import { isWithin, parseHostName } from "../domain/host-name.ts";
 import { newId } from "../domain/id.ts";
 import type { CertificateRecord, DomainRecord, EnvironmentRecord, SiteRecord } from "../domain/records.ts";
@@ -63,10 +64,12 @@ export const ownAddress = async (
 ): Promise<OwnAddressView> => {
   const { site, environment } = await reachSite(deps, actor, slug, "read", environmentName);
   const name = deps.hostOf(site.slug, environment.name);
-  const host = { name, environmentId: environment.id, automatic: true };
+  const wildcard = `*.${deps.baseDomain}`;
+  const coveredBy = wildcardsOver(name, [wildcard]);
+  const host = { name, environmentId: environment.id, automatic: true, coveredBy };
   const certificate = certificateOf(
     host,
-    await certificatesFor(deps, environment.id, [name]),
+    await certificatesFor(deps, environment.id, [name, wildcard]),
     deps.clock.nowMs(),
   );
   return { name, url: deps.urlOfHost(name), certificate };

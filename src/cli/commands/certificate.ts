@@ -26,28 +26,41 @@ export const certificateList = defineCommand({
           ? "No certificates.\n"
           : "No certificates of its own; automatic ones stand in croft domain list.\n"
         : table([
-            ["CERTIFICATE", "NAMES", "ISSUER", "ENDS", "PROBLEM"],
+            ["CERTIFICATE", "NAMES", "ISSUER", "STATE", "ENDS", "PROBLEM", "NEXT"],
             ...answer.items.map((one) => [
               one.id,
               one.names.join(" "),
               one.issuer ?? "-",
+              one.state,
               ends(one),
               one.error ?? "-",
+              one.nextStep ??
+                (one.error && one.nextAttemptAt ? `tried again ${localTime(one.nextAttemptAt)}` : "-"),
             ]),
           ]),
     );
   },
 });
 
+type Where = { installation?: boolean | undefined; environment?: string | undefined };
+
+/** Of a site, or with --installation of the panel and all sites of the base domain. */
+const pathOf = (slug: string | undefined, rest: string, { installation, environment }: Where): string => {
+  if (installation) return `/certificates${rest}`;
+  if (slug === undefined) throw new UsageError("say which site, or --installation");
+  return sitePath(slug, `/certificates${rest}`, { environment });
+};
+
 export const certificateAdd = defineCommand({
-  options: { certificate: { type: "string" }, key: { type: "string" } },
-  words: [1, 1],
+  options: { certificate: { type: "string" }, key: { type: "string" }, installation: { type: "boolean" } },
+  words: [0, 1],
   run: async ({ client, print }, [slug], flags) => {
+    if (flags.installation && slug !== undefined) throw new UsageError("--installation takes no site");
+    const path = pathOf(slug, "", flags);
     const body = {
       certificate: await readPem("certificate", flags.certificate),
       key: await readPem("key", flags.key),
     };
-    const path = sitePath(slug!, "/certificates", { environment: flags.environment });
     const made = await (await client()).send<CertificateView>("POST", path, body);
     print(made, () =>
       facts([
@@ -55,16 +68,20 @@ export const certificateAdd = defineCommand({
         ["names", made.names.join(" ")],
         ["issuer", made.issuer ?? "-"],
         ["ends", ends(made)],
+        ["next", made.nextStep ?? undefined],
       ]),
     );
   },
 });
 
 export const certificateRemove = defineCommand({
-  options: {},
-  words: [2, 2],
-  run: async ({ client, print }, [slug, id], { environment }) => {
-    const path = sitePath(slug!, `/certificates/${encodeURIComponent(id!)}`, { environment });
+  options: { installation: { type: "boolean" } },
+  words: [1, 2],
+  run: async ({ client, print }, words, flags) => {
+    const id = words.at(-1)!;
+    if (words.length !== (flags.installation ? 1 : 2))
+      throw new UsageError("say which site, or --installation, and which certificate");
+    const path = pathOf(words[0], `/${encodeURIComponent(id)}`, flags);
     const answer = await (await client()).send("DELETE", path);
     print(answer, () => `Certificate ${id} is removed\n`);
   },

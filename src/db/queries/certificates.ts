@@ -40,12 +40,12 @@ export const certificateQueries = (db: Kysely<Schema>) => ({
   updateCertificate: async (id: string, patch: Partial<CertificateRecord>): Promise<void> => {
     await db.updateTable("certificates").set(patch).where("id", "=", id).execute();
   },
-  deleteCertificate: async (id: string, environmentId: string): Promise<boolean> =>
+  deleteCertificate: async (id: string, environmentId: string | null): Promise<boolean> =>
     (
       await db
         .deleteFrom("certificates")
         .where("id", "=", id)
-        .where("environmentId", "=", environmentId)
+        .where("environmentId", environmentId === null ? "is" : "=", environmentId)
         .executeTakeFirst()
     ).numDeletedRows > 0n,
   /** Automatic ones that nobody wants any more, once they are of no use to somebody who comes back. */
