@@ -26,10 +26,20 @@ export const tlsByteSocket = (
     write(data, offset = 0, length = data.length - offset) {
       if (socket.destroyed || socket.writableEnded) return -1;
       if (blocked || length === 0) return 0;
-      const size = Math.min(length, writeBytes);
-      socket.write(size === data.length ? data : data.subarray(offset, offset + size), taken);
-      if (socket.writableLength > 0 || size < length) blocked = true;
-      return size;
+      for (let at = 0; at < length;) {
+        const size = Math.min(length - at, writeBytes);
+        const whole = size === data.length;
+        socket.write(whole ? data : data.subarray(offset + at, offset + at + size), taken);
+        at += size;
+        if (socket.writableLength > 0) {
+          blocked = true;
+          return at;
+        }
+      }
+      return length;
+    },
+    get holding() {
+      return socket.writableLength > 0;
     },
     shutdown() {
       if (!socket.writableEnded) socket.end();
