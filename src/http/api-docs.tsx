@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import type { Handler } from "hono";
-import { html } from "hono/html";
+import { html, raw } from "hono/html";
 import type { AppEnv } from "./request-env.ts";
 
 interface Operation {
@@ -15,6 +15,27 @@ interface Document {
   paths: Record<string, Record<string, unknown>>;
 }
 
+const styles = `
+:root { color-scheme: light dark; --paper: #fbfaf7; --ink: #1d211c; --soft: #5d655b; --line: #e4e2da; --card: #fff }
+@media (prefers-color-scheme: dark) { :root { --paper: #141714; --ink: #e7eae3; --soft: #a3ab9f; --line: #2a302a; --card: #1b1f1b } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 14px/21px system-ui, sans-serif }
+main { max-width: 800px; margin: 0 auto; padding: 24px 16px 64px }
+h1 { font-size: 20px; line-height: 28px }
+h2 { margin: 0 0 4px; font-size: 14px; line-height: 20px }
+section { margin-top: 12px; padding: 12px 16px; background: var(--card); border: 1px solid var(--line); border-radius: 8px }
+section p { margin: 0; color: var(--soft) }
+ul { margin: 8px 0 0; padding-left: 18px }
+code, pre { font-family: ui-monospace, monospace; font-size: 12.5px; overflow-wrap: anywhere }
+pre { margin: 8px 0 0; overflow-x: auto; overflow-wrap: normal }
+details { margin-top: 8px }
+summary { cursor: pointer }
+a { color: inherit }
+:focus-visible { outline: 2px solid currentcolor; outline-offset: 2px }
+`;
+const stylesHash = new Bun.CryptoHasher("sha256").update(styles).digest("base64");
+const policy = `default-src 'none'; style-src 'sha256-${stylesHash}'; frame-ancestors 'none'; base-uri 'none'`;
+
 /** The API as one plain page, made of the OpenAPI document; no script, nothing loaded from elsewhere. */
 export const apiDocsPage = (document: Document): Handler<AppEnv> => {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -27,6 +48,7 @@ export const apiDocsPage = (document: Document): Handler<AppEnv> => {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>Croft API {document.info.version}</title>
+        <style>{raw(styles)}</style>
       </head>
       <body>
         <main>
@@ -58,7 +80,7 @@ export const apiDocsPage = (document: Document): Handler<AppEnv> => {
               {operation.requestBody && (
                 <details>
                   <summary>Body</summary>
-                  <pre>
+                  <pre tabindex={0}>
                     {JSON.stringify(operation.requestBody.content["application/json"].schema, null, 2)}
                   </pre>
                 </details>
@@ -70,7 +92,7 @@ export const apiDocsPage = (document: Document): Handler<AppEnv> => {
     </html>
   );
   return (c) => {
-    c.header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
+    c.header("Content-Security-Policy", policy);
     c.header("X-Content-Type-Options", "nosniff");
     return c.html(html`<!doctype html>${page}`);
   };

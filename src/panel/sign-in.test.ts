@@ -96,7 +96,7 @@ describe("signing in", () => {
     expect(status).toBe(422);
     expect(html).toContain('value="ada"');
     expect(html).not.toContain("not the right one");
-    expect(textOf(html)).toContain("the user name or the password is wrong");
+    expect(textOf(html)).toContain("The user name or the password is wrong.");
     expect(await markupFaults(html)).toEqual([]);
   });
 

@@ -43,7 +43,7 @@ export const listVolumes = async (deps: SiteDeps, actor: Actor, slug: string, en
 
 /**
  * Adds a named volume: data that outlives deployments and rollbacks. It is mounted from the next release on.
- * @throws AppError `conflict` when name or path is taken
+ * @throws AppError `conflict` when name or path is taken, and for a static site
  */
 export const addVolume = async (
   deps: SiteDeps,
@@ -53,6 +53,10 @@ export const addVolume = async (
   environmentName?: string,
 ): Promise<VolumeView> => {
   const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
+  if (site.type === "static")
+    throw conflict(
+      `${slug} is a static site: nothing runs that could write to a volume; change its type first`,
+    );
   const nowMs = deps.clock.nowMs();
   const volume: VolumeRecord = {
     id: newId("vol", nowMs),

@@ -5,8 +5,9 @@ import { localTime, table } from "../text.ts";
 export const siteList = defineCommand({
   options: {},
   words: [0, 0],
-  run: async ({ client, print }) => {
-    const answer = await (await client()).get<{ items: SiteView[] }>("/sites");
+  run: async ({ client, print }, _, { environment }) => {
+    const query = environment === undefined ? "" : `?environment=${encodeURIComponent(environment)}`;
+    const answer = await (await client()).get<{ items: SiteView[] }>(`/sites${query}`);
     print(answer, () => {
       if (answer.items.length === 0) return "No sites yet: croft site create SLUG\n";
       const rows = answer.items.map((site) => [

@@ -32,6 +32,11 @@ export interface SiteRoutesDeps {
   streams: EventStreams;
 }
 
+/** The list is of one environment, the one that each site has. */
+const listQuery = z.object({
+  environment: z.enum(["production"], { error: "must be one of production" }).default("production"),
+});
+
 export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
   const { sites } = deps;
   return [
@@ -40,6 +45,7 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
       path: "/sites",
       scope: "read",
       summary: "Sites you own, alone or through an organisation; all of them for an operator",
+      query: listQuery,
       handle: async ({ actor }) => ({ items: await listSites(sites, actor) }),
     }),
     apiRoute({

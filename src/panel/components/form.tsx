@@ -2,6 +2,7 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { labelOf } from "../field-labels.ts";
 import type { Refusal, Typed } from "../form.ts";
+import { sentence } from "../format.ts";
 import { useShell } from "../shell.ts";
 
 /** A form that posts, with the session's token in it. */
@@ -41,7 +42,7 @@ export const FormErrors = ({ refusal, idPrefix = "" }: { refusal: Refusal | null
   return (
     <div class="refusal" role="alert" tabindex={-1} data-focus>
       {refusal.fields.length === 0 ? (
-        <p>{refusal.message}</p>
+        <p>{sentence(refusal.message)}</p>
       ) : (
         <>
           <p>Nothing was changed yet. Please look at:</p>

@@ -22,7 +22,14 @@ export const SiteVolumes = (props: {
       <SiteHeader site={site} tab="Volumes" />
       <div class="columns">
         <section class="wide-column" aria-label="Volumes">
-          {site.volumes.length === 0 ? (
+          {site.volumes.length === 0 && site.type === "static" ? (
+            <Empty title="No volumes for static files">
+              <p>
+                The edge serves this site's files; nothing runs that could write to a volume. Another kind is
+                chosen under <a href={`/sites/${site.slug}/settings`}>Settings</a>.
+              </p>
+            </Empty>
+          ) : site.volumes.length === 0 ? (
             <Empty title="No volume yet">
               <p>
                 What the app writes elsewhere is gone with its next release. A volume keeps a folder, such as{" "}
@@ -77,32 +84,31 @@ export const SiteVolumes = (props: {
             </Table>
           )}
         </section>
-        <section class="card side-column form-card" aria-labelledby="add">
-          <h2 id="add">Add a volume</h2>
-          <PostForm action={base}>
-            <FormErrors refusal={addRefusal} />
-            <Field
-              name="name"
-              label="Name"
-              typed={removing === null ? typed : {}}
-              refusal={addRefusal}
-              required
-              placeholder="data"
-            />
-            <Field
-              name="mountPath"
-              label="Mounted at"
-              typed={removing === null ? typed : {}}
-              refusal={addRefusal}
-              required
-              mono
-              placeholder="/data"
-              hint="The folder as the app sees it."
-            />
-            <button class="main">Add</button>
-          </PostForm>
-        </section>
+        {site.type !== "static" && (
+          <AddVolume base={base} typed={removing === null ? typed : {}} refusal={addRefusal} />
+        )}
       </div>
     </>
   );
 };
+
+const AddVolume = ({ base, typed, refusal }: { base: string; typed: Typed; refusal: Refusal | null }) => (
+  <section class="card side-column form-card" aria-labelledby="add">
+    <h2 id="add">Add a volume</h2>
+    <PostForm action={base}>
+      <FormErrors refusal={refusal} />
+      <Field name="name" label="Name" typed={typed} refusal={refusal} required placeholder="data" />
+      <Field
+        name="mountPath"
+        label="Mounted at"
+        typed={typed}
+        refusal={refusal}
+        required
+        mono
+        placeholder="/data"
+        hint="The folder as the app sees it."
+      />
+      <button class="main">Add</button>
+    </PostForm>
+  </section>
+);

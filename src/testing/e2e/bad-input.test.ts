@@ -69,6 +69,25 @@ test("limits: negative and absurd ones are refused and change nothing", async ()
   expect((await croft.site(slug)).limits.asked).toEqual(before);
 });
 
+test("a volume of a static site, and a list of an environment that nobody has", async () => {
+  const still = uniqueSlug("still");
+  await croft.createSite(still, { type: "static" });
+  const volume = await croft.api<Problem>("POST", `/sites/${still}/volumes`, {
+    name: "data",
+    mountPath: "/data",
+  });
+  expect([volume.status, volume.body.detail]).toEqual([
+    409,
+    `${still} is a static site: nothing runs that could write to a volume; change its type first`,
+  ]);
+  const listed = await croft.cli(["site", "list", "--environment", "nope"]);
+  expect([listed.exitCode, listed.stderr]).toEqual([
+    1,
+    expect.stringContaining("environment: must be one of production"),
+  ]);
+  expect((await croft.cli(["site", "list", "--environment", "production"])).stdout).toContain(still);
+});
+
 test("env keys with spaces, newlines or a leading digit are refused, the others of the call too", async () => {
   for (const key of ["A B", "A\nB", "1A", "", "A=B", "$(touch /tmp/x)", "-A"])
     await refused(
