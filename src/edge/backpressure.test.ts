@@ -99,7 +99,7 @@ test("a visitor who pipelines without reading is not read from any further", asy
   await server.stop(true);
 }, 60_000);
 
-const counting = (bytes: number): Buffer => {
+const counting = (bytes: number): Buffer<ArrayBuffer> => {
   const body = Buffer.alloc(bytes);
   for (let at = 0; at < body.length; at += 4) body.writeUInt32LE(at, at);
   return body;
