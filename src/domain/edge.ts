@@ -30,7 +30,7 @@ export interface RouteTable {
 export interface Route {
   /** Environment id; for the panel `panel`. Meters are kept under it. */
   id: string;
-  /** Lower-case host names without port. */
+  /** Lower-case host names without port; `*.example.org` for exactly one label. An exact name goes first. */
   hosts: string[];
   target: RouteTarget;
   limits: RouteLimits;

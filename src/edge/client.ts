@@ -48,9 +48,13 @@ const health = z.object({
   // An edge of before knows none.
   http2: z.boolean().default(false),
   proxyProtocol: z.boolean().default(false),
+  process: z.string().default(""),
+  processes: z.number().default(1),
+  retired: z.number().default(0),
 });
 const count = z.number();
-const meterReading = z.object({
+/** As the edge tells it. */
+export const meterReading = z.object({
   epoch: z.string(),
   atMs: z.number(),
   meters: z.record(

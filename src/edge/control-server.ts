@@ -1,26 +1,44 @@
 import { rmSync } from "node:fs";
 import { z } from "zod";
-import type { EdgeHealth } from "../domain/edge.ts";
+import type { EdgeHealth, RouteMeter, RouteTable } from "../domain/edge.ts";
+import { meterReading } from "./client.ts";
+import { tellNews } from "./await-news.ts";
 import { drainReplicas } from "./drain.ts";
 import { heldByRoute, releaseHeld } from "./hold.ts";
-import { meterJson, readingOf } from "./meter.ts";
+import type { MeterStore } from "./meter-store.ts";
+import { addMeter, meterJson, readingOf } from "./meter.ts";
+import { countsById, type ProcessState, remaining, retireRequest } from "./processes/commands.ts";
+import type { Peers } from "./processes/peers.ts";
 import { activeByReplica, swapTable } from "./router.ts";
 import type { Edge } from "./state.ts";
 import { parseTable, type TableStore } from "./table-store.ts";
-import { bookOf, parseCertificateSet } from "./tls/certificate-set.ts";
+import { bookOf, type CertificateBook, parseCertificateSet } from "./tls/certificate-set.ts";
 import type { CertificateStore } from "./tls/certificate-store.ts";
 import { parseChallenges } from "./tls/challenges.ts";
 
-interface Deps {
+export interface ControlDeps {
   edge: Edge;
   store: TableStore;
   certificates: CertificateStore;
   /** The edge's certificates are other ones now. */
   certificatesChanged: () => void;
-  epoch: string;
+  meters: MeterStore;
+  peers: Peers;
   health: () => EdgeHealth;
-  /** Begins the end of the process; returns once nothing listens any more. */
-  stop: () => void;
+  state: () => Omit<ProcessState, "challenges">;
+  /** Whether the daemon's commands are for this process to pass on. */
+  isLead: () => boolean;
+  /** Begins the end of the process, and of the others if it is the lead; returns once nothing listens any more. */
+  stop: () => Promise<void>;
+  /** Begins to leave the address to others. @returns false unless `lead` is the lead */
+  retire: (lead: string, deadlineMs: number) => boolean;
+}
+
+/** What is kept between commands. */
+interface Memory {
+  challenges: unknown;
+  /** Sums of meters being made: nothing may be folded meanwhile. */
+  readings: number;
 }
 
 const drainRequest = z.strictObject({
@@ -30,57 +48,126 @@ const drainRequest = z.strictObject({
 
 const refused = (status: number, error: string): Response => Response.json({ error }, { status });
 
-/** Serves the contract of `domain/edge.ts` on a unix socket; who may connect is the folder's permissions. */
-export const serveControl = (path: string, deps: Deps) => {
+/**
+ * Serves the contract of `domain/edge.ts` on a unix socket, and below `/own` what processes of an edge say to each
+ * other; who may connect is the folder's permissions.
+ */
+export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
   rmSync(path, { force: true });
-  return Bun.serve({
+  const memory: Memory = { challenges, readings: 0 };
+  const server = Bun.serve({
     unix: path,
     development: false,
     maxRequestBodySize: 256 * 1024 * 1024,
     fetch: (request, server) => {
       // Draining takes as long as its deadline says, longer than a silent connection may live.
       server.timeout(request, 0);
-      return answer(request, deps);
+      return answer(request, deps, memory);
     },
   });
+  return { server, reading: () => memory.readings > 0 };
 };
 
-const answer = async (request: Request, deps: Deps): Promise<Response> => {
-  const { edge } = deps;
+const answer = async (request: Request, deps: ControlDeps, memory: Memory): Promise<Response> => {
   const path = new URL(request.url).pathname;
-  switch (`${request.method} ${path}`) {
-    case "GET /health":
-      return Response.json(deps.health());
+  const command = `${request.method} ${path}`;
+  if (path.startsWith("/own/")) return answerOwn(command, request, deps, memory);
+  if (command === "GET /health") return Response.json(deps.health());
+  // The daemon asks again, and then finds the present lead.
+  if (!deps.isLead()) return refused(503, "another process has taken over");
+  const { edge, peers } = deps;
+  switch (command) {
     case "PUT /table":
       return putTable(await bodyOf(request), deps);
     case "PUT /certificates":
       return putCertificates(await bodyOf(request), deps);
     case "PUT /challenges": {
-      const parsed = parseChallenges(await bodyOf(request));
-      if ("problem" in parsed) return refused(422, parsed.problem);
-      edge.challenges = parsed.challenges;
+      const body = await bodyOf(request);
+      const problem = takeChallenges(body, edge, memory);
+      if (problem !== null) return refused(422, problem);
+      await peers.tellAll({ method: "PUT", path: "/challenges", body: JSON.stringify(body) });
       return Response.json({});
     }
-    case "GET /meters": {
-      const meters: Record<string, ReturnType<typeof meterJson>> = {};
-      for (const [id, meter] of edge.router.meters) meters[id] = meterJson(readingOf(meter));
-      return Response.json({ epoch: deps.epoch, atMs: Date.now(), meters });
-    }
+    case "GET /meters":
+      return Response.json(await sumOfMeters(deps, memory));
     case "GET /active":
-      return Response.json(activeByReplica(edge.router));
+      return Response.json(await sumOver(peers, "/active", activeByReplica(edge.router)));
     case "GET /held":
-      return Response.json(heldByRoute(edge));
+      return Response.json(await sumOver(peers, "/held", heldByRoute(edge)));
     case "POST /drain": {
-      const parsed = drainRequest.safeParse(await bodyOf(request));
+      const body = await bodyOf(request);
+      const parsed = drainRequest.safeParse(body);
       if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
-      const remaining = await drainReplicas(edge, parsed.data.replicaIds, parsed.data.deadlineMs);
-      return Response.json({ remaining });
+      const { replicaIds, deadlineMs } = parsed.data;
+      const call = { method: "POST", path: "/drain", body: JSON.stringify(body) } as const;
+      const [own, others] = await Promise.all([
+        drainReplicas(edge, replicaIds, deadlineMs),
+        peers.askAll(remaining, { ...call, deadlineMs: deadlineMs + drainGraceMs }),
+      ]);
+      const sum = [...others.values()].reduce((sum, one) => sum + one.remaining, own);
+      return Response.json({ remaining: sum });
     }
     case "POST /stop":
-      deps.stop();
+      await deps.stop();
       return Response.json({});
     default:
-      return refused(404, `no such command: ${request.method} ${path}`);
+      return refused(404, `no such command: ${command}`);
+  }
+};
+
+const drainGraceMs = 3_000;
+
+/** For this process alone. */
+const answerOwn = async (
+  command: string,
+  request: Request,
+  deps: ControlDeps,
+  memory: Memory,
+): Promise<Response> => {
+  const { edge } = deps;
+  switch (command) {
+    case "GET /own/state":
+      return Response.json({ ...deps.state(), challenges: memory.challenges } satisfies ProcessState);
+    case "PUT /own/table": {
+      const parsed = parseTable(await bodyOf(request));
+      if ("problem" in parsed) return refused(400, parsed.problem);
+      useTable(edge, parsed.table);
+      return Response.json({});
+    }
+    case "PUT /own/certificates": {
+      const checked = checkCertificates(await bodyOf(request), edge);
+      if ("problem" in checked) return refused(422, checked.problem);
+      if (checked.set.version >= edge.certificates.version) useCertificates(checked.book, deps);
+      return Response.json({});
+    }
+    case "PUT /own/challenges": {
+      const problem = takeChallenges(await bodyOf(request), edge, memory);
+      return problem === null ? Response.json({}) : refused(422, problem);
+    }
+    case "GET /own/meters":
+      return Response.json(readingJson(deps, ownReading(deps)));
+    case "GET /own/active":
+      return Response.json(activeByReplica(edge.router));
+    case "GET /own/held":
+      return Response.json(heldByRoute(edge));
+    case "POST /own/drain": {
+      const parsed = drainRequest.safeParse(await bodyOf(request));
+      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
+      const { replicaIds, deadlineMs } = parsed.data;
+      return Response.json({ remaining: await drainReplicas(edge, replicaIds, deadlineMs) });
+    }
+    case "POST /own/retire": {
+      const parsed = retireRequest.safeParse(await bodyOf(request));
+      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
+      return deps.retire(parsed.data.lead, parsed.data.deadlineMs)
+        ? Response.json({})
+        : refused(409, "another process is the lead");
+    }
+    case "POST /own/stop":
+      await deps.stop();
+      return Response.json({});
+    default:
+      return refused(404, `no such command: ${command}`);
   }
 };
 
@@ -92,7 +179,7 @@ const bodyOf = async (request: Request): Promise<unknown> => {
   }
 };
 
-const putTable = (body: unknown, { edge, store }: Deps): Response => {
+const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Promise<Response> => {
   const parsed = parseTable(body);
   if ("problem" in parsed) return refused(400, parsed.problem);
   const { table } = parsed;
@@ -100,18 +187,40 @@ const putTable = (body: unknown, { edge, store }: Deps): Response => {
   if (table.version <= present)
     return refused(409, `version: table ${table.version} is not above the present ${present}`);
   try {
-    // First on disk: a restart must never go back behind a table that was in force.
+    // First on disk: a restart must never go back behind a table that was in force, and a process that starts now
+    // reads it there.
     store.save(table);
   } catch (error) {
     edge.log.error("the route table could not be stored", { error });
     return refused(507, `the route table could not be stored: ${(error as Error).message}`);
   }
-  swapTable(edge.router, table, edge.now(), Date.now());
-  releaseHeld(edge);
+  useTable(edge, table);
+  await peers.tellAll({ method: "PUT", path: "/table", body: JSON.stringify(table) });
   return Response.json({ version: table.version });
 };
 
-const putCertificates = (body: unknown, { edge, certificates, certificatesChanged }: Deps): Response => {
+/** Puts a table in force that is newer than the present one. */
+export const useTable = (edge: Edge, table: RouteTable): void => {
+  if (table.version <= edge.router.version) return;
+  swapTable(edge.router, table, edge.now(), Date.now());
+  releaseHeld(edge);
+  tellNews(edge);
+};
+
+const checkCertificates = (body: unknown, edge: Edge) => {
+  const parsed = parseCertificateSet(body);
+  if ("problem" in parsed) return parsed;
+  const made = bookOf(parsed.set, edge.certificates);
+  return "problem" in made ? made : { set: parsed.set, book: made.book };
+};
+
+const useCertificates = (book: CertificateBook, { edge, certificatesChanged }: ControlDeps): void => {
+  edge.certificates = book;
+  certificatesChanged();
+};
+
+const putCertificates = async (body: unknown, deps: ControlDeps): Promise<Response> => {
+  const { edge, certificates, peers } = deps;
   const parsed = parseCertificateSet(body);
   if ("problem" in parsed) return refused(422, parsed.problem);
   const { set } = parsed;
@@ -126,7 +235,67 @@ const putCertificates = (body: unknown, { edge, certificates, certificatesChange
     edge.log.error("the certificates could not be stored", { error });
     return refused(507, `the certificates could not be stored: ${(error as Error).message}`);
   }
-  edge.certificates = made.book;
-  certificatesChanged();
+  useCertificates(made.book, deps);
+  await peers.tellAll({ method: "PUT", path: "/certificates", body: JSON.stringify(set) });
   return Response.json({ version: set.version });
+};
+
+/** @returns what is wrong with them, null when they are in force */
+const takeChallenges = (body: unknown, edge: Edge, memory: Memory): string | null => {
+  const parsed = parseChallenges(body);
+  if ("problem" in parsed) return parsed.problem;
+  edge.challenges = parsed.challenges;
+  memory.challenges = body;
+  return null;
+};
+
+/** Of this process. What is told is on disk first, so that a kill does not take back what was read. */
+const ownReading = ({ edge, meters }: ControlDeps): Map<string, RouteMeter> => {
+  try {
+    meters.save();
+  } catch (error) {
+    edge.log.error("storing the meters failed", { error });
+  }
+  return new Map([...edge.router.meters].map(([id, meter]) => [id, readingOf(meter)]));
+};
+
+const readingJson = ({ meters }: ControlDeps, sum: Map<string, RouteMeter>) => ({
+  epoch: meters.epoch,
+  atMs: Date.now(),
+  meters: Object.fromEntries([...sum].map(([id, meter]) => [id, meterJson(meter)])),
+});
+
+/** Each process's counts once: as it answers, as the lead took them over, or as its file says. */
+const sumOfMeters = async (deps: ControlDeps, memory: Memory) => {
+  const { meters, peers } = deps;
+  if (memory.readings === 0) meters.fold();
+  memory.readings++;
+  try {
+    const answers = await peers.askAll(meterReading, { method: "GET", path: "/meters" });
+    const parts: Iterable<[string, RouteMeter]>[] = [...answers.values()].map((it) =>
+      Object.entries(it.meters),
+    );
+    parts.push(...meters.unread(new Set(answers.keys())));
+    const sum = ownReading(deps);
+    for (const part of parts)
+      for (const [id, meter] of part) {
+        const into = sum.get(id);
+        if (into === undefined) sum.set(id, meter);
+        else addMeter(into, meter);
+      }
+    return readingJson(deps, sum);
+  } finally {
+    memory.readings--;
+  }
+};
+
+const sumOver = async (
+  peers: Peers,
+  path: string,
+  own: Record<string, number>,
+): Promise<Record<string, number>> => {
+  const answers = await peers.askAll(countsById, { method: "GET", path });
+  for (const counts of answers.values())
+    for (const [id, count] of Object.entries(counts)) own[id] = (own[id] ?? 0) + count;
+  return own;
 };

@@ -1,111 +1,64 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { AppError, invalid } from "../errors.ts";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { AppError } from "../errors.ts";
 import { stderrLog } from "../domain/log.ts";
 import { createEdgeClient, isHanging } from "./client.ts";
-import { serveControl } from "./control-server.ts";
-import { createEdge, listen, startSweep } from "./edge.ts";
+import { serveControl, useTable } from "./control-server.ts";
+import type { EdgeSettings } from "./edge-arguments.ts";
+import { createEdge, startSweep } from "./edge.ts";
+import { type Listening, listenOn, portOf, refuseTaken } from "./listening.ts";
 import { openMeterStore } from "./meter-store.ts";
-import { swapTable } from "./router.ts";
+import { processState, type ProcessState, type Role } from "./processes/commands.ts";
+import { isLead, leadOf, leaveFolder, socketOf, takeLead } from "./processes/folder.ts";
+import { isLiving, type ProcessId, processIdOf } from "./processes/identity.ts";
+import { createLeadership } from "./processes/leadership.ts";
+import { createPeers } from "./processes/peers.ts";
+import { startWorkers, type Workers } from "./processes/workers.ts";
+import { leaveAddress } from "./retire.ts";
 import { stopVisitors } from "./stop.ts";
 import type { Edge } from "./state.ts";
 import { createTableStore } from "./table-store.ts";
+import { keepTraffic } from "./traffic-keeper.ts";
 import { bookOf } from "./tls/certificate-set.ts";
 import { type CertificateStore, createCertificateStore } from "./tls/certificate-store.ts";
-import { listenTls } from "./tls/tls-listener.ts";
+import { parseChallenges } from "./tls/challenges.ts";
 
-export interface EdgeSettings {
-  /** Holds the control socket, the last table and the meters; the edge's alone. */
-  dir: string;
-  listen: { host: string; port: number }[];
-  /** HTTPS. */
-  listenTls: { host: string; port: number }[];
-  /** HTTP/2 is offered over TLS. */
-  http2: boolean;
-  /** Trusted proxies begin each connection with a PROXY header. */
-  proxyProtocol: boolean;
-  version: string;
-}
+export { edgeArguments, type EdgeSettings } from "./edge-arguments.ts";
+
+const lookMs = 1_000;
 
 /**
- * Reads `--dir DIR --listen HOST:PORT [--listen …] [--listen-tls HOST:PORT …] [--http2 on|off] [--proxy-protocol on|off]`, at
- * least one address; an IPv6 address stands in brackets.
- * @throws AppError `invalid_input`
- */
-export const edgeArguments = (args: readonly string[]): Omit<EdgeSettings, "version"> => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      dir: { type: "string" },
-      listen: { type: "string", multiple: true },
-      "listen-tls": { type: "string", multiple: true },
-      http2: { type: "string", default: "on" },
-      "proxy-protocol": { type: "string", default: "off" },
-    },
-  });
-  if (values.dir === undefined) throw invalid("--dir", "the edge's folder is required");
-  const { listen = [], "listen-tls": listenTls = [] } = values;
-  if (listen.length + listenTls.length === 0) throw invalid("--listen", "at least one host:port is required");
-  return {
-    http2: isOn("--http2", values.http2),
-    proxyProtocol: isOn("--proxy-protocol", values["proxy-protocol"]),
-    dir: resolve(values.dir),
-    listen: listen.map((text) => addressOf("--listen", text)),
-    listenTls: listenTls.map((text) => addressOf("--listen-tls", text)),
-  };
-};
-
-const isOn = (option: string, value: string): boolean => {
-  if (value !== "on" && value !== "off") throw invalid(option, `${value} is not on or off`);
-  return value === "on";
-};
-
-const addressOf = (option: string, text: string): { host: string; port: number } => {
-  const parts = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const port = Number(parts?.[3]);
-  if (parts === null || port > 65_535) throw invalid(option, `${text} is not host:port (0-65535)`);
-  return { host: (parts[1] ?? parts[2])!, port };
-};
-
-const meterSaveMs = 1_000;
-
-/**
- * The edge process: serves until it is told to stop (`POST /stop`, SIGTERM, SIGINT), then ends the process.
+ * An edge process: serves until it is told to stop (`POST /stop`, SIGTERM, SIGINT) or another takes its place, then ends
+ * the process.
  * @throws AppError `conflict` when another edge runs on the folder, `unavailable` when an address is taken
  */
 export const runEdge = async (settings: EdgeSettings): Promise<void> => {
-  const { dir } = settings;
+  const { dir, workerOf } = settings;
   const log = stderrLog;
-  const socketPath = join(dir, "edge.sock");
   mkdirSync(dir, { recursive: true });
-  await refuseSecond(dir);
+  if (workerOf === null && !settings.takeOver) await refuseSecond(dir);
+  const own = processIdOf("self")!;
+  const peers = createPeers(dir, own, log);
+  const others = await peers.askAll(processState, { method: "GET", path: "/state" });
+  const before = workerOf === null ? presentOf(others) : others.get(workerOf);
+  if (workerOf === null) refuseOthersAddresses(settings, others);
+  else if (before === undefined) throw new AppError("unavailable", "the process that started it is gone");
+  else if (before.version !== settings.version)
+    throw new AppError("conflict", `it is of another build than ${before.version}`);
 
+  let role: Role = "starting";
+  let listening: Listening | null = null;
+  let workers: Workers | null = null;
   const startedAtMs = Date.now();
-  const meters = openMeterStore(dir, log, startedAtMs);
+  const meters = openMeterStore(dir, own, log, startedAtMs, before?.epoch ?? null);
+  if (workerOf === null && before?.role !== "lead") meters.fold();
   const store = createTableStore(dir, log);
   const edge = createEdge({
     log,
     meters: meters.meters,
     epoch: meters.epoch,
     proxyProtocol: settings.proxyProtocol,
+    dir,
   });
-  const table = store.load();
-  if (table !== null) swapTable(edge.router, table, edge.now(), startedAtMs);
-  meters.save();
-  const certificates = createCertificateStore(dir, log);
-  useStored(edge, certificates);
-
-  const listeners = settings.listen.map((address) => listen(edge, address));
-  const tlsListeners = await Promise.all(
-    settings.listenTls.map((address) => listenTls(edge, { ...address, http2: settings.http2 })),
-  );
-  edge.httpsPort = tlsListeners[0]?.port ?? null;
-  const listening = [
-    ...listeners.map((listener) => `${listener.hostname}:${listener.port}`),
-    ...tlsListeners.map((listener) => `https://${listener.hostname}:${listener.port}`),
-  ];
-  const stopSweep = startSweep(edge);
   // A full disk must neither end the edge nor keep it from stopping.
   const attempt = (what: string, act: () => void): void => {
     try {
@@ -115,62 +68,170 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     }
   };
   const saveMeters = (): void => attempt("storing the meters", meters.save);
-  const meterTimer = setInterval(saveMeters, meterSaveMs);
 
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const stop = (): void => {
+  const stop = async (): Promise<void> => {
     if (edge.stopping) return;
+    log.info("the edge stops", { active: edge.visitors.size });
+    const wasLead = role === "lead";
+    role = "retired";
     edge.leaving = true;
     edge.stopping = true;
-    log.info("the edge stops", { active: edge.visitors.size });
-    for (const listener of [...listeners, ...tlsListeners]) listener.stop();
+    workers?.release();
+    listening?.stop();
     saveMeters();
-    attempt("removing the control socket", () => rmSync(socketPath, { force: true }));
-    void stopVisitors(edge).then(end);
+    const mine = wasLead && isLead(dir, own);
+    attempt("removing the control socket", () => leaveFolder(dir, own));
+    if (mine) await peers.tellAll({ method: "POST", path: "/stop" });
+    void stopVisitors(edge)
+      .then(() => listening?.flushed())
+      .then(end);
   };
-  const control = serveControl(socketPath, {
-    edge,
-    store,
-    certificates,
-    certificatesChanged: () => {
-      for (const listener of tlsListeners) listener.certificatesChanged();
+  const retire = (lead: ProcessId, deadlineMs: number): boolean => {
+    const present = leadOf(dir);
+    if (present.kind !== "process" || present.id !== lead || lead === own) return false;
+    if (role === "retired") return true;
+    log.info("another process has taken over", { lead, active: edge.visitors.size });
+    role = "retired";
+    workers?.release();
+    if (listening === null) end();
+    else void leaveAddress(edge, listening, deadlineMs).then(end);
+    return true;
+  };
+  const useStored = (): void => {
+    const table = store.load();
+    if (table !== null) useTable(edge, table);
+    useStoredCertificates(edge, createCertificateStore(dir, log));
+    listening?.certificatesChanged();
+  };
+
+  const control = serveControl(
+    socketOf(dir, own),
+    {
+      edge,
+      store,
+      certificates: createCertificateStore(dir, log),
+      certificatesChanged: () => listening?.certificatesChanged(),
+      meters,
+      peers,
+      health: () => ({
+        pid: process.pid,
+        process: own,
+        version: settings.version,
+        tableVersion: edge.router.version,
+        certificateVersion: edge.certificates.version,
+        startedAtMs,
+        listening: listening?.texts ?? [],
+        http2: settings.http2,
+        proxyProtocol: settings.proxyProtocol,
+        processes: settings.processes,
+        retired: peers.ids().filter((id) => !workers?.has(id)).length,
+      }),
+      state: () => ({
+        role,
+        lead: workerOf,
+        version: settings.version,
+        epoch: meters.epoch,
+        listening: listening?.texts ?? [],
+      }),
+      isLead: () => role === "lead",
+      stop,
+      retire,
     },
-    epoch: meters.epoch,
-    health: () => ({
-      pid: process.pid,
-      version: settings.version,
-      tableVersion: edge.router.version,
-      certificateVersion: edge.certificates.version,
-      startedAtMs,
-      listening,
-      http2: settings.http2,
-      proxyProtocol: settings.proxyProtocol,
-    }),
-    stop,
+    before?.challenges,
+  );
+  chmodSync(socketOf(dir, own), 0o660);
+  process.on("SIGTERM", () => void stop());
+  process.on("SIGINT", () => void stop());
+
+  // Only now that commands are heard: what is put from here on comes by command, and what was before is on the disk.
+  useStored();
+  takeOverChallenges(edge, before);
+  saveMeters();
+  try {
+    listening = await listenOn(edge, settings);
+  } catch (error) {
+    leaveFolder(dir, own);
+    throw error;
+  }
+  const stopSweep = startSweep(edge);
+  const stopTraffic = keepTraffic(edge.traffic, edge.router, own);
+  const leadership = createLeadership({
+    dir,
+    own,
+    drainMs: settings.drainMs,
+    peers,
+    log,
+    isMine: (id) => workers?.has(id) ?? false,
+    fold: () => {
+      if (!control.reading()) meters.fold();
+    },
   });
-  chmodSync(socketPath, 0o660);
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  log.info("the edge serves", { listening, tableVersion: edge.router.version, version: settings.version });
+  if (workerOf === null) {
+    const bound = { ...settings, listen: listening.plain, listenTls: listening.secure };
+    if (settings.processes > 1) {
+      workers = startWorkers(settings.processes - 1, { settings: bound, own, peers, log });
+      await workers.ready();
+    }
+    if (!edge.stopping && role === "starting") {
+      takeLead(dir, own);
+      role = "lead";
+      useStored();
+      await leadership.retireOthers();
+    }
+  } else role = "worker";
+  log.info("the edge serves", {
+    listening: listening.texts,
+    tableVersion: edge.router.version,
+    version: settings.version,
+    role,
+  });
+  const timer = setInterval(() => {
+    saveMeters();
+    if (role === "lead") leadership.look();
+    // Whatever it belonged to is gone.
+    if (role === "worker" && !isLiving(workerOf!) && !existsSync(dir)) process.exit(0);
+  }, lookMs);
 
   await ended;
-  await Promise.all(tlsListeners.map((listener) => listener.flushed()));
-  clearInterval(meterTimer);
   stopSweep();
-  // Another edge may have taken over meanwhile; then the counters are its own.
-  if (!existsSync(socketPath)) saveMeters();
-  // The answer to `POST /stop` may still be on its way.
-  for (let i = 0; i < 100 && control.pendingRequests > 0; i++) await Bun.sleep(5);
-  await control.stop(true);
+  await stopTraffic();
+  // The answers to `POST /stop` or `POST /drain` may still be on their way.
+  for (let i = 0; i < 100 && control.server.pendingRequests > 0; i++) await Bun.sleep(5);
+  clearInterval(timer);
+  saveMeters();
+  leaveFolder(dir, own);
+  await control.server.stop(true);
   process.exit(0);
 };
 
-const useStored = (edge: Edge, certificates: CertificateStore): void => {
+/** Whose place is taken: the lead, or whoever is left of an edge whose lead has died. */
+const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): ProcessState | undefined => {
+  const all = [...others.values()];
+  return all.find(({ role }) => role === "lead") ?? all[0];
+};
+
+/** Addresses of the edge's own processes are shared; any other must be free. */
+const refuseOthersAddresses = (
+  { listen, listenTls }: EdgeSettings,
+  others: ReadonlyMap<ProcessId, ProcessState>,
+): void => {
+  const shared = new Set([...others.values()].flatMap(({ listening }) => listening.map(portOf)));
+  for (const address of [...listen, ...listenTls]) if (!shared.has(address.port)) refuseTaken(address);
+};
+
+const useStoredCertificates = (edge: Edge, certificates: CertificateStore): void => {
   const set = certificates.load();
-  if (set === null) return;
+  if (set === null || set.version <= edge.certificates.version) return;
   const made = bookOf(set, edge.certificates);
   if ("book" in made) edge.certificates = made.book;
   else edge.log.error("the stored certificates are not used", { problem: made.problem });
+};
+
+const takeOverChallenges = (edge: Edge, before: ProcessState | undefined): void => {
+  if (before?.challenges == null) return;
+  const parsed = parseChallenges(before.challenges);
+  if ("challenges" in parsed) edge.challenges = parsed.challenges;
 };
 
 /** A socket that answers belongs to a running edge; one that does not was left behind and is replaced. */

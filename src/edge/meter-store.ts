@@ -1,15 +1,27 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fineBucketOf, latencyOfText, latencyText } from "../domain/latency-histogram.ts";
 import type { Log } from "../domain/log.ts";
 import { readChecked, writeAtomically } from "./atomic-file.ts";
-import { createMeter, type Meter } from "./meter.ts";
+import { addMeter, createMeter, type Meter } from "./meter.ts";
+import { namesIn } from "./processes/folder.ts";
+import { isLiving, isProcessId, type ProcessId } from "./processes/identity.ts";
 
-/** Counters that survive the process: written at most once a second, so a kill loses at most a second. */
+/**
+ * Counters that survive the process: each process of the edge writes a file of its own at most once a second, so a
+ * kill loses at most a second. What has been counted in all is the sum of the files, each counted once: the lead
+ * takes over the counts of processes that ended, notes their names together with the sum, and only then removes
+ * their files.
+ */
 export interface MeterStore {
   readonly epoch: string;
   readonly meters: Map<string, Meter>;
   /** Writes when something was counted since the last time. */
   save(): void;
+  /** Takes over what processes that ended have counted. For the lead alone, while no sum is being made. */
+  fold(): void;
+  /** Of processes that neither answered nor were folded: what their files say. */
+  unread(answered: ReadonlySet<ProcessId>): Map<string, Meter>[];
 }
 
 /**
@@ -22,32 +34,137 @@ type StoredMeter = Omit<Meter, "active" | "latency"> & {
 
 interface Stored {
   epoch: string;
+  /** Processes whose counts are in `meters`: their files, if still there, count no more. */
+  folded: ProcessId[];
   meters: Record<string, StoredMeter>;
 }
 
-export const openMeterStore = (dir: string, log: Log, wallMs: number): MeterStore => {
-  const path = join(dir, "meters.json");
-  const read = readChecked(path);
-  if (read.found === "torn") log.error("the stored meters are damaged; counting begins anew", { path });
-  const stored: Stored =
-    read.found === "yes" ? (JSON.parse(read.text) as Stored) : { epoch: Bun.randomUUIDv7(), meters: {} };
-  const meters = new Map(
-    Object.entries(stored.meters).map(([id, meter]) => [id, revive(meter, wallMs)] as const),
-  );
-  // -1: the first save always writes, so that an epoch once told is never forgotten.
-  let written = read.found === "yes" ? sumOf(meters) : -1;
+const nameOf = (id: ProcessId): string => `meters-${id}.json`;
+/** Of versions that ran as one process only. */
+const formerName = "meters.json";
+
+const idsIn = (dir: string): ProcessId[] =>
+  namesIn(dir)
+    .filter((name) => name.startsWith("meters-") && name.endsWith(".json"))
+    .map((name) => name.slice("meters-".length, -".json".length))
+    .filter(isProcessId);
+
+/**
+ * @param epoch of the processes that are there already; null when there are none: then the counts on disk go on
+ */
+export const openMeterStore = (
+  dir: string,
+  own: ProcessId,
+  log: Log,
+  wallMs: number,
+  epoch: string | null,
+): MeterStore => {
+  const meters = new Map<string, Meter>();
+  const folded = new Set<ProcessId>();
+  const begun = epoch === null ? beginFromDisk(dir, log) : { epoch, former: null };
+  // The first save always writes, so that an epoch once told is never forgotten.
+  let written = -1;
+
+  const take = (stored: Stored): void => {
+    for (const [id, meter] of Object.entries(stored.meters)) {
+      const from = revive(meter, wallMs);
+      const into = meters.get(id);
+      if (into === undefined) meters.set(id, from);
+      else {
+        addMeter(into, from);
+        into.seenAtMs = Math.max(into.seenAtMs, from.seenAtMs);
+      }
+    }
+  };
+  const read = (id: ProcessId): Stored | null => {
+    const path = join(dir, nameOf(id));
+    const found = readChecked(path);
+    if (found.found === "yes") {
+      const stored = JSON.parse(found.text) as Stored;
+      return stored.epoch === begun.epoch ? stored : null;
+    }
+    if (found.found === "torn")
+      log.error("what an edge process has counted is damaged and is lost", { path });
+    return null;
+  };
+
+  const save = (): void => {
+    const sum = sumOf(meters) + folded.size;
+    if (sum === written) return;
+    const content: Stored = { epoch: begun.epoch, folded: [...folded], meters: {} };
+    for (const [id, meter] of meters) content.meters[id] = freeze(meter);
+    writeAtomically(join(dir, nameOf(own)), JSON.stringify(content), false);
+    written = sum;
+  };
+
+  /** Of the others' files: what each holds, and whose counts are part of another sum. */
+  const readOthers = () => {
+    const stored = new Map(
+      idsIn(dir)
+        .filter((id) => id !== own)
+        .map((id) => [id, read(id)] as const),
+    );
+    const counted = new Set(folded);
+    for (const one of stored.values()) for (const id of one?.folded ?? []) counted.add(id);
+    return { stored, counted };
+  };
+
+  if (begun.former !== null) take(begun.former);
   return {
-    epoch: stored.epoch,
+    epoch: begun.epoch,
     meters,
-    save() {
-      const sum = sumOf(meters);
-      if (sum === written) return;
-      const content: Stored = { epoch: stored.epoch, meters: {} };
-      for (const [id, meter] of meters) content.meters[id] = freeze(meter);
-      writeAtomically(path, JSON.stringify(content), false);
-      written = sum;
+    save,
+    fold() {
+      const { stored, counted } = readOthers();
+      const dead = [...stored.keys()].filter((id) => !isLiving(id));
+      if (dead.length === 0 && begun.former === null) return;
+      for (const id of dead) {
+        const one = stored.get(id);
+        if (one != null && !counted.has(id)) take(one);
+        folded.add(id);
+      }
+      // Remembered as long as their files are there, also those that the folded ones had folded.
+      for (const id of counted) if (stored.has(id)) folded.add(id);
+      for (const id of folded) if (!stored.has(id)) folded.delete(id);
+      written = -1;
+      save();
+      begun.former = null;
+      rmSync(join(dir, formerName), { force: true });
+      for (const id of dead) rmSync(join(dir, nameOf(id)), { force: true });
+    },
+    unread(answered) {
+      const { stored, counted } = readOthers();
+      const left: Map<string, Meter>[] = [];
+      for (const [id, one] of stored)
+        if (one !== null && !answered.has(id) && !counted.has(id))
+          left.push(new Map(Object.entries(one.meters).map(([name, it]) => [name, revive(it, wallMs)])));
+      return left;
     },
   };
+};
+
+/** The life of the counters that goes on, or a new one; and what a version that ran as one process has left. */
+const beginFromDisk = (dir: string, log: Log): { epoch: string; former: Stored | null } => {
+  const ids = idsIn(dir);
+  const paths = ids.length > 0 ? ids.map((id) => join(dir, nameOf(id))) : [join(dir, formerName)];
+  const stored: Stored[] = [];
+  for (const path of paths) {
+    const read = readChecked(path);
+    if (read.found === "yes") stored.push(JSON.parse(read.text) as Stored);
+    if (read.found !== "torn") continue;
+    // The sum without it would be smaller than what was told before.
+    log.error("the stored meters are damaged; counting begins anew", { path });
+    for (const each of paths) rmSync(each, { force: true });
+    stored.length = 0;
+    break;
+  }
+  // Names of lives sort by their time.
+  const epoch =
+    stored
+      .map((one) => one.epoch)
+      .sort()
+      .at(-1) ?? Bun.randomUUIDv7();
+  return { epoch, former: ids.length === 0 && stored[0] !== undefined ? stored[0] : null };
 };
 
 /** Changes with anything that is counted: every sum only grows. */

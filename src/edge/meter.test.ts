@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fineBucketOf, latencyBucketOf } from "../domain/latency-histogram.ts";
 import { silentLog } from "../domain/log.ts";
 import { writeAtomically } from "./atomic-file.ts";
-import { openMeterStore } from "./meter-store.ts";
+import { type MeterStore, openMeterStore } from "./meter-store.ts";
 import { countAnswer, countLatency, createMeter, readingOf } from "./meter.ts";
 import { createTableStore } from "./table-store.ts";
 import { noLimits, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
@@ -58,9 +58,19 @@ describe("what is counted", () => {
   });
 });
 
+/** Each stands for a process that has ended by the time the next one is opened. */
+let processes = 0;
+const openStore = (wallMs: number): MeterStore => {
+  const store = openMeterStore(dir, `${++processes}-1-00000000`, silentLog, wallMs, null);
+  store.fold();
+  store.save();
+  return store;
+};
+const files = () => readdirSync(dir).filter((name) => name.startsWith("meters"));
+
 describe("the meter file", () => {
   test("brings counters and epoch back, without what was active", () => {
-    const store = openMeterStore(dir, silentLog, 1);
+    const store = openStore(1);
     const meter = createMeter(1);
     store.meters.set("a", meter);
     const counted = { target: { meter }, status: 0, bytesIn: 0, bytesOut: 0 };
@@ -70,14 +80,15 @@ describe("the meter file", () => {
     meter.bytesIn = 7;
     meter.active = 3;
     store.save();
-    const again = openMeterStore(dir, silentLog, 2);
+    const again = openStore(2);
     expect(again.epoch).toBe(store.epoch);
     expect(readingOf(again.meters.get("a")!)).toEqual({ ...readingOf(meter), active: 0 });
   });
 
   test("of an edge that counted latencies in wider buckets is read at the same times", () => {
     const path = join(dir, "meters.json");
-    const store = openMeterStore(dir, silentLog, 1);
+    const store = openStore(1);
+    for (const name of files()) rmSync(join(dir, name));
     const { latency: _, ...counters } = readingOf(createMeter(1));
     const old = {
       epoch: store.epoch,
@@ -93,7 +104,7 @@ describe("the meter file", () => {
       },
     };
     writeAtomically(path, JSON.stringify(old), false);
-    const { latency } = openMeterStore(dir, silentLog, 2).meters.get("a")!;
+    const { latency } = openStore(2).meters.get("a")!;
     // 0.25 ms × 1.12^39.5, the middle of what bucket 40 held
     expect(latency[latencyBucketOf(0.25 * 1.12 ** 39.5)]).toBe(7);
     expect(latency.at(-1)).toBe(2);
@@ -102,23 +113,26 @@ describe("the meter file", () => {
   });
 
   test("is not written when nothing was counted", () => {
-    const store = openMeterStore(dir, silentLog, 1);
-    rmSync(join(dir, "meters.json"));
+    const store = openStore(1);
+    const [name] = files();
+    rmSync(join(dir, name!));
     store.save();
-    expect(() => readFileSync(join(dir, "meters.json"))).toThrow();
-    store.meters.get("a")!.bytesOut++;
+    expect(files()).toEqual([]);
+    store.meters.set("a", { ...createMeter(1), bytesOut: 1 });
     store.save();
-    expect(openMeterStore(dir, silentLog, 1).meters.get("a")!.bytesOut).toBe(1);
+    expect(openStore(1).meters.get("a")!.bytesOut).toBe(1);
   });
 
   test("torn at any byte: a new epoch, never a wrong number", () => {
-    const path = join(dir, "meters.json");
-    const { epoch } = openMeterStore(dir, silentLog, 1);
-    const whole = readFileSync(path);
+    const first = openStore(1);
+    first.meters.set("a", { ...createMeter(1), bytesOut: 1 });
+    first.save();
+    const whole = readFileSync(join(dir, files()[0]!));
     for (let length = 0; length < whole.length; length += 17) {
-      writeFileSync(path, whole.subarray(0, length));
-      const store = openMeterStore(dir, silentLog, 1);
-      expect(store.epoch).not.toBe(epoch);
+      for (const name of files()) rmSync(join(dir, name));
+      writeFileSync(join(dir, "meters-99-1-00000000.json"), whole.subarray(0, length));
+      const store = openStore(1);
+      expect(store.epoch).not.toBe(first.epoch);
       expect(store.meters.size).toBe(0);
     }
   });

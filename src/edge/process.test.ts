@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EdgeHealth, Route } from "../domain/edge.ts";
+import { latencyBoundsMs } from "../domain/latency-histogram.ts";
 import { createEdgeClient, type EdgeClient } from "./client.ts";
 import { routeTo, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw } from "./testing/raw-client.ts";
@@ -94,7 +95,7 @@ describe("control socket", () => {
     expect((await client.health()).tableVersion).toBe(5);
     const reading = await client.meters();
     expect(reading.meters.a).toMatchObject({ requests: 1, status2xx: 1, active: 0 });
-    expect(reading.meters.a!.latency).toHaveLength(121);
+    expect(reading.meters.a!.latency).toHaveLength(latencyBoundsMs.length + 1);
     expect(await client.active()).toEqual({ [`replica-${server.port}`]: 0 });
     expect(await client.drain([`replica-${server.port}`], 1_000)).toEqual({ remaining: 0 });
   });

@@ -16,7 +16,10 @@ import { AppError } from "../errors.ts";
 import type { EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import { createEdgeClient, type EdgeClient, isHanging } from "./client.ts";
+import { type Address, argumentsOf } from "./edge-arguments.ts";
 import { type EdgeView, wasHanded } from "./edge-view.ts";
+import { portOf, refuseTaken } from "./listening.ts";
+import { letConnectionsMigrate } from "./processes/migration.ts";
 import { programFor } from "./program-for.ts";
 import { blockingFolder } from "./reachable.ts";
 
@@ -32,6 +35,10 @@ export interface EdgeProcess {
   http2?: boolean;
   /** Trusted proxies begin each connection with a PROXY header; false by default. */
   proxyProtocol?: boolean;
+  /** How many processes serve; 1 by default. */
+  processes?: number;
+  /** How long a process that is replaced may go on with what is under way; 30 s by default. */
+  drainMs?: number;
   /** argv that starts the program, without `edge` and its options: [binary] or [bun, script]. */
   command: string[];
   /** The user to run as, with the right to bind low ports and no other; null: as the caller. Needs root. */
@@ -39,7 +46,7 @@ export interface EdgeProcess {
   /** Gets the output of every edge, appended. */
   logFile: string;
   log: Log;
-  /** An edge of another version is replaced. */
+  /** An edge of another version hands over. */
   version: string;
   /** Where a copy of the program may lie when the installation's folder is out of the user's reach. */
   copyPlaces?: readonly string[];
@@ -49,11 +56,11 @@ const startMs = 10_000;
 const pollMs = 20;
 
 /**
- * A running edge of this version on these addresses: adopts the one that runs on the folder, replaces it when
- * it is another, starts one when there is none. The edge outlives the caller. Cheap when one runs. Not for two
- * callers at once.
+ * A running edge of this version on these addresses: adopts the one that runs on the folder, has it hand over to a new
+ * one when it is another, starts one when there is none. The edge outlives the caller. Cheap when one runs. Not for
+ * two callers at once.
  * @throws AppError `unavailable`: an address is taken, the folder is out of the user's reach, the edge hangs or
- *   ended
+ *   ended; an edge that was to hand over then goes on
  */
 export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
   const client = createEdgeClient(wanted.dir);
@@ -62,20 +69,46 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
     if (isHanging(error)) throw error;
     return null;
   });
-  if (running !== null) {
-    if (
-      running.version === wanted.version &&
-      listensAsWanted(running, wanted) &&
-      wasHanded(running.pid) === wanted.view.handed
-    )
-      return client;
+  if (running !== null && isAsWanted(running, wanted)) return client;
+  if (running === null) await start(wanted, client, null);
+  else if (mayHandOver(running, wanted)) await start(wanted, client, running);
+  else {
     wanted.log.info("another edge is replaced", { pid: running.pid, version: running.version });
     await client.stop();
     // Its own task, but it may have lost the way to its folder.
     rmSync(join(wanted.dir, "edge.sock"), { force: true });
+    await start(wanted, client, null);
   }
-  await start(wanted, client);
   return client;
+};
+
+/**
+ * Starts an edge that takes the place of the present one, whatever that is like; no request fails.
+ * @throws as `ensureEdge` does, and `unavailable` when none runs
+ */
+export const handOverEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
+  const client = createEdgeClient(wanted.dir);
+  await start(wanted, client, await client.health());
+  return client;
+};
+
+const isAsWanted = (running: EdgeHealth, wanted: EdgeProcess): boolean =>
+  running.version === wanted.version &&
+  running.processes === (wanted.processes ?? 1) &&
+  listensAsWanted(running, wanted) &&
+  wasHanded(running.pid) === wanted.view.handed;
+
+/** Both share addresses and files only as one user, and name the files alike. */
+const mayHandOver = (running: EdgeHealth, { uid, view }: EdgeProcess): boolean => {
+  try {
+    return (
+      running.process !== "" &&
+      statSync(`/proc/${running.pid}`).uid === (uid ?? process.getuid!()) &&
+      wasHanded(running.pid) === view.handed
+    );
+  } catch {
+    return false;
+  }
 };
 
 const listensAsWanted = (
@@ -95,15 +128,28 @@ const listensAsWanted = (
   );
 };
 
-const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => {
-  const { dir, view, listen, listenTls = [], http2 = true, uid, log, version } = wanted;
-  for (const address of [...listen, ...listenTls]) refuseTaken(address);
+/** @param before the edge whose place is taken; null when there is none */
+const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth | null): Promise<void> => {
+  const { dir, view, listenTls = [], http2 = true, uid, log, version } = wanted;
+  const listen = wanted.listen.map((address) => portKept("", address, before));
+  const secure = listenTls.map((address) => portKept("https://", address, before));
+  const shared = new Set(before?.listening.map(portOf));
+  for (const address of [...listen, ...secure]) if (!shared.has(address.port)) refuseTaken(address);
   prepareFolder(wanted);
-  const options = ["edge", "--dir", view.pathFor(resolve(dir))];
-  for (const address of listen) options.push("--listen", textOf(address));
-  for (const address of listenTls) options.push("--listen-tls", textOf(address));
-  if (!http2) options.push("--http2", "off");
-  if (wanted.proxyProtocol === true) options.push("--proxy-protocol", "on");
+  letConnectionsMigrate(log);
+  const options = [
+    "edge",
+    ...argumentsOf({
+      dir: view.pathFor(resolve(dir)),
+      listen,
+      listenTls: secure,
+      http2,
+      proxyProtocol: wanted.proxyProtocol ?? false,
+      processes: wanted.processes ?? 1,
+      drainMs: wanted.drainMs ?? 30_000,
+    }),
+    ...(before === null ? [] : ["--take-over"]),
+  ];
   const { program, staged } = await programFor(wanted);
   const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
 
@@ -127,8 +173,11 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
   const endsAtMs = performance.now() + startMs;
   while (performance.now() < endsAtMs) {
     const health = await client.health().catch(() => null);
-    if (health !== null) {
-      log.info("the edge was started", { pid: health.pid, listening: health.listening });
+    if (health !== null && health.process !== before?.process) {
+      log.info(before === null ? "the edge was started" : "the edge has handed over to another one", {
+        pid: health.pid,
+        listening: health.listening,
+      });
       return;
     }
     if (child.exitCode !== null || child.signalCode !== null)
@@ -142,8 +191,11 @@ const start = async (wanted: EdgeProcess, client: EdgeClient): Promise<void> => 
   );
 };
 
-const textOf = ({ host, port }: { host: string; port: number }): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`;
+/** Port 0 is any, but not another one than before. */
+const portKept = (scheme: string, address: Address, before: EdgeHealth | null): Address => {
+  const text = before?.listening.find((it) => it.startsWith(`${scheme}${address.host}:`));
+  return address.port === 0 && text !== undefined ? { ...address, port: portOf(text) } : address;
+};
 
 /** O_PATH (open(2)), which Bun has no name for: to get to what lies below, but not to list the folder. */
 const asPlace = 0o10000000 | constants.O_DIRECTORY;
@@ -167,23 +219,6 @@ const unprivileged = (uid: number): string[] => [
   "--bounding-set=-all,+net_bind_service",
   "--no-new-privs",
 ];
-
-/** Asks before starting, since the answer is clearer here than in the log of a process that ended. */
-const refuseTaken = ({ host, port }: { host: string; port: number }): void => {
-  if (port === 0) return;
-  try {
-    Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true);
-  } catch (cause) {
-    const { code } = cause as { code?: string };
-    const why =
-      code === "EADDRINUSE"
-        ? "is taken by another program"
-        : code === "EACCES"
-          ? "may not be bound by this user"
-          : "cannot be bound";
-    throw new AppError("unavailable", `the edge's address ${host}:${port} ${why}`, { cause });
-  }
-};
 
 /**
  * With a user of its own the folder stays root's, group-writable and sticky: the edge keeps its files there, but

@@ -1,14 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createEdgeClient } from "../client.ts";
+import { processesIn } from "../processes/folder.ts";
+import { isLiving, pidOf } from "../processes/identity.ts";
 
-/** Kills the edge that runs on the folder, if there is one, and waits for its end. */
+/** Kills all processes of the edge that runs on the folder, if there is one, and waits for their end. */
 export const killEdge = async (dir: string): Promise<void> => {
+  // The lead first, which would start others.
   const health = await createEdgeClient(dir)
     .health()
     .catch(() => null);
-  if (health === null) return;
-  process.kill(health.pid, "SIGKILL");
-  await ended(health.pid);
+  const living = processesIn(dir).filter(isLiving).map(pidOf);
+  for (const pid of new Set([...(health === null ? [] : [health.pid]), ...living])) {
+    process.kill(pid, "SIGKILL");
+    await ended(pid);
+  }
 };
 
 export const ended = async (pid: number): Promise<void> => {
