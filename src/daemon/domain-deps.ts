@@ -119,6 +119,8 @@ export const domainDeps = (wiring: DomainWiring) => {
         },
         name,
       ),
+    texts: lookup.texts,
+    challengeZones: async () => (await store.dnsProviders()).map(({ zone }) => zone),
     onDomains: async () => {
       await wiring.publishRoutes(AbortSignal.timeout(1000)).catch(() => {});
       certificates.kick();

@@ -1,3 +1,4 @@
+import { isWildcard } from "./host-name.ts";
 import type { DomainRecord } from "./records.ts";
 
 type Domain = Pick<DomainRecord, "name" | "isPrimary" | "redirectTo" | "verifiedAt">;
@@ -12,7 +13,11 @@ export const redirectOf = (domain: Domain, all: readonly Domain[]): string | nul
   const verified = all.filter((one) => one.verifiedAt !== null);
   const primary = verified.find((one) => one.isPrimary === 1);
   const next = (from: Domain): Domain | undefined =>
-    from.isPrimary === 1 ? undefined : (verified.find((one) => one.name === from.redirectTo) ?? primary);
+    from.isPrimary === 1
+      ? undefined
+      : // The names of a wildcard are told apart by the site itself.
+        (verified.find((one) => one.name === from.redirectTo) ??
+        (isWildcard(from.name) ? undefined : primary));
   const seen = new Set<string>([domain.name]);
   let end: Domain | undefined;
   for (let at = next(domain); at !== undefined && !seen.has(at.name); at = next(at)) {

@@ -49,6 +49,12 @@ export const coversHost = (pattern: string, host: string): boolean =>
 
 export const isWildcard = (name: string): boolean => name.startsWith("*.");
 
+/** The wildcard that stands for a host: `*.example.org` of `www.example.org`; empty where there is none. */
+export const wildcardOf = (host: string): string => {
+  const dot = host.indexOf(".");
+  return dot > 0 ? `*${host.slice(dot)}` : "";
+};
+
 /** Names that no authority can look up: single labels and what means the machine itself (RFC 6761). */
 export const mayHaveCertificate = (name: string): boolean =>
   "name" in parseDomainName(name) && !isWithin(name, "localhost");

@@ -219,8 +219,8 @@ export interface DomainView {
   nextCheckAt: string | null;
   /** When a claim that is not verified ends. */
   expiresAt: string | null;
-  /** DNS records that lead the name here. */
-  records: { type: "A" | "AAAA"; name: string; value: string }[];
+  /** DNS records that lead the name here; of a wildcard also what proves whose it is. */
+  records: { type: "A" | "AAAA" | "TXT" | "CNAME"; name: string; value: string }[];
   /** Whether it gets a certificate by itself. */
   automaticHttps: boolean;
   certificate: CertificateView | null;

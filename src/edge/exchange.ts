@@ -5,6 +5,7 @@ import { isHeldBack } from "./bandwidth.ts";
 import { answerExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
+import { routeOf } from "./router.ts";
 import { codingFor } from "./rules/compression.ts";
 import { isAmong } from "./rules/networks.ts";
 import { applyRules } from "./rules/apply-rules.ts";
@@ -49,7 +50,7 @@ export const beginExchange = (
       return after;
     }
   }
-  const target = edge.router.byHost.get(host);
+  const target = routeOf(edge.router, host);
   if (target === undefined) {
     // The same words whether or not the host once had a route.
     answerUnrouted(visitor, head, plainAnswer(404));
@@ -119,6 +120,15 @@ const serve = (exchange: Exchange, host: string, input: Uint8Array, after: numbe
   return toGoal(exchange, input, after, end);
 };
 
+/** Goes on with an exchange that waited before anything of it was sent: to whatever its route leads to now. */
+export const serveAgain = (exchange: Exchange): void => {
+  const { visitor } = exchange;
+  const after = rereadHead(exchange);
+  exchange.deadlineMs = Number.POSITIVE_INFINITY;
+  toGoal(exchange, exchange.headInput!, after, after);
+  if (visitor.exchange === exchange && visitor.held !== null) visitor.advance(visitor);
+};
+
 /** Whatever the route leads to. */
 const toGoal = (exchange: Exchange, input: Uint8Array, after: number, end: number): number => {
   const { visitor, target } = exchange;
@@ -130,7 +140,7 @@ const toGoal = (exchange: Exchange, input: Uint8Array, after: number, end: numbe
       if (target.split !== null) chooseGroup(exchange, target.split);
       return dispatch(exchange, input, after, end);
     case "hold":
-      holdExchange(exchange, goal, toGoal);
+      holdExchange(exchange, goal);
       return after;
     case "static":
       answerFromFolder(exchange, target.folder!, head, input);
@@ -189,6 +199,7 @@ const createExchange = (
     replica: null,
     upstream: null,
     connectFailures: 0,
+    newsDueMs: 0,
     deadlineMs: Number.POSITIVE_INFINITY,
     answered: false,
     chunkedOut: false,

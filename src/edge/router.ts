@@ -1,4 +1,5 @@
 import type { Route, RouteTable } from "../domain/edge.ts";
+import { wildcardOf } from "../domain/host-name.ts";
 import { changeBandwidth, createBandwidth } from "./bandwidth.ts";
 import { changeClientLimiter } from "./client-limiter.ts";
 import { changeBucket } from "./limiter.ts";
@@ -13,6 +14,7 @@ export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => 
   version: 0,
   epoch,
   byHost: new Map(),
+  hasWildcards: false,
   byId: new Map(),
   meters,
   trusted: null,
@@ -63,12 +65,17 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
     if (!byId.has(id)) changeBandwidth(bandwidth, null, meter, router.epoch, nowMs, wallMs);
   for (const replica of router.replicas.values()) if (!present.has(replica)) retire(replica);
   router.byHost = byHost;
+  router.hasWildcards = table.routes.some((route) => route.hosts.some((host) => host.startsWith("*.")));
   router.byId = byId;
   const { trustedProxies = [] } = table;
   router.trusted = trustedProxies.length === 0 ? null : networksOf(trustedProxies);
   router.version = table.version;
   forgetOld(router, wallMs);
 };
+
+/** The route of a host (lower case): its own, else that of the wildcard one label above. */
+export const routeOf = ({ byHost, hasWildcards }: Router, host: string): ActiveRoute | undefined =>
+  byHost.get(host) ?? (hasWildcards ? byHost.get(wildcardOf(host)) : undefined);
 
 const transportSecurityOf = ({ https }: Route): string =>
   https?.hstsSeconds == null ? "" : `Strict-Transport-Security: max-age=${https.hstsSeconds}\r\n`;

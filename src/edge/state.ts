@@ -40,6 +40,10 @@ export interface Edge {
   readonly slowed: Set<Exchange>;
   /** Wait for another target, by route id. */
   readonly held: Map<string, Set<Exchange>>;
+  /** Were refused by every replica, and wait for another table. */
+  readonly awaiting: Set<Exchange>;
+  /** Goes on with an exchange that waited; set by the exchange's module, so that lower ones need not import it. */
+  readonly serveAgain: (exchange: Exchange) => void;
   /** From 0 to 1, without 1. */
   readonly random: () => number;
   readonly router: Router;
@@ -76,6 +80,8 @@ export interface Edge {
 export interface Router {
   version: number;
   byHost: Map<string, ActiveRoute>;
+  /** Some of the hosts are `*.` and a name. */
+  hasWildcards: boolean;
   byId: Map<string, ActiveRoute>;
   /** The life of `meters`. */
   readonly epoch: string;
@@ -230,6 +236,8 @@ export interface Exchange {
   replica: Replica | null;
   upstream: UpstreamConnection | null;
   connectFailures: number;
+  /** Coarse time until which it waits, or has waited, for another table; 0: it has not. */
+  newsDueMs: number;
   /** Coarse time by which the upstream must have done its part. */
   deadlineMs: number;
 

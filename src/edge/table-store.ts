@@ -13,6 +13,14 @@ const host = z
   .max(253)
   .regex(/^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$/, "a lower-case host name without port");
 
+const routeHost = z.union([
+  host,
+  z
+    .string()
+    .max(253)
+    .regex(/^\*\.[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/, "*. and a lower-case host name, for one label"),
+]);
+
 const absolutePath = z
   .string()
   .refine((path) => isAbsolute(path) && !path.includes("\0"), "an absolute path");
@@ -122,7 +130,7 @@ const routeTable = z
     routes: z.array(
       z.strictObject({
         id: z.string().min(1),
-        hosts: z.array(host),
+        hosts: z.array(routeHost),
         target,
         limits: z.strictObject({
           maxBodyBytes: z.int().min(0),

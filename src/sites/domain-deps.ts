@@ -40,6 +40,10 @@ export interface DomainDeps {
   /** False where this installation serves no HTTPS, or is told to order nothing. */
   ordersCertificates: boolean;
   pointsHere(name: string): Promise<Pointing>;
+  /** A name's TXT records. Rejects when no name server answers. */
+  texts(name: string): Promise<string[]>;
+  /** Zones in which this installation can answer challenges by DNS. */
+  challengeZones(): Promise<string[]>;
   /** Told after commit: names that visitors may come by have changed. */
   onDomains(): Promise<void>;
   /** A person asks for a certificate that could not be had to be tried again. */

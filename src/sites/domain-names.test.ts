@@ -17,6 +17,8 @@ test("names of the panel and of the base domain are nobody's to claim, nor those
     publicAddresses: () => [],
     ordersCertificates: true,
     pointsHere: async () => ({ here: true }),
+    texts: async () => [],
+    challengeZones: async () => [],
     onDomains: async () => {},
     retryCertificate: async () => true,
   };

@@ -7,25 +7,30 @@ import {
 } from "../domain/certificate.ts";
 import { isoOrNull } from "../domain/deployment-view.ts";
 import { redirectOf } from "../domain/domain-redirects.ts";
+import { isWildcard, isWithin } from "../domain/host-name.ts";
 import type { CertificateRecord, DomainRecord } from "../domain/records.ts";
 import type { CertificateView, DomainView } from "../domain/views.ts";
 import type { DomainDeps } from "./domain-deps.ts";
+import { proofOf } from "./verify-domain.ts";
 
 /**
  * @param all the environment's domains
  * @param certificates automatic ones of their names, and uploaded ones that may serve them
+ * @param zones in which challenges can be answered by DNS
  */
 export const domainView = (
   deps: Pick<DomainDeps, "clock" | "urlOfHost" | "publicAddresses" | "ordersCertificates">,
   domain: DomainRecord,
   all: readonly DomainRecord[],
   certificates: readonly CertificateRecord[],
+  zones: readonly string[],
 ): DomainView => {
-  const records = deps.publicAddresses().map((value) => ({
+  const addresses = deps.publicAddresses().map((value) => ({
     type: isIPv6(value) ? ("AAAA" as const) : ("A" as const),
     name: domain.name,
     value,
   }));
+  const records = isWildcard(domain.name) ? [...wildcardRecords(domain, zones), ...addresses] : addresses;
   const verified = domain.verifiedAt !== null;
   const host = hostOfDomain(domain, all);
   const certificate = verified ? certificateOf(host, certificates, deps.clock.nowMs()) : null;
@@ -60,6 +65,25 @@ export const certificateOf = (
     : [];
   const shown = servingCertificate(host, certificates, nowMs) ?? underWay;
   return shown ? certificateView(shown, nowMs) : null;
+};
+
+/** Who it belongs to; and where challenges for its certificate are answered, since DNS alone can do so. */
+const wildcardRecords = (domain: DomainRecord, zones: readonly string[]): DomainView["records"] => {
+  const above = domain.name.slice(2);
+  const [zone] = zones;
+  const answered = zone === undefined || zones.some((one) => isWithin(above, one));
+  return [
+    { type: "TXT", ...proofOf(domain) },
+    ...(answered
+      ? []
+      : [
+          {
+            type: "CNAME" as const,
+            name: `_acme-challenge.${above}`,
+            value: `${domain.id.replace("_", "-")}._acme-challenge.${zone}`,
+          },
+        ]),
+  ];
 };
 
 const nextStepOf = (domain: DomainRecord, records: DomainView["records"]): string => {

@@ -21,12 +21,16 @@ let deps: DomainDeps;
 /** Names that lead here. */
 let here: Set<string>;
 let looks: string[];
+let texts: Map<string, string[]>;
+let zones: string[];
 let changes: number;
 
 beforeEach(async () => {
   fixture = await siteFixture();
   here = new Set();
   looks = [];
+  texts = new Map();
+  zones = [];
   changes = 0;
   deps = {
     store: fixture.store,
@@ -42,6 +46,8 @@ beforeEach(async () => {
       looks.push(name);
       return here.has(name) ? { here: true } : { here: false, reason: `${name} is not here` };
     },
+    texts: async (name) => texts.get(name) ?? [],
+    challengeZones: async () => zones,
     onDomains: async () => void changes++,
     retryCertificate: async () => false,
   };
@@ -207,4 +213,106 @@ test("other people's domains are neither seen nor changed", async () => {
 test("a site has at most 50", async () => {
   for (let i = 0; i < 50; i++) await add(`d${i}.example.org`);
   expect((await refusal(add("one-more.example.org"))).publicMessage).toContain("at most 50");
+});
+
+test("a wildcard is the site's once its DNS says so; an address record proves nothing", async () => {
+  zones = ["acme.test"];
+  const waiting = await add("*.Example.org");
+  const proof = waiting.records.find(({ type }) => type === "TXT")!;
+  expect(proof.name).toBe("_croft.example.org");
+  expect(waiting).toMatchObject({
+    name: "*.example.org",
+    state: "waiting",
+    error: "the TXT record of _croft.example.org is not there yet",
+  });
+  expect(waiting.records.map(({ type, name }) => `${name} ${type}`)).toEqual([
+    "_croft.example.org TXT",
+    "_acme-challenge.example.org CNAME",
+    "*.example.org A",
+    "*.example.org AAAA",
+  ]);
+  expect(waiting.records[1]!.value).toEndWith("._acme-challenge.acme.test");
+  expect(waiting.nextStep).toContain(`_croft.example.org → ${proof.value} (TXT)`);
+  expect(looks).toEqual([]);
+  texts.set(proof.name, ["v=spf1 -all", proof.value]);
+  const verify = () => verifyDomain(deps, fixture.owner, fixture.slug, "*.example.org");
+  expect(await verify()).toMatchObject({ state: "verified", error: null });
+  // From then on it is looked whether names of it lead here.
+  expect((await verify()).error).toMatch(
+    /^of a name below, croft-check-[0-9a-f]+\.example\.org is not here$/,
+  );
+  here.add("example.org");
+  await add("example.org", { primary: true });
+  // Names of a wildcard are the site's own to tell apart: none is led to the primary one.
+  const views = await list();
+  expect(views.map(({ name, redirectTo }) => [name, redirectTo])).toEqual([
+    ["example.org", null],
+    ["*.example.org", null],
+  ]);
+  expect((await showSite(fixture.deps, fixture.owner, fixture.slug)).urls).toEqual([
+    "http://example.org",
+    `http://${fixture.slug}.localhost`,
+  ]);
+});
+
+test("in a zone that is answered for, a wildcard needs no CNAME record", async () => {
+  zones = ["other.test", "example.org"];
+  expect((await add("*.shop.example.org")).records.map(({ type }) => type)).toEqual(["TXT", "A", "AAAA"]);
+});
+
+test("a wildcard takes nobody's name, and keeps others off the names below it", async () => {
+  const eve = await stranger();
+  here.add("shop.example.org").add("late.example.org").add("deep.late.example.org");
+  await eve.claim("shop.example.org");
+  await eve.claim("early.example.org");
+  const { records } = await add("*.example.org");
+  texts.set("_croft.example.org", [records[0]!.value]);
+  await verifyDomain(deps, fixture.owner, fixture.slug, "*.example.org");
+  for (const name of ["late.example.org", "deep.late.example.org", "*.late.example.org"])
+    expect((await refusal(eve.claim(name))).publicMessage, name).toContain(
+      "lies under *.example.org, which is verified for somebody else here",
+    );
+  expect((await refusal(eve.claim("*.example.org"))).publicMessage).toContain("is verified for another site");
+  // A claim of before that leads here only now comes too late; one that was verified before stays.
+  here.add("early.example.org");
+  const early = await verifyDomain(deps, eve.actor, eve.site.slug, "early.example.org");
+  expect(early).toMatchObject({
+    state: "waiting",
+    error: expect.stringContaining("lies under *.example.org"),
+  });
+  const shop = await verifyDomain(deps, eve.actor, eve.site.slug, "shop.example.org");
+  expect(shop).toMatchObject({ state: "verified", error: null });
+  // The proof of one claim is no proof of another's.
+  const theirs = await eve.claim("*.eve.org");
+  texts.set("_croft.eve.org", [records[0]!.value]);
+  expect(theirs.records[0]!.value).not.toBe(records[0]!.value);
+  expect((await verifyDomain(deps, eve.actor, eve.site.slug, "*.eve.org")).state).toBe("waiting");
+});
+
+test("what a wildcard cannot be", async () => {
+  for (const [input, message] of [
+    [{ name: "*.example.org", primary: true }, "must be one name"],
+    [{ name: "*.example.org", www: true }, "is not for a wildcard"],
+    [{ name: "*.base.test" }, "must not be under base.test"],
+    [{ name: "*.x.base.test" }, "must not be under base.test"],
+    [{ name: "*.panel.test" }, "the panel's own"],
+  ] as const)
+    expect(
+      (await refusal(addDomain(deps, fixture.owner, fixture.slug, addDomainSchema.parse(input))))
+        .publicMessage,
+    ).toContain(message);
+  for (const name of [
+    "*",
+    "*.",
+    "*.org",
+    "*.*.example.org",
+    "a.*.example.org",
+    "**.example.org",
+    "*.1.2.3.4",
+  ])
+    expect(addDomainSchema.safeParse({ name }).success, name).toBe(false);
+  await add("example.org");
+  await add("*.example.org");
+  const change = (input: object) => changeDomain(deps, fixture.owner, fixture.slug, "*.example.org", input);
+  expect((await refusal(change({ primary: true }))).publicMessage).toContain("must be one name");
 });

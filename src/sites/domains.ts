@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Actor, actorLabel, systemActor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import { wildcardsOver } from "../domain/certificate.ts";
-import { isWithin, parseHostName } from "../domain/host-name.ts";
+import { isWildcard, isWithin, parseDomainName, parseHostName } from "../domain/host-name.ts";
 import { newId } from "../domain/id.ts";
 import type { CertificateRecord, DomainRecord, EnvironmentRecord, SiteRecord } from "../domain/records.ts";
 import type { DomainView, OwnAddressView } from "../domain/views.ts";
@@ -12,18 +12,21 @@ import type { DomainDeps } from "./domain-deps.ts";
 import { certificateOf, domainView } from "./domain-view.ts";
 import { checkDomain, checkFree } from "./verify-domain.ts";
 
-const hostName = z
-  .string()
-  .max(300, "must be at most 253 characters")
-  .transform((text, context): string => {
-    const parsed = parseHostName(text);
-    if ("name" in parsed) return parsed.name;
-    context.addIssue({ code: "custom", message: parsed.problem });
-    return z.NEVER;
-  });
+const nameBy = (parse: typeof parseHostName) =>
+  z
+    .string()
+    .max(300, "must be at most 253 characters")
+    .transform((text, context): string => {
+      const parsed = parse(text);
+      if ("name" in parsed) return parsed.name;
+      context.addIssue({ code: "custom", message: parsed.problem });
+      return z.NEVER;
+    });
+const hostName = nameBy(parseHostName);
 
 export const addDomainSchema = z.strictObject({
-  name: hostName,
+  /** `*.example.org` for every name one label below it. */
+  name: nameBy(parseDomainName),
   /** Others lead to it. */
   primary: z.boolean().optional(),
   /** Also takes the name with `www.` before it (or without), which leads to this one. */
@@ -89,7 +92,8 @@ const viewsOf = async (deps: DomainDeps, environmentId: string): Promise<DomainV
   const domains = await deps.store.domainsOf(environmentId);
   const names = domains.map(({ name }) => name);
   const certificates = await certificatesFor(deps, environmentId, names);
-  return domains.map((domain) => domainView(deps, domain, domains, certificates));
+  const zones = await deps.challengeZones();
+  return domains.map((domain) => domainView(deps, domain, domains, certificates, zones));
 };
 
 const viewOf = async (deps: DomainDeps, environmentId: string, name: string): Promise<DomainView> => {
@@ -98,6 +102,7 @@ const viewOf = async (deps: DomainDeps, environmentId: string, name: string): Pr
   return view;
 };
 
+const notPrimary = "must be one name: others are led to it";
 const counterpart = (name: string): string => (name.startsWith("www.") ? name.slice(4) : `www.${name}`);
 
 const checkName = (deps: DomainDeps, name: string): void => {
@@ -123,6 +128,10 @@ export const addDomain = async (
   environmentName?: string,
 ): Promise<DomainView> => {
   const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
+  if (isWildcard(input.name)) {
+    if (input.www) throw invalid("www", "is not for a wildcard, which is for www already");
+    if (input.primary) throw invalid("primary", notPrimary);
+  }
   const names = [input.name, ...(input.www ? [counterpart(input.name)] : [])];
   for (const name of names) checkName(deps, name);
   const nowMs = deps.clock.nowMs();
@@ -181,7 +190,7 @@ const reachDomain = async (
 ): Promise<Reached & { domain: DomainRecord; all: DomainRecord[] }> => {
   const reached = await reachSite(deps, actor, slug, "change", environmentName);
   const all = await deps.store.domainsOf(reached.environment.id);
-  const parsed = parseHostName(name);
+  const parsed = parseDomainName(name);
   const domain = all.find((one) => "name" in parsed && one.name === parsed.name);
   if (!domain) throw notFound(`domain ${name} of site ${slug}`);
   return { ...reached, domain, all };
@@ -217,6 +226,7 @@ export const changeDomain = async (
   environmentName?: string,
 ): Promise<DomainView> => {
   const { site, environment, domain, all } = await reachDomain(deps, actor, slug, name, environmentName);
+  if (input.primary && isWildcard(domain.name)) throw invalid("primary", notPrimary);
   if (input.redirectTo != null) {
     const target = all.find((one) => one.name === input.redirectTo);
     if (!target || target === domain) throw invalid("redirectTo", "must be another domain of this site");

@@ -9,12 +9,14 @@ import type {
   VolumeRecord,
 } from "../domain/records.ts";
 import { servingDomains } from "../domain/domain-redirects.ts";
+import { isWildcard } from "../domain/host-name.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
 import type { ReleaseView, ReplicaView, SiteView } from "../domain/views.ts";
 import { isTerminal } from "../domain/deployment.ts";
 import { reachSite, type SiteInReach } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
+import { trafficViews } from "./traffic-views.ts";
 import { volumeView } from "./volumes.ts";
 
 export const showSite = async (
@@ -79,6 +81,10 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
   const deployments = byId(
     await store.deploymentsByIds([...releases.values()].map((release) => release.deploymentId)),
   );
+  const traffic = await trafficViews(
+    deps,
+    places.map(({ environment }) => environment),
+  );
   const owners = await store.ownerNames(places.map(({ site }) => ownerIdOf(site)));
   return places.map(({ site, environment }) => {
     const current = releases.get(environment.currentReleaseId ?? "");
@@ -90,7 +96,8 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       currentDeployment: deployments.get(current?.deploymentId ?? ""),
       replicas: replicas.get(environment.id) ?? [],
       volumes: volumes.get(environment.id) ?? [],
-      hosts: servingDomains(domains.get(environment.id) ?? []),
+      hosts: servingDomains(domains.get(environment.id) ?? []).filter((name) => !isWildcard(name)),
+      traffic: traffic(environment.id),
     });
   });
 };
@@ -107,6 +114,7 @@ interface Parts {
   volumes: VolumeRecord[];
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
+  traffic: Pick<SiteView, "bandwidth" | "pause" | "split">;
 }
 
 const viewOf = (
@@ -137,6 +145,7 @@ const viewOf = (
   ...statusOf(environment, parts.latest, parts.current, parts.replicas),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
   diskUsedBytes: environment.diskUsedBytes,
+  ...parts.traffic,
   currentRelease: parts.current
     ? releaseView(parts.current, parts.currentDeployment, parts.current.id)
     : null,

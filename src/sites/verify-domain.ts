@@ -1,20 +1,22 @@
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
-import { parentNames } from "../domain/host-name.ts";
+import { isWildcard, parentNames } from "../domain/host-name.ts";
 import type { DomainRecord, SiteRecord } from "../domain/records.ts";
 import { AppError, conflict } from "../errors.ts";
 import type { SiteQueries } from "./deps.ts";
-import type { DomainDeps, DomainQueries } from "./domain-deps.ts";
+import type { DomainDeps, DomainQueries, Pointing } from "./domain-deps.ts";
 
 /** Not verified claims are looked at again after half a minute, then ever less often, at least once an hour. */
 const checkPauseMs = (checks: number): number => Math.min(3_600_000, 30_000 * 1.5 ** Math.min(checks, 20));
 
 /**
  * Not another site's, and not below a domain of another owner: a wildcard record leads all names below it here, and
- * who may point them here is who has the domain.
+ * who may point them here is who has the domain. Names that others had before a wildcard around them stay theirs.
  */
 export const checkFree = async (queries: DomainQueries, site: SiteRecord, name: string): Promise<void> => {
-  for (const holder of await queries.verifiedAmong([name, ...parentNames(name)])) {
+  const above = parentNames(name);
+  const wildcards = above.map((parent) => `*.${parent}`);
+  for (const holder of await queries.verifiedAmong([name, ...above, ...wildcards])) {
     if (holder.name === name) throw conflict(`name: ${name} is verified for another site here`);
     const ownerOf = (one: Pick<SiteRecord, "ownerUserId" | "ownerOrganizationId">) =>
       one.ownerUserId ?? one.ownerOrganizationId;
@@ -28,13 +30,15 @@ export const checkFree = async (queries: DomainQueries, site: SiteRecord, name: 
  * unless another site's was first. A verified domain that leads elsewhere stays the site's; its view says so.
  */
 export const checkDomain = async (deps: DomainDeps, domain: DomainRecord, actor: Actor): Promise<void> => {
-  const pointing = await deps.pointsHere(domain.name);
+  const found = isWildcard(domain.name)
+    ? await wildcardProven(deps, domain)
+    : await deps.pointsHere(domain.name);
   const nowMs = deps.clock.nowMs();
   const looked = { checkedAt: nowMs, checks: domain.checks + 1 };
-  if (!pointing.here || domain.verifiedAt !== null) {
+  if (!found.here || domain.verifiedAt !== null) {
     await deps.store.updateDomain(domain.id, {
       ...looked,
-      lastError: pointing.here ? null : pointing.reason,
+      lastError: found.here ? null : found.reason,
       nextCheckAt: domain.verifiedAt === null ? Math.floor(nowMs + checkPauseMs(domain.checks)) : null,
     });
     return;
@@ -71,6 +75,28 @@ export const checkDomain = async (deps: DomainDeps, domain: DomainRecord, actor:
     return;
   }
   await deps.onDomains();
+};
+
+/** What a TXT record says of whom a wildcard belongs to: an address record alone could be anybody's. */
+export const proofOf = (domain: Pick<DomainRecord, "id" | "name">): { name: string; value: string } => ({
+  name: `_croft.${domain.name.slice(2)}`,
+  value: `croft-domain=${domain.id}`,
+});
+
+/** Whether its name servers say that the wildcard is this site's; once they did, whether names of it lead here. */
+const wildcardProven = async (deps: DomainDeps, domain: DomainRecord): Promise<Pointing> => {
+  if (domain.verifiedAt !== null) {
+    // A name that nobody has records of its own for.
+    const label = `croft-check-${Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString("hex")}`;
+    const pointing = await deps.pointsHere(`${label}${domain.name.slice(1)}`);
+    return pointing.here ? pointing : { here: false, reason: `of a name below, ${pointing.reason}` };
+  }
+  const proof = proofOf(domain);
+  const texts = await deps.texts(proof.name).catch(() => null);
+  if (texts === null) return { here: false, reason: "its name servers do not answer" };
+  return texts.includes(proof.value)
+    ? { here: true }
+    : { here: false, reason: `the TXT record of ${proof.name} is not there yet` };
 };
 
 const siteOf = async (queries: SiteQueries, domain: DomainRecord): Promise<SiteRecord | undefined> => {

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { z } from "zod";
 import type { CertificateSet, EdgeCertificate } from "../../domain/edge.ts";
+import { wildcardOf } from "../../domain/host-name.ts";
 import { createSelfSigned } from "./self-signed.ts";
 
 const label = "[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?";
@@ -134,5 +135,3 @@ export const certificateFor = (book: CertificateBook, host: string): ServedCerti
 /** Whether the certificate was given for the name. */
 export const covers = ({ names }: ServedCertificate, host: string): boolean =>
   names.has(host) || names.has(wildcardOf(host));
-
-const wildcardOf = (host: string): string => `*${host.slice(Math.max(0, host.indexOf(".")))}`;

@@ -157,7 +157,7 @@ test("the name is the site's: another one cannot have it, nor a name below it of
   await croft.createSite(other, { type: "static" });
   const taken = await croft.api("POST", `/sites/${other}/domains`, { name: apex });
   expect(taken.status).toBe(409);
-  for (const name of [`x.${base}`, `croft.${base}`, "192.0.2.1", "*.example.org", "localhost"])
+  for (const name of [`x.${base}`, `croft.${base}`, "192.0.2.1", `*.${base}`, "*.org", "localhost"])
     expect((await croft.api("POST", `/sites/${other}/domains`, { name })).status, name).toBe(422);
 });
 
