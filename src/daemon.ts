@@ -71,6 +71,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           version: edgeVersion,
           signal,
           onRestart: croft.edgeRestarted,
+          onTrouble: croft.edgeTrouble,
         })
       : Promise.resolve();
     const supervising = croft.supervisor.start(signal);

@@ -1,12 +1,13 @@
 import { statfs } from "node:fs/promises";
 import { cpus, freemem, totalmem } from "node:os";
+import type { EdgeDetails } from "./edge-status.ts";
 import type { EngineStatus } from "../supervisor/supervisor.ts";
 
 /** Figures of the machine, for the host page and the fleet's head. */
 export interface HostView {
   version: string;
   engine: EngineStatus;
-  edge: { up: boolean };
+  edge: EdgeDetails;
   cores: number;
   /** Mean since the last look, of one core (200 = two cores busy). Null at the first look. */
   cpuPercent: number | null;
@@ -40,7 +41,7 @@ export const createHostView = (deps: {
   version: string;
   dataDir: string;
   engine(): EngineStatus;
-  edgeUp(): boolean;
+  edge(): Promise<EdgeDetails>;
 }) => {
   let baseline = { ...busyAndTotal(), atMs: performance.now() };
   let cpuPercent: number | null = null;
@@ -56,7 +57,7 @@ export const createHostView = (deps: {
     return {
       version: deps.version,
       engine: deps.engine(),
-      edge: { up: deps.edgeUp() },
+      edge: await deps.edge(),
       cores: cpus().length,
       cpuPercent,
       memory: { usedBytes: totalmem() - (await availableMemory()), totalBytes: totalmem() },

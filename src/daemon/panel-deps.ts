@@ -1,11 +1,19 @@
-import { callerOf, clearSessionCookie, csrfToken, setSessionCookie, type AppEnv } from "../http/auth.ts";
+import {
+  callerOf,
+  clearSessionCookie,
+  csrfToken,
+  operatorOnly,
+  setSessionCookie,
+  type AppEnv,
+} from "../http/auth.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import type { Settings } from "../config.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { Deployments } from "../deploy/deployments.ts";
 import type { Identity } from "../identity/identity.ts";
-import type { EngineStatus, HostView, PanelDeps } from "../panel/deps.ts";
+import type { HttpsView } from "../domain/views.ts";
+import type { EdgeStatus, EngineStatus, HostView, PanelDeps } from "../panel/deps.ts";
 import { createSite } from "../sites/create-site.ts";
 import { deleteSite } from "../sites/delete-site.ts";
 import type { SiteDeps } from "../sites/deps.ts";
@@ -35,7 +43,9 @@ interface PanelWiring {
   engine(): EngineStatus;
   host(): Promise<HostView>;
   appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
+  edge(): EdgeStatus;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
+  https(): Promise<HttpsView>;
   domains: Pick<
     PanelDeps,
     | "ownAddress"
@@ -91,7 +101,12 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     engine: async () => wiring.engine(),
     host: () => wiring.host(),
     ...wiring.backups,
+    edge: wiring.edge,
 
+    https: (actor) => {
+      operatorOnly(actor);
+      return wiring.https();
+    },
     fleet: async (actor) => {
       const views = await listSites(sites, actor);
       const latest = await latestUsage(

@@ -35,6 +35,7 @@ import { createAppLog } from "./app-log.ts";
 import { domainDeps } from "./domain-deps.ts";
 import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
+import { createEdgeStatus } from "./edge-status.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
 import { backupDeps } from "./backup-deps.ts";
@@ -202,8 +203,9 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
   const host = createHostView({
     version,
     dataDir: settings.dataDir,
+  const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
     engine: supervisor.engineStatus,
-    edgeUp: supervisor.edgeUp,
+    edge: edgeStatus.details,
   });
   const appLogs = createAppLog({ sites, store, engine });
   const backups = backupDeps({ paths, clock, log, version }, data);
@@ -232,7 +234,9 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     host,
     appLog: appLogs.appLog,
     backups,
+    edge: edgeStatus.status,
     domains: domains.panel,
+    https: domains.routes.https,
     hooks: hooks.panel,
   });
   const app = createApp({
@@ -292,6 +296,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     supervisor,
     queue,
     deployDeps,
+    edgeTrouble: edgeStatus.trouble,
     mendRepositories: () => mendRepositories({ log, paths, store, deployments }),
     hookDeps: { ...git.hooks, pushes: git.pushes },
     startJobs: () =>

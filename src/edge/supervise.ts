@@ -7,6 +7,8 @@ export interface EdgeSupervision extends EdgeProcess {
   signal: AbortSignal;
   /** Called with each edge that is new to the supervision: the first, adopted or started, and each successor. */
   onRestart?: (client: EdgeClient) => void;
+  /** Called with what keeps the edge from running or answering, and with null once it does. */
+  onTrouble?: (error: unknown) => void;
   /** An edge that lives but has not answered for this long is killed, and another one started. 10 s by default. */
   patienceMs?: number;
 }
@@ -21,7 +23,7 @@ const longestPauseMs = 10_000;
  * itself outlives the supervision.
  */
 export const superviseEdge = async (supervision: EdgeSupervision): Promise<void> => {
-  const { signal, onRestart, patienceMs = 10_000, ...wanted } = supervision;
+  const { signal, onRestart, onTrouble, patienceMs = 10_000, ...wanted } = supervision;
   let pid: number | null = null;
   let answeredAtMs = performance.now();
   let pauseMs = checkMs;
@@ -31,6 +33,7 @@ export const superviseEdge = async (supervision: EdgeSupervision): Promise<void>
       try {
         const client = await ensureEdge(wanted);
         const present = (await client.health()).pid;
+        onTrouble?.(null);
         if (present !== pid) onRestart?.(client);
         pid = present;
         answeredAtMs = performance.now();
@@ -38,6 +41,7 @@ export const superviseEdge = async (supervision: EdgeSupervision): Promise<void>
       } catch (error) {
         if (signal.aborted) return;
         wanted.log.error("the edge could not be started", { error });
+        onTrouble?.(error);
         if (alive && isHanging(error) && performance.now() - answeredAtMs > patienceMs) {
           wanted.log.error("the edge lives but does not answer; it is killed", { pid });
           if (isEdgeOn(pid!, wanted.dir, wanted.view)) process.kill(pid!, "SIGKILL");

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Clock } from "../domain/clock.ts";
+import type { EdgeHealth } from "../domain/edge.ts";
 import type { EngineInfo } from "../domain/engine.ts";
 import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { EdgeRulesPatch, EdgeRulesView } from "../domain/edge-rules.ts";
@@ -19,6 +20,7 @@ import type {
   HookDeliveryView,
   HookView,
   LogLineView,
+  HttpsView,
   OwnAddressView,
   ReleaseView,
   SiteView,
@@ -39,10 +41,17 @@ export interface EngineStatus {
 }
 
 /** Figures of the machine. Null where they were not measured yet. */
+export interface EdgeStatus {
+  up: boolean;
+  /** Why it cannot be started; for operators. */
+  problem: string | null;
+}
+
 export interface HostView {
   version: string;
   engine: EngineStatus & { info: EngineInfo | null };
-  edge: { up: boolean };
+  /** `health` is what it says of itself; null when it does not answer. */
+  edge: EdgeStatus & { health: (Omit<EdgeHealth, "startedAtMs"> & { startedAt: string }) | null };
   cores: number;
   /** Mean over the last hour, of one core (200 = two cores busy). */
   cpuPercent: number | null;
@@ -124,7 +133,11 @@ export interface PanelDeps {
   /** From memory or rows: on every page. */
   engine(): Promise<EngineStatus>;
   host(actor: Person): Promise<HostView>;
+  /** From memory: on every page. */
+  edge(): EdgeStatus;
   listBackups(actor: Person): Promise<BackupView[]>;
+  /** HTTPS of the installation itself; for operators. */
+  https(actor: Person): Promise<HttpsView>;
   createBackup(actor: Person): Promise<BackupView>;
 
   fleet(actor: Person): Promise<FleetRow[]>;

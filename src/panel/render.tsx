@@ -37,6 +37,7 @@ export const pageRenderer =
       person: personOf(c),
       csrf: deps.csrfToken(c),
       engine: await deps.engine(),
+      edge: deps.edge(),
       path: c.req.path,
       notice: noticeOf(c.req.query("done")),
       nowMs: deps.clock.nowMs(),

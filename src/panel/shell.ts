@@ -1,11 +1,12 @@
 import { createContext, useContext } from "hono/jsx";
-import type { EngineStatus, Person } from "./deps.ts";
+import type { EdgeStatus, EngineStatus, Person } from "./deps.ts";
 
 /** What every page knows beside its own content. */
 export interface Shell {
   person: Person | null;
   csrf: string;
   engine: EngineStatus;
+  edge: EdgeStatus;
   /** Path of the page itself, for what is current in the navigation. */
   path: string;
   notice: string | null;

@@ -17,7 +17,11 @@ export interface HostAnswer {
       firewall: { holds: boolean; detail: string };
     } | null;
   };
-  edge: { up: boolean };
+  edge: {
+    up: boolean;
+    problem: string | null;
+    health: { version: string; listening: string[]; processes: number; retired: number } | null;
+  };
   cores: number;
   cpuPercent: number | null;
   memory: { usedBytes: number; totalBytes: number } | null;
@@ -26,6 +30,13 @@ export interface HostAnswer {
 
 const share = (figures: { usedBytes: number; totalBytes: number } | null): string | null =>
   figures === null ? null : `${formatBytes(figures.usedBytes)} of ${formatBytes(figures.totalBytes)} used`;
+
+const edgeText = ({ up, problem, health }: HostAnswer["edge"]): string => {
+  if (!up) return problem === null ? "down" : `down: ${problem}`;
+  if (health === null) return "up";
+  const finishing = health.retired > 0 ? `, ${health.retired} finishing` : "";
+  return `up, version ${health.version}, ${health.processes} process${health.processes === 1 ? "" : "es"}${finishing}`;
+};
 
 export const host = defineCommand({
   options: {},
@@ -45,7 +56,8 @@ export const host = defineCommand({
         ["cgroup", engine.info && `v${engine.info.cgroupVersion}`],
         ["builder", engine.info?.builder],
         ["firewall", engine.info?.firewall.detail],
-        ["edge", edge.up ? "up" : "down"],
+        ["edge", edgeText(edge)],
+        ["listens on", edge.health?.listening.join(", ")],
         ["cpu", cpuPercent === null ? `${cores} cores` : `${cpuPercent.toFixed(0)} % of ${cores * 100} %`],
         ["memory", share(answer.memory)],
         ["disk", share(answer.disk)],

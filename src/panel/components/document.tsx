@@ -2,6 +2,7 @@
 import type { PropsWithChildren } from "hono/jsx";
 import { type AssetName, assetPath } from "../assets.ts";
 import { type Shell, ShellProvider } from "../shell.ts";
+import { EdgeBanner } from "./edge-banner.tsx";
 import { EngineBanner } from "./engine-banner.tsx";
 import { Top } from "./top.tsx";
 
@@ -40,6 +41,7 @@ export const Document = (props: PropsWithChildren<DocumentProps>) => (
         </a>
         <Top />
         <EngineBanner />
+        <EdgeBanner />
         <main id="main" tabindex={-1}>
           {props.shell.notice && (
             <p class="notice" role="status">

@@ -1,9 +1,12 @@
 /** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
+import type { HttpsView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { ActButton, FormErrors } from "../components/form.tsx";
+import { HostEdge, HostHttps } from "../components/host-edge.tsx";
+import { Live } from "../components/live.tsx";
 import { Meter } from "../components/meter.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import { Time } from "../components/time.tsx";
@@ -14,9 +17,14 @@ import { bytesOf, cores } from "../format.ts";
 const upDown = (up: boolean) =>
   up ? ({ text: "Up", tone: "moss" } as const) : ({ text: "Down", tone: "rust" } as const);
 
-/** @param backups null for people who may not see them */
-export const Host = (props: { host: HostView; backups: BackupView[] | null; refusal: Refusal | null }) => {
-  const { host, backups } = props;
+/** @param props.backups null for people who may not see them, as `https` is */
+export const Host = (props: {
+  host: HostView;
+  https: HttpsView | null;
+  backups: BackupView[] | null;
+  refusal: Refusal | null;
+}) => {
+  const { host, https, backups } = props;
   return (
     <>
       <header class="page-head">
@@ -25,6 +33,12 @@ export const Host = (props: { host: HostView; backups: BackupView[] | null; refu
       <div class={backups ? "columns" : "narrow-columns"}>
         {backups && (
           <div class="wide-column">
+            <Live id="edge-parts" label="Edge and HTTPS" everySeconds={hostMoves(host, https) ? 3 : null}>
+              <div class="two-cards">
+                <HostEdge edge={host.edge} />
+                {https && <HostHttps https={https} />}
+              </div>
+            </Live>
             <Backups backups={backups} refusal={props.refusal} />
           </div>
         )}
@@ -63,10 +77,14 @@ export const Host = (props: { host: HostView; backups: BackupView[] | null; refu
             <dl class="facts-list">
               <dt>Croft</dt>
               <dd>{host.version}</dd>
-              <dt>Edge</dt>
-              <dd>
-                <Badge word={upDown(host.edge.up)} />
-              </dd>
+              {!backups && (
+                <>
+                  <dt>Edge</dt>
+                  <dd>
+                    <Badge word={upDown(host.edge.up)} />
+                  </dd>
+                </>
+              )}
               <dt>Docker</dt>
               <dd>
                 <Badge word={upDown(host.engine.up)} />
@@ -108,6 +126,11 @@ export const Host = (props: { host: HostView; backups: BackupView[] | null; refu
     </>
   );
 };
+
+/** Whether something on the page may change by itself soon. */
+const hostMoves = ({ edge }: HostView, https: HttpsView | null): boolean =>
+  !edge.up ||
+  (https !== null && https.panel.certificate !== null && https.panel.certificate.notAfter === null);
 
 const Backups = ({ backups, refusal }: { backups: BackupView[]; refusal: Refusal | null }) => (
   <section aria-labelledby="backups">

@@ -18,12 +18,15 @@ export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
   const host = async (person: Person, refusal: Refusal | null) => (
     <Host
       host={await deps.host(person)}
+      https={person.isAdmin ? await deps.https(person) : null}
       backups={person.isAdmin ? await deps.listBackups(person) : null}
       refusal={refusal}
     />
   );
 
-  app.get("/host", async (c) => page(c, { title: "Host" }, await host(signedIn(c), null)));
+  app.get("/host", async (c) =>
+    page(c, { title: "Host", scripts: ["live.js"] }, await host(signedIn(c), null)),
+  );
 
   app.post("/host/backups", async (c) => {
     const person = signedIn(c);

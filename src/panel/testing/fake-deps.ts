@@ -111,7 +111,24 @@ export const fakeDeps = (
             }
           : null,
       },
-      edge: { up: true },
+      edge: {
+        ...world.edge,
+        health: world.edge.up
+          ? {
+              pid: 811,
+              process: "811-1",
+              version: "0.1.0",
+              tableVersion: 3,
+              certificateVersion: 2,
+              startedAt: new Date(fakeNowMs - 30 * hour).toISOString(),
+              listening: ["0.0.0.0:80", "https://0.0.0.0:443"],
+              http2: true,
+              proxyProtocol: false,
+              processes: 2,
+              retired: 1,
+            }
+          : null,
+      },
       cores: 2,
       cpuPercent: 46,
       memory: { usedBytes: 2.1 * GB, totalBytes: 3.8 * GB },

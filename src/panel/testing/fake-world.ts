@@ -22,6 +22,7 @@ export interface FakeWorld {
   certificates: CertificateView[];
   rules: EdgeRulesView;
   engine: { up: boolean; message: string | null };
+  edge: { up: boolean; problem: string | null };
   appLines: string[];
   logLines: ReturnType<typeof fakeLog>;
   /** Verbs called, in order. */
@@ -153,6 +154,7 @@ export const fakeWorld = (more = 0): FakeWorld => {
       redirects: [{ from: "/blog", to: "/log", status: 301, prefix: true }],
     },
     engine: { up: true, message: null },
+    edge: { up: true, problem: null },
     appLines: Array.from(
       { length: 40 },
       (_, i) =>

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { createStore } from "../../db/store.ts";
+import { systemActor } from "../../domain/actor.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { silentLog } from "../../domain/log.ts";
 import {
@@ -65,6 +66,9 @@ export const panelApp = async (
     world,
     deps,
     setupToken,
+    /** An account that is no operator's. */
+    addPerson: (input: { username: string; email: string; password: string }) =>
+      identity.createUser(systemActor("test"), { ...input, isAdmin: false }),
     /** Undoes what a test did to the made-up features; accounts and sessions stay. */
     reset: () => {
       Object.assign(world, fakeWorld());

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { fakeCertificate } from "./testing/fake-domains.ts";
+import { type PanelApp, panelApp } from "./testing/panel-app.ts";
+import { panelClient, textOf } from "./testing/panel-client.ts";
+
+let panel: PanelApp;
+let client: ReturnType<typeof panelClient>;
+beforeAll(async () => {
+  panel = await panelApp();
+  client = panelClient(panel);
+  await client.signIn();
+});
+beforeEach(() => panel.reset());
+afterAll(() => panel.dispose());
+
+const read = async (path: string) => textOf((await client.get(path)).html);
+
+test("the host page says where the edge listens, how many processes it has, and the panel's certificate", async () => {
+  const text = await read("/host");
+  expect(text).toContain("Listens on 0.0.0.0:80 https://0.0.0.0:443 Speaks HTTP/1.1, HTTP/2");
+  expect(text).toContain("Processes 2, 1 finishing");
+  expect(text).toContain("Panel croft.example.org Certificate by Let's Encrypt R11");
+});
+
+test("a panel without a certificate says what went wrong and what is next", async () => {
+  const { https } = panel.deps;
+  panel.deps.https = async (person) => {
+    const view = await https(person);
+    const certificate = fakeCertificate("croft.example.org", {
+      notAfter: null,
+      error: "it does not lead here",
+    });
+    return { ...view, panel: { ...view.panel, certificate, nextStep: "point croft.example.org here" } };
+  };
+  const text = await read("/host");
+  expect(text).toContain("HTTPS No certificate yet");
+  expect(text).toContain("It does not lead here. Next: point croft.example.org here.");
+});
+
+test("an edge that cannot start is a banner on every page of an operator, and of nobody else", async () => {
+  panel.world.edge = { up: false, problem: "the edge's address 0.0.0.0:80 is taken by another program" };
+  for (const path of ["/", "/host", "/sites/bike-kitchen/rules"])
+    expect(await read(path)).toContain(
+      "The edge does not run, so no site is reached. The edge's address 0.0.0.0:80 is taken by another program.",
+    );
+  panel.world.edge = { up: false, problem: null };
+  expect(await read("/")).not.toContain("does not run");
+  expect(await read("/host")).toContain("Edge Starting");
+  const lin = { username: "lin", email: "lin@example.org", password: "a long password" };
+  await panel.addPerson(lin);
+  const other = panelClient(panel);
+  await other.post("/sign-in", { username: lin.username, password: lin.password });
+  panel.world.edge = { up: false, problem: "the edge's address is taken" };
+  const theirs = textOf((await other.get("/")).html);
+  expect(theirs).toContain("lin");
+  expect(theirs).not.toContain("does not run");
+});
