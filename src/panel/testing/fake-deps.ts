@@ -94,6 +94,24 @@ export const fakeDeps = (
     revokeKey: async (_, id) => called("revokeKey", id),
 
     engine: async () => world.engine,
+    edge: () => world.edge,
+    https: async () => ({
+      on: true,
+      panel: {
+        name: "croft.example.org",
+        url: "https://croft.example.org",
+        certificate: fakeCertificate("croft.example.org"),
+        nextStep: null,
+      },
+      wildcard: null,
+      authority: {
+        directory: "https://acme-v02.api.letsencrypt.org/directory",
+        host: "acme-v02.api.letsencrypt.org",
+        isStaging: false,
+        pausedUntil: null,
+        pauseReason: null,
+      },
+    }),
     host: async () => ({
       version: "0.1.0",
       engine: {
