@@ -41,11 +41,11 @@ interface PanelWiring {
   deployments: Deployments;
   usage: UsageDeps;
   engine(): EngineStatus;
-  host(): Promise<HostView>;
-  appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
   edge(): EdgeStatus;
-  backups: Pick<PanelDeps, "listBackups" | "createBackup">;
+  host(): Promise<HostView>;
   https(): Promise<HttpsView>;
+  appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
+  backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
     PanelDeps,
     | "ownAddress"
@@ -99,14 +99,14 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     revokeKey: async (actor, id) => void (await identity.revokeApiKey(actor, id)),
 
     engine: async () => wiring.engine(),
-    host: () => wiring.host(),
-    ...wiring.backups,
     edge: wiring.edge,
-
+    host: () => wiring.host(),
     https: (actor) => {
       operatorOnly(actor);
       return wiring.https();
     },
+    ...wiring.backups,
+
     fleet: async (actor) => {
       const views = await listSites(sites, actor);
       const latest = await latestUsage(

@@ -200,10 +200,10 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     sampleSeconds: settings.sampleSeconds,
   };
   const monthMeters = createMonthMeters(usage);
+  const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
   const host = createHostView({
     version,
     dataDir: settings.dataDir,
-  const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
     engine: supervisor.engineStatus,
     edge: edgeStatus.details,
   });
@@ -231,12 +231,12 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     deployments,
     usage,
     engine: supervisor.engineStatus,
+    edge: edgeStatus.status,
     host,
+    https: domains.routes.https,
     appLog: appLogs.appLog,
     backups,
-    edge: edgeStatus.status,
     domains: domains.panel,
-    https: domains.routes.https,
     hooks: hooks.panel,
   });
   const app = createApp({
@@ -293,10 +293,10 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       supervisor.kick();
       domains.edgeRestarted();
     },
+    edgeTrouble: edgeStatus.trouble,
     supervisor,
     queue,
     deployDeps,
-    edgeTrouble: edgeStatus.trouble,
     mendRepositories: () => mendRepositories({ log, paths, store, deployments }),
     hookDeps: { ...git.hooks, pushes: git.pushes },
     startJobs: () =>

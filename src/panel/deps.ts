@@ -19,8 +19,8 @@ import type {
   EnvVarView,
   HookDeliveryView,
   HookView,
-  LogLineView,
   HttpsView,
+  LogLineView,
   OwnAddressView,
   ReleaseView,
   SiteView,
@@ -40,13 +40,13 @@ export interface EngineStatus {
   message: string | null;
 }
 
-/** Figures of the machine. Null where they were not measured yet. */
 export interface EdgeStatus {
   up: boolean;
   /** Why it cannot be started; for operators. */
   problem: string | null;
 }
 
+/** Figures of the machine. Null where they were not measured yet. */
 export interface HostView {
   version: string;
   engine: EngineStatus & { info: EngineInfo | null };
@@ -132,12 +132,12 @@ export interface PanelDeps {
 
   /** From memory or rows: on every page. */
   engine(): Promise<EngineStatus>;
-  host(actor: Person): Promise<HostView>;
   /** From memory: on every page. */
   edge(): EdgeStatus;
-  listBackups(actor: Person): Promise<BackupView[]>;
+  host(actor: Person): Promise<HostView>;
   /** HTTPS of the installation itself; for operators. */
   https(actor: Person): Promise<HttpsView>;
+  listBackups(actor: Person): Promise<BackupView[]>;
   createBackup(actor: Person): Promise<BackupView>;
 
   fleet(actor: Person): Promise<FleetRow[]>;
