@@ -22,6 +22,8 @@ import { setEdgeRules, showEdgeRules } from "../sites/edge-rules.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../sites/env-vars.ts";
 import { setLimits } from "../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../sites/site-view.ts";
+import { pauseSite, resumeSite } from "../sites/pause.ts";
+import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
 import { updateSite } from "../sites/update-site.ts";
 import { addVolume, addVolumeSchema, removeVolume } from "../sites/volumes.ts";
@@ -131,6 +133,9 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     deleteSite: (actor, slug, options) => deleteSite(sites, actor, slug, options),
     stopSite: (actor, slug) => stopSite(sites, actor, slug),
     startSite: (actor, slug) => startSite(sites, actor, slug),
+    pauseSite: (actor, slug, input) => pauseSite(sites, actor, slug, input),
+    resumeSite: (actor, slug) => resumeSite(sites, actor, slug),
+    endSplit: async (actor, slug) => void (await setSplit(sites, actor, slug, { releases: [] })),
     showRules: (actor, slug) => showEdgeRules(sites, actor, slug),
     setRules: async (actor, slug, patch) => void (await setEdgeRules(sites, actor, slug, patch)),
     setLimits: async (actor, slug, patch) => void (await setLimits(sites, actor, slug, patch)),

@@ -93,6 +93,9 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     edgePath,
     networkPool: settings.networkPool,
     stopGraceSeconds: defaultDeploySettings.stopGraceSeconds,
+    drain: async (replicaIds) => {
+      if (edgeOn(settings)) await edge.drain(replicaIds, settings.drainSeconds * 1000);
+    },
     openSecret,
     hostOf: hostOfSite,
     edgeOn: edgeOn(settings),

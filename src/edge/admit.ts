@@ -1,6 +1,7 @@
 import { isUsedUp } from "./bandwidth.ts";
 import { takeClientToken } from "./client-limiter.ts";
 import { answerExchange, failExchange } from "./exchange-end.ts";
+import { waitingOf } from "./hold.ts";
 import { takeToken } from "./limiter.ts";
 import { type OwnAnswer, pageAnswer } from "./own-answer.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -10,7 +11,12 @@ import type { Exchange } from "./state.ts";
 export const admit = (exchange: Exchange, head: RequestHead): boolean => {
   const { target } = exchange;
   const { limits } = target.route;
-  if (limits.concurrentRequests !== null && target.meter.active > limits.concurrentRequests) {
+  if (
+    limits.concurrentRequests !== null &&
+    target.meter.active > limits.concurrentRequests &&
+    target.route.target.kind !== "hold" &&
+    target.meter.active - waitingOf(exchange.visitor.edge, target.route.id) > limits.concurrentRequests
+  ) {
     answerExchange(
       exchange,
       pageAnswer(

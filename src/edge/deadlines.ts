@@ -10,6 +10,8 @@ export interface Deadlines {
   /** Without progress of what the visitor should read. */
   stallMs: number;
   connectMs: number;
+  /** For another table, when every replica refuses the connection; 0: not at all. */
+  newsMs: number;
   /** From the request's last byte to the answer's head. */
   answerMs: number;
   /** Without a byte of a running answer, or of a tunnel in either direction: event streams may be silent for long. */
@@ -29,6 +31,7 @@ export const defaultDeadlines: Deadlines = {
   bodyMs: 30_000,
   stallMs: 30_000,
   connectMs: 5_000,
+  newsMs: 2_000,
   answerMs: 60_000,
   silenceMs: 3_600_000,
   leaveMs: 1_000,

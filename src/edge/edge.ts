@@ -5,6 +5,7 @@ import { upstreamData, upstreamEnded } from "./answer.ts";
 import { createBodyFrame } from "./body-frame.ts";
 import { makeRoom, visitorCapacity } from "./capacity.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
+import { serveAgain } from "./exchange.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { createTraffic } from "./traffic.ts";
 import { createHeadWriter } from "./head-writer.ts";
@@ -43,6 +44,8 @@ export const createEdge = (deps: {
     connecting: new Set(),
     slowed: new Set(),
     held: new Map(),
+  awaiting: new Set(),
+  serveAgain,
     random: deps.random ?? Math.random,
     router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
     upstreamEvents: {

@@ -1,16 +1,12 @@
 import type { RouteTarget } from "../domain/edge.ts";
 import { answerExchange, failExchange } from "./exchange-end.ts";
 import { pageAnswer } from "./own-answer.ts";
-import { rereadHead } from "./slow-down.ts";
-import type { Edge, Exchange } from "./state.ts";
-
-type Goal = (exchange: Exchange, input: Uint8Array, after: number, end: number) => number;
+import type { ActiveRoute, Edge, Exchange } from "./state.ts";
 
 /** Requests of a route that has nothing to serve them yet wait here, in the order of their coming. */
 export const holdExchange = (
   exchange: Exchange,
   { maxRequests, maxMs }: Extract<RouteTarget, { kind: "hold" }>,
-  goal: Goal,
 ): void => {
   const { visitor, target } = exchange;
   const { edge } = visitor;
@@ -20,7 +16,12 @@ export const holdExchange = (
   if (waiting.size >= maxRequests) {
     answerExchange(
       exchange,
-      pageAnswer(503, "One moment", "This site is being started. Try again in a moment.", 2),
+      pageAnswer(
+        503,
+        "One moment",
+        "This site cannot take more visitors right now. Try again in a moment.",
+        2,
+      ),
     );
     return;
   }
@@ -28,12 +29,7 @@ export const holdExchange = (
   visitor.phase = "connecting";
   // The sweep answers 503 then.
   exchange.deadlineMs = edge.clock.nowMs + maxMs;
-  exchange.resume = () => {
-    const after = rereadHead(exchange);
-    exchange.deadlineMs = Number.POSITIVE_INFINITY;
-    goal(exchange, exchange.headInput!, after, after);
-    if (visitor.exchange === exchange && visitor.held !== null) visitor.advance(visitor);
-  };
+  exchange.resume = () => edge.serveAgain(exchange);
 };
 
 const isWaiting = (exchange: Exchange): boolean =>
@@ -43,15 +39,19 @@ const forgetGone = (waiting: Set<Exchange>): void => {
   for (const exchange of waiting) if (!isWaiting(exchange)) waiting.delete(exchange);
 };
 
-/** Lets go on whose route has another target now; called after each table, and by the sweep for who is gone. */
+/**
+ * Lets go on whose route has another target now, as many at once as the route may serve; called after each table,
+ * and by the sweep for the others and for who is gone.
+ */
 export const releaseHeld = (edge: Edge): void => {
   for (const [id, waiting] of edge.held) {
     forgetGone(waiting);
     const route = edge.router.byId.get(id);
     if (route?.route.target.kind === "hold" && waiting.size > 0) continue;
-    edge.held.delete(id);
+    let room = route === undefined ? waiting.size : roomOf(route, waiting.size);
     for (const exchange of waiting) {
-      if (!isWaiting(exchange)) continue;
+      if (room-- <= 0) break;
+      waiting.delete(exchange);
       const begin = exchange.resume!;
       exchange.resume = null;
       if (route === undefined) failExchange(exchange, 503);
@@ -60,8 +60,15 @@ export const releaseHeld = (edge: Edge): void => {
         begin();
       }
     }
+    if (waiting.size === 0) edge.held.delete(id);
   }
 };
+
+const roomOf = ({ route, meter }: ActiveRoute, waiting: number): number =>
+  (route.limits.concurrentRequests ?? Number.POSITIVE_INFINITY) - (meter.active - waiting);
+
+/** How many of the route's requests in flight only wait. */
+export const waitingOf = (edge: Edge, routeId: string): number => edge.held.get(routeId)?.size ?? 0;
 
 export const heldByRoute = (edge: Edge): Record<string, number> => {
   const counts: Record<string, number> = {};

@@ -1,4 +1,5 @@
 import { ascii } from "./byte-classes.ts";
+import { awaitNews } from "./await-news.ts";
 import { isHeldBack } from "./bandwidth.ts";
 import { decodeInto } from "./body-frame.ts";
 import { flush, passOn, sendCopied, spend } from "./byte-socket.ts";
@@ -149,7 +150,8 @@ export const upstreamFailed = (upstream: UpstreamConnection): void => {
       ? chooseReplica(exchange.target, edge.clock.nowMs, replica, exchange.group)
       : null;
   if (other === null) {
-    failExchange(exchange, 502);
+    const refused = upstream.deadlineMs > edge.clock.nowMs;
+    if (!refused || !awaitNews(exchange)) failExchange(exchange, 502);
     return;
   }
   assign(exchange, other);

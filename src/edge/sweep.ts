@@ -1,4 +1,5 @@
 import { abandonExchange, failExchange } from "./exchange-end.ts";
+import { tellNews } from "./await-news.ts";
 import { releaseHeld } from "./hold.ts";
 import { refill } from "./bandwidth.ts";
 import { sweepSession } from "./h2/session.ts";
@@ -21,6 +22,7 @@ export const sweep = (edge: Edge): void => {
   for (const { bandwidth, meter } of edge.router.byId.values()) refill(bandwidth, meter, nowMs, wallMs);
   if (edge.slowed.size > 0) resumeSlowed(edge);
   if (edge.held.size > 0) releaseHeld(edge);
+  if (edge.awaiting.size > 0) tellNews(edge);
   for (const connection of edge.connecting)
     if (connection.deadlineMs <= nowMs) abandonConnect(connection, edge.upstreamEvents);
   for (const [key, replica] of edge.router.replicas) {

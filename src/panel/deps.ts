@@ -10,6 +10,7 @@ import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
 import type { SiteFields } from "../domain/site.ts";
+import type { PauseInput } from "../domain/traffic.ts";
 import type {
   ApiKeyView,
   CertificateView,
@@ -151,6 +152,9 @@ export interface PanelDeps {
   deleteSite(actor: Person, slug: string, options: { confirm: string; volumes: boolean }): Promise<void>;
   stopSite(actor: Person, slug: string): Promise<void>;
   startSite(actor: Person, slug: string): Promise<void>;
+  pauseSite(actor: Person, slug: string, input: PauseInput): Promise<void>;
+  resumeSite(actor: Person, slug: string): Promise<void>;
+  endSplit(actor: Person, slug: string): Promise<void>;
   setLimits(actor: Person, slug: string, patch: LimitsPatch): Promise<void>;
   showRules(actor: Person, slug: string): Promise<EdgeRulesView>;
   setRules(actor: Person, slug: string, patch: EdgeRulesPatch): Promise<void>;

@@ -16,6 +16,7 @@ import { rulesRoutes } from "./routes/rules-routes.tsx";
 import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
 import { siteRoutes } from "./routes/site-routes.tsx";
 import { siteSettingsRoutes } from "./routes/site-settings-routes.tsx";
+import { trafficRoutes } from "./routes/traffic-routes.ts";
 import { securityHeaders, setSecurityHeaders } from "./security-headers.ts";
 
 /** Paths that belong to others: neither an unknown one nor an error among them is answered with a page. */
@@ -56,6 +57,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", domainRoutes(deps, page));
   app.route("/", rulesRoutes(deps, page));
   app.route("/", siteSettingsRoutes(deps, page));
+  app.route("/", trafficRoutes(deps));
   app.route("/", accountRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));
   app.all("*", notFoundResponse(page));

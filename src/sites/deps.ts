@@ -2,14 +2,17 @@ import type { OrganizationRole } from "../domain/actor.ts";
 import type { Clock } from "../domain/clock.ts";
 import type {
   AuditEntryRecord,
+  BandwidthUsedUpRecord,
   DeploymentRecord,
   DomainRecord,
   EdgeRulesRecord,
   EnvironmentRecord,
   EnvVarRecord,
+  PauseRecord,
   ReleaseRecord,
   ReplicaRecord,
   SiteRecord,
+  TrafficSplitRecord,
   VolumeRecord,
 } from "../domain/records.ts";
 
@@ -37,6 +40,13 @@ export interface SiteQueries {
   nextNetworkSlot(slots: number): Promise<number | null>;
   edgeRulesOf(environmentId: string): Promise<EdgeRulesRecord | undefined>;
   putEdgeRules(record: EdgeRulesRecord): Promise<void>;
+  pausesOf(environmentIds: string[]): Promise<PauseRecord[]>;
+  putPause(pause: PauseRecord): Promise<void>;
+  deletePause(environmentId: string): Promise<boolean>;
+  trafficSplitsOf(environmentIds: string[]): Promise<TrafficSplitRecord[]>;
+  putTrafficSplit(split: TrafficSplitRecord): Promise<void>;
+  deleteTrafficSplit(environmentId: string): Promise<boolean>;
+  bandwidthUsedUpOf(environmentIds: string[]): Promise<BandwidthUsedUpRecord[]>;
   envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
   putEnvVar(envVar: EnvVarRecord): Promise<void>;
   deleteEnvVar(environmentId: string, key: string): Promise<void>;

@@ -8,10 +8,12 @@ import type {
   DomainRecord,
   EdgeRulesRecord,
   EnvironmentRecord,
+  PauseRecord,
   ReleaseRecord,
   ReplicaRecord,
   ReplicaRowState,
   SiteRecord,
+  TrafficSplitRecord,
   VolumeRecord,
 } from "../domain/records.ts";
 
@@ -25,6 +27,9 @@ export interface SupervisorQueries {
   liveEnvironments(): Promise<LiveEnvironment[]>;
   verifiedDomains(): Promise<DomainRecord[]>;
   allEdgeRules(): Promise<EdgeRulesRecord[]>;
+  allPauses(): Promise<PauseRecord[]>;
+  endPause(pause: PauseRecord): Promise<boolean>;
+  allTrafficSplits(): Promise<TrafficSplitRecord[]>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   nextNetworkSlot(slots: number): Promise<number | null>;
@@ -79,6 +84,8 @@ export interface SupervisorDeps {
   edgePath(path: string): string;
   networkPool: string;
   stopGraceSeconds: number;
+  /** Waits until nothing is in flight on the replicas, and cuts what is left at a deadline. */
+  drain(replicaIds: string[]): Promise<unknown>;
   openSecret(ciphertext: string, place: string): Promise<string>;
   hostOf(slug: string, environment: string): string;
   /** False when this installation runs without an edge; nothing is published then. */

@@ -15,14 +15,17 @@ export interface RoutePublisher {
 }
 
 /** One publication at a time, each with a version above the one the edge has. */
-export const createRoutePublisher = (deps: SupervisorDeps): RoutePublisher => {
+export const createRoutePublisher = (
+  deps: SupervisorDeps,
+  launchDelayed: (releaseId: string) => boolean = () => false,
+): RoutePublisher => {
   let tail: Promise<void> = Promise.resolve();
   let accepted: { routes: string; version: number; edgeStartedAtMs: number } | null = null;
 
   let up = false;
 
   const send = async (): Promise<void> => {
-    const routes = await buildRoutes(deps);
+    const routes = await buildRoutes(deps, launchDelayed);
     const text = JSON.stringify(routes);
     const health = await deps.edge.health();
     // An edge that was started anew may hold an older table from its disk.

@@ -4,6 +4,7 @@ import { exitSentence } from "../domain/exit-sentence.ts";
 import { maskSecrets } from "../domain/mask-secrets.ts";
 import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
+import { sharesInForce } from "../domain/traffic.ts";
 import { AppError } from "../errors.ts";
 import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
@@ -16,12 +17,12 @@ export interface ReconcileState {
   oomSeen: Set<string>;
   /** Replicas that a warm-up is waiting for. */
   warming: Set<string>;
-  /** Earliest next try to launch a missing replica, by environment: an image that cannot start must not spin. */
+  /** Earliest next try to launch a missing replica, by release: an image that cannot start must not spin. */
   launchAfterMs: Map<string, number>;
   /** Waits until a (re)started replica answers, then lets visitors in. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
-  /** Stops and removes replicas, those that are at it left alone. Returns at once. */
-  retire(replicas: ReplicaRecord[]): void;
+  /** Stops and removes replicas, those that are at it left alone, after what is in flight if asked. Returns at once. */
+  retire(replicas: ReplicaRecord[], drain?: boolean): void;
 }
 
 /**
@@ -30,10 +31,11 @@ export interface ReconcileState {
  */
 export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Promise<number | null> => {
   // Of one moment: rows of a deployment that ends in between would look like leftovers.
-  const { environments, rows, open } = await deps.store.transaction(async (queries) => ({
+  const { environments, rows, open, splits } = await deps.store.transaction(async (queries) => ({
     environments: await queries.liveEnvironments(),
     rows: await queries.liveReplicas(),
     open: await queries.openDeployments(),
+    splits: new Map((await queries.allTrafficSplits()).map((split) => [split.environmentId, split.shares])),
   }));
   const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
   await removeStrays(deps, actual, rows);
@@ -47,7 +49,10 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   let nextMs: number | null = null;
   await forEachSite(deps, environments, async (environment) => {
     const own = byEnvironment.get(environment.id) ?? [];
-    const dueMs = await reconcileEnvironment(deps, state, environment, own, actual, deploying);
+    const beside = sharesInForce(splits.get(environment.id), environment.currentReleaseId)
+      .map(({ releaseId }) => releaseId)
+      .filter((releaseId) => releaseId !== environment.currentReleaseId);
+    const dueMs = await reconcileEnvironment(deps, state, environment, beside, own, actual, deploying);
     if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
   });
   return nextMs;
@@ -85,6 +90,7 @@ const reconcileEnvironment = async (
   deps: SupervisorDeps,
   state: ReconcileState,
   environment: LiveEnvironment,
+  beside: readonly string[],
   rows: ReplicaRecord[],
   actual: Map<string, ReplicaState>,
   deploying: Map<string, string | null>,
@@ -95,33 +101,37 @@ const reconcileEnvironment = async (
     state.retire(rows.filter((row) => !busy || row.releaseId !== rolloutRelease));
     return null;
   }
+  const current = environment.currentReleaseId;
+  const wanted = current === null ? [] : [current, ...beside];
   if (!busy)
     state.retire(
-      rows.filter((row) => row.state === "draining" || row.releaseId !== environment.currentReleaseId),
+      rows.filter((row) => row.state === "draining" || !wanted.includes(row.releaseId)),
+      true,
     );
-  if (environment.currentReleaseId === null) return null;
-  const serving = rows.filter(
-    (row) => row.releaseId === environment.currentReleaseId && row.state !== "draining",
-  );
   let nextMs: number | null = null;
-  let present = 0;
-  for (const row of serving) {
-    const container = actual.get(row.id);
-    if (row.state === "starting" && busy && row.releaseId === rolloutRelease) {
+  for (const releaseId of wanted) {
+    let present = 0;
+    for (const row of rows) {
+      if (row.releaseId !== releaseId || row.state === "draining") continue;
+      const container = actual.get(row.id);
+      if (row.state === "starting" && busy && row.releaseId === rolloutRelease) {
+        present++;
+        continue;
+      }
+      if (!container) {
+        if (deps.clock.nowMs() - row.createdAt < 5000) present++;
+        else
+          await deps.store.moveReplica(row.id, row.state, { state: "removed", endedAt: deps.clock.nowMs() });
+        continue;
+      }
       present++;
-      continue;
+      const dueMs = await followReplica(deps, state, environment, row, container);
+      if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
     }
-    if (!container) {
-      if (deps.clock.nowMs() - row.createdAt < 5000) present++;
-      else await deps.store.moveReplica(row.id, row.state, { state: "removed", endedAt: deps.clock.nowMs() });
-      continue;
-    }
-    present++;
-    const dueMs = await followReplica(deps, state, environment, row, container);
-    if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
+    const launchDueMs = busy ? null : await launchMissing(deps, state, environment, releaseId, present);
+    if (launchDueMs !== null) nextMs = Math.min(nextMs ?? launchDueMs, launchDueMs);
   }
-  const launchDueMs = busy ? null : await launchMissing(deps, state, environment, present);
-  return launchDueMs === null ? nextMs : Math.min(nextMs ?? launchDueMs, launchDueMs);
+  return nextMs;
 };
 
 /** Brings one row in line with its container. @returns when its restart is due */
@@ -221,29 +231,30 @@ const launchMissing = async (
   deps: SupervisorDeps,
   state: ReconcileState,
   environment: LiveEnvironment,
+  releaseId: string,
   present: number,
 ): Promise<number | null> => {
-  const release = await deps.store.releaseById(environment.currentReleaseId ?? "");
+  const release = await deps.store.releaseById(releaseId);
   if (!release || release.imageId === null) return null;
   const { replicas: wanted } = JSON.parse(release.config) as ReleaseConfig;
   if (present >= wanted) return null;
   const nowMs = deps.clock.nowMs();
-  const notBeforeMs = state.launchAfterMs.get(environment.id) ?? 0;
+  const notBeforeMs = state.launchAfterMs.get(releaseId) ?? 0;
   if (notBeforeMs > nowMs) return notBeforeMs;
   for (let i = present; i < wanted; i++) {
     // A deployment may have begun since the rows were read; then the replicas are its business.
     const open = await deps.store.openDeployments();
     if (open.some((one) => one.environmentId === environment.id && one.status !== "pending")) return null;
     const now = await deps.store.environmentById(environment.id);
-    if (now?.currentReleaseId !== release.id || now.stoppedReason !== null) return null;
+    if (now?.currentReleaseId !== environment.currentReleaseId || now.stoppedReason !== null) return null;
     try {
       const replica = await launchReplica(deps, environment.id, release.id);
-      state.launchAfterMs.delete(environment.id);
+      state.launchAfterMs.delete(releaseId);
       deps.log.info("started a missing replica", { site: environment.slug, replica: replica.id });
       state.warmUp(environment, replica);
     } catch (error) {
       deps.log.warn("a missing replica could not be started", { site: environment.slug, error });
-      state.launchAfterMs.set(environment.id, nowMs + 30_000);
+      state.launchAfterMs.set(releaseId, nowMs + 30_000);
       return nowMs + 30_000;
     }
   }

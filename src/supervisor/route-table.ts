@@ -1,12 +1,18 @@
 import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
-import type { Route, RouteTarget } from "../domain/edge.ts";
-import type { ReplicaRecord } from "../domain/records.ts";
+import type { Route } from "../domain/edge.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import { routeRulesOf, storedRules } from "./route-rules.ts";
-import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { targetOf } from "./route-target.ts";
+import type { SupervisorDeps } from "./deps.ts";
 
-/** The routes that the rows describe, in a stable order. */
-export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
+/**
+ * The routes that the rows describe, in a stable order.
+ * @param launchDelayed whether missing replicas of a release are not about to be launched
+ */
+export const buildRoutes = async (
+  deps: SupervisorDeps,
+  launchDelayed: (releaseId: string) => boolean = () => false,
+): Promise<Route[]> => {
   const replicas = Map.groupBy(await deps.store.liveReplicas(), (replica) => replica.environmentId);
   const routes: Route[] = [
     {
@@ -29,6 +35,8 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
     (domain) => domain.environmentId,
   );
   const rules = new Map((await deps.store.allEdgeRules()).map((row) => [row.environmentId, row.rules]));
+  const pauses = new Map((await deps.store.allPauses()).map((row) => [row.environmentId, row]));
+  const shares = new Map((await deps.store.allTrafficSplits()).map((row) => [row.environmentId, row.shares]));
   const months = await deps.monthMeters(environments.map(({ id }) => id));
   for (const environment of environments) {
     const own = domains.get(environment.id) ?? [];
@@ -42,7 +50,12 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
     routes.push({
       id: environment.id,
       hosts: [deps.hostOf(environment.slug, environment.name), ...servingDomains(own)],
-      target: await targetOf(deps, environment, replicas.get(environment.id) ?? []),
+      target: await targetOf(deps, environment, {
+        replicas: replicas.get(environment.id) ?? [],
+        pause: pauses.get(environment.id) ?? null,
+        shares: shares.get(environment.id) ?? null,
+        launchDelayed: launchDelayed(environment.currentReleaseId ?? ""),
+      }),
       limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },
       https: { ...https, hstsSeconds: asked.hstsSeconds },
       rules: routeRulesOf(asked),
@@ -55,48 +68,10 @@ export const buildRoutes = async (deps: SupervisorDeps): Promise<Route[]> => {
           target: { kind: "redirect", host, permanent: true },
           limits,
           https,
-        });
+            });
   }
   return routes;
 };
 
 /** For every route: the edge sends nobody to a host without a certificate. */
 const https = { redirect: true, hstsSeconds: null };
-
-const page = (title: string, message: string): RouteTarget => ({
-  kind: "message",
-  status: 503,
-  title,
-  message,
-});
-
-const targetOf = async (
-  deps: SupervisorDeps,
-  environment: LiveEnvironment,
-  replicas: ReplicaRecord[],
-): Promise<RouteTarget> => {
-  if (environment.stoppedReason !== null)
-    return page(
-      "This site is stopped",
-      environment.stoppedReason === "disk_full"
-        ? "It used more disk space than it may. Its owner can start it again."
-        : "Its owner has stopped it.",
-    );
-  const release = environment.currentReleaseId
-    ? await deps.store.releaseById(environment.currentReleaseId)
-    : undefined;
-  if (!release) return page("Nothing here yet", "This site has not been deployed yet.");
-  if (release.imageId === null)
-    return { kind: "static", folder: deps.edgePath(deps.paths.staticRelease(release.id)) };
-  const serving = replicas.filter(
-    (replica) => replica.releaseId === release.id && replica.state === "running",
-  );
-  if (serving.length === 0)
-    return page("This site is not running", "It stopped unexpectedly and is being started again.");
-  return {
-    kind: "replicas",
-    replicas: serving.flatMap(({ id, address, port }) =>
-      address !== null && port !== null ? [{ replicaId: id, address: { host: address, port } }] : [],
-    ),
-  };
-};

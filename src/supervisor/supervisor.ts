@@ -4,6 +4,7 @@ import type { EngineInfo } from "../domain/engine.ts";
 import { AppError } from "../errors.ts";
 import { cleanUpDeletedSites } from "./clean-up.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { endPauses } from "./end-pauses.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
 import { keepDisk } from "./keep-disk.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
@@ -39,9 +40,13 @@ export interface Supervisor {
 const fullPassMs = 10_000;
 
 export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
-  const routes = createRoutePublisher(deps);
   const limits = createLimitKeeper(deps);
   let status: EngineStatus = { up: false, message: "Docker has not answered yet", info: null };
+  const launchAfterMs: ReconcileState["launchAfterMs"] = new Map();
+  const routes = createRoutePublisher(
+    deps,
+    (id) => !status.up || (launchAfterMs.get(id) ?? 0) > deps.clock.nowMs(),
+  );
   let wake: () => void = () => {};
   let kicked = false;
   let lifetime: AbortSignal = AbortSignal.abort();
@@ -50,20 +55,29 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const state: ReconcileState = {
     oomSeen: new Set(),
     warming: new Set(),
-    launchAfterMs: new Map(),
+    launchAfterMs,
     warmUp: (environment, replica) => void warmUp(environment, replica),
-    retire: (replicas) => void retire(replicas.map((replica) => replica.id)),
+    retire: (replicas, drain = false) =>
+      void retire(
+        replicas.map((replica) => replica.id),
+        drain,
+      ),
   };
 
   /** Beside the passes: an app may use up its whole grace, and other sites must not wait for it. */
   const retiring = new Set<string>();
-  const retire = async (replicaIds: string[]): Promise<void> => {
+  const retire = async (replicaIds: string[], drain: boolean): Promise<void> => {
     const ids = replicaIds.filter((id) => !retiring.has(id));
     if (ids.length === 0) return;
     for (const id of ids) retiring.add(id);
     try {
       // From here on they serve nobody, even when the site is started again meanwhile.
       for (const id of ids) await deps.store.updateReplica(id, { state: "draining" });
+      if (drain) {
+        await routes.publish(AbortSignal.timeout(10_000));
+        // An edge that is away has nothing in flight.
+        await deps.drain(ids).catch(() => {});
+      }
       await removeReplicas(deps, ids, deps.stopGraceSeconds);
       kick();
     } catch (error) {
@@ -137,9 +151,10 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
       return null;
     }
+    const resumeMs = await endPauses(deps);
     await routes.publish(AbortSignal.timeout(10_000));
     void cleanUp();
-    return dueMs;
+    return resumeMs === null ? dueMs : Math.min(dueMs ?? resumeMs, resumeMs);
   };
 
   const loop = async (signal: AbortSignal): Promise<void> => {

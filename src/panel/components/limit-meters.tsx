@@ -11,6 +11,14 @@ export interface CurrentUsage {
   bandwidthMonthBytes: number;
 }
 
+/** What became of a month's bandwidth that is used up. */
+const bandwidthNotes: Record<SiteView["bandwidth"]["state"], string | undefined> = {
+  ok: undefined,
+  warn: "used up; served all the same",
+  throttled: "used up; slowed down until the next month",
+  blocked: "used up; visitors get 509 until the next month",
+};
+
 /** What the site uses now, each figure against its limit. */
 export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsage }) => {
   const { asked } = site.limits;
@@ -50,6 +58,7 @@ export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsa
         text={bytesOf(usage.bandwidthMonthBytes, asked.bandwidthBytesPerMonth)}
         used={usage.bandwidthMonthBytes}
         limit={asked.bandwidthBytesPerMonth}
+        note={bandwidthNotes[site.bandwidth.state]}
       />
       <Meter
         label="Requests"

@@ -4,6 +4,7 @@ import { plural, sentence } from "../format.ts";
 import { siteWord } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { ActButton } from "./form.tsx";
+import { TrafficNotice } from "./traffic-notice.tsx";
 
 export const siteTabs = [
   { path: "", label: "Overview" },
@@ -76,6 +77,7 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
           {sentence(site.statusReason)}
         </p>
       )}
+      <TrafficNotice site={site} />
       <nav class="tabs" aria-label={`Pages of ${site.slug}`}>
         <ul>
           {siteTabs.map((one) => (

@@ -133,6 +133,21 @@ const Danger = (props: SettingsProps) => {
   return (
     <section class="card danger-zone" aria-labelledby="danger">
       <h2 id="danger">Danger zone</h2>
+      {!stopped && (
+        <div class="danger-row">
+          <div>
+            <h3>{site.pause ? "Resume" : "Pause"}</h3>
+            <p class="soft">
+              {site.pause
+                ? "What waits goes on, in the order of its coming."
+                : "Requests wait at the edge, 30 s each, while you migrate or restart something; ten minutes at most."}
+            </p>
+          </div>
+          <ActButton action={`/sites/${site.slug}/${site.pause ? "resume" : "pause"}`}>
+            {site.pause ? "Resume the site" : "Pause the site"}
+          </ActButton>
+        </div>
+      )}
       <div class="danger-row">
         <div>
           <h3>{stopped ? "Start" : "Stop"}</h3>

@@ -95,6 +95,9 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
       },
     },
     diskUsedBytes: 210 * MB,
+    bandwidth: { state: "ok", since: null },
+    pause: null,
+    split: null,
     currentRelease: fakeRelease(31, `dep_${slug}_31`, true),
     replicas: [
       {
