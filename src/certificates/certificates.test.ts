@@ -101,6 +101,7 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
       challenges = set;
     }),
     plainHttp: true,
+    tlsAlpn: false,
     dns: { covers: async () => false, present: async () => async () => {} },
     baseDomain: "sites.example.test",
     fallback: "refuse",

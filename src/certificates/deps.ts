@@ -70,8 +70,9 @@ export interface CertificateDeps {
   /** Null when there is no HTTPS listener. */
   edge: CertificateEdge | null;
   challenges: ChallengeBoard;
-  /** Whether authorities can ask the edge over plain HTTP. */
+  /** Whether authorities can ask the edge over plain HTTP, and in a handshake. */
   plainHttp: boolean;
+  tlsAlpn: boolean;
   dns: DnsChallenges;
   /** Names below it share one wildcard certificate where DNS can be answered for it. */
   baseDomain: string;

@@ -91,6 +91,7 @@ export const domainDeps = (wiring: DomainWiring) => {
     edge: settings.https === null ? null : edge,
     challenges,
     plainHttp: settings.http !== null,
+    tlsAlpn: settings.https !== null,
     dns,
     baseDomain: settings.baseDomain,
     fallback: settings.httpsFallback,

@@ -192,8 +192,12 @@ export interface EdgeCertificate {
   key: string;
 }
 
-/** Answered at `GET /.well-known/acme-challenge/<token>` of the host, before any redirect (RFC 8555 section 8.3). */
+/**
+ * Answered at `GET /.well-known/acme-challenge/<token>` of the host, before any redirect (RFC 8555 section 8.3); with
+ * `tls-alpn-01` in the handshake of who offers `acme-tls/1` (RFC 8737), during which others cannot reach the host.
+ */
 export interface AcmeChallenge {
+  type?: "http-01" | "tls-alpn-01";
   token: string;
   keyAuthorization: string;
   /** Lower case; needs no route. */

@@ -17,6 +17,7 @@ import { createResponseHead } from "./response-head.ts";
 import { createRouter } from "./router.ts";
 import type { Edge, Visitor } from "./state.ts";
 import { sweep } from "./sweep.ts";
+import { noChallenges } from "./tls/challenges.ts";
 import { emptyBook } from "./tls/certificate-set.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
@@ -44,8 +45,8 @@ export const createEdge = (deps: {
     connecting: new Set(),
     slowed: new Set(),
     held: new Map(),
-  awaiting: new Set(),
-  serveAgain,
+    awaiting: new Set(),
+    serveAgain,
     random: deps.random ?? Math.random,
     router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
     upstreamEvents: {
@@ -59,7 +60,7 @@ export const createEdge = (deps: {
     introductionNotedMs: Number.NEGATIVE_INFINITY,
     capacity: deps.capacity ?? visitorCapacity(),
     certificates: emptyBook,
-    challenges: new Map(),
+    challenges: noChallenges,
     httpsPort: null,
     traffic: createTraffic({ dir: deps.dir ?? null, log: deps.log, idLine }),
     idLine,

@@ -43,7 +43,7 @@ export const beginExchange = (
     answerUnrouted(visitor, head, plainAnswer(421));
     return after;
   }
-  if (edge.challenges.size > 0) {
+  if (edge.challenges.http.size > 0) {
     const answer = challengeAnswer(edge.challenges, host, head, input);
     if (answer !== null) {
       answerUnrouted(visitor, head, answer);

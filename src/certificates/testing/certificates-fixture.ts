@@ -66,6 +66,7 @@ export const certificatesFixture = async (
           fixture.challenges = set;
         }),
         plainHttp: true,
+        tlsAlpn: false,
         dns: { covers: async () => false, present: async () => async () => {} },
         baseDomain: "sites.example.test",
         fallback: "refuse",

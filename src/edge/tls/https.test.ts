@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Route } from "../../domain/edge.ts";
 import { routeTo, toPort } from "../testing/edge-fixture.ts";
 import { connectRaw, exchangeRaw } from "../testing/raw-client.ts";
-import { parseChallenges } from "./challenges.ts";
+import { noChallenges, parseChallenges } from "./challenges.ts";
 import { createAuthority } from "./testing/authority.ts";
 import { askTls, connectTls } from "./testing/tls-client.ts";
 import { startTlsEdge, type TlsFixture } from "./testing/tls-fixture.ts";
@@ -219,7 +219,7 @@ describe("ACME challenges", () => {
     client.send(`GET ${path} HTTP/1.1\r\nHost: new.example\r\n\r\n`.repeat(3));
     expect(count(await client.until((text) => count(text, /thumb-print/g) === 3), / 200 OK/g)).toBe(3);
     client.close();
-    fixture.edge.challenges = new Map();
+    fixture.edge.challenges = noChallenges;
     expect(await askPlain("new.example", path)).toStartWith("HTTP/1.1 404 ");
   });
 

@@ -15,11 +15,30 @@ const hex = (text: string): Buffer => Buffer.from(text, "hex");
 /** ecdsa-with-SHA256 (RFC 5758). */
 const algorithm = sequence(tlv(0x06, hex("2a8648ce3d040302")));
 const commonName = tlv(0x06, hex("550403"));
-/** Basic constraints, critical: not an authority (RFC 5280 section 4.2.1.9). */
-const extensions = tlv(
-  0xa3,
-  sequence(sequence(tlv(0x06, hex("551d13")), tlv(0x01, hex("ff")), tlv(0x04, sequence()))),
-);
+const extension = (id: string, isCritical: boolean, value: Uint8Array): Buffer =>
+  sequence(tlv(0x06, hex(id)), ...(isCritical ? [tlv(0x01, hex("ff"))] : []), tlv(0x04, value));
+/** Not an authority (RFC 5280 section 4.2.1.9). */
+const basicConstraints = extension("551d13", true, sequence());
+
+/** What a certificate shows to an ACME authority (RFC 8737 section 3): the name, and SHA-256 of the answer. */
+export interface AcmeProof {
+  host: string;
+  digest: Uint8Array;
+}
+
+const extensionsOf = (proof: AcmeProof | null): Buffer =>
+  tlv(
+    0xa3,
+    sequence(
+      basicConstraints,
+      ...(proof === null
+        ? []
+        : [
+            extension("551d11", false, sequence(tlv(0x82, Buffer.from(proof.host)))),
+            extension("2b0601050507011f", true, tlv(0x04, proof.digest)),
+          ]),
+    ),
+  );
 
 const dayMs = 86_400_000;
 const validDays = 397;
@@ -34,7 +53,11 @@ const pemOf = (kind: string, der: Uint8Array): string =>
     .replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${kind}-----\n`;
 
 /** P-256, valid for 397 days from a day ago. @returns PEM */
-export const createSelfSigned = (name: string, nowMs: number): { certificate: string; key: string } => {
+export const createSelfSigned = (
+  name: string,
+  nowMs: number,
+  proof: AcmeProof | null = null,
+): { certificate: string; key: string } => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const serial = randomBytes(16);
   // Positive and without a leading zero byte.
@@ -48,7 +71,7 @@ export const createSelfSigned = (name: string, nowMs: number): { certificate: st
     sequence(time(nowMs - dayMs), time(nowMs + validDays * dayMs)),
     subject,
     publicKey.export({ type: "spki", format: "der" }),
-    extensions,
+    extensionsOf(proof),
   );
   const signature = sign("sha256", content, privateKey);
   const certificate = sequence(content, algorithm, tlv(0x03, hex("00"), signature));

@@ -10,6 +10,7 @@ import { visitorFaulted } from "../edge.ts";
 import type { Edge, Visitor } from "../state.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../visitor.ts";
 import { type CertificateBook, certificateFor, contextOptions } from "./certificate-set.ts";
+import { acmeProtocol } from "./challenges.ts";
 import { channelOf } from "./secure-channel.ts";
 import { tlsByteSocket } from "./tls-socket.ts";
 
@@ -52,13 +53,21 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
   const { host, port, handshakeMs = 10_000, handshakes = handshakesFor(edge.capacity) } = options;
   const { http2 = false } = options;
   const connections = createConnections(edge, handshakeMs, handshakes);
+  const ours = protocolsOf(http2);
   const server = createServer({
     ...contextOf(edge.certificates),
-    ALPNProtocols: protocolsOf(http2),
+    ALPNCallback: ({ servername, protocols }) => {
+      // Visitors of a host whose challenge is under way have its certificate by now, which is not for them.
+      if (edge.challenges.tls.size > 0 && edge.challenges.tls.has((servername || "").toLowerCase()))
+        return protocols.includes(acmeProtocol) ? acmeProtocol : undefined;
+      return ours.find((protocol) => protocols.includes(protocol));
+    },
     allowHalfOpen: true,
     SNICallback: (name, done) => {
       const book = edge.certificates;
-      const context = certificateFor(book, name.toLowerCase())?.context ?? book.fallback?.context;
+      const host = name.toLowerCase();
+      const context =
+        edge.challenges.tls.get(host) ?? certificateFor(book, host)?.context ?? book.fallback?.context;
       // Without a context the handshake has no certificate and is refused by an alert.
       done(null, context);
     },
@@ -173,6 +182,12 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     const connection = front === null ? socket : (socket as TLSSocket & { _parent: Socket })._parent;
     shaking.delete(connection);
     if (front !== null) watch(socket);
+    if (socket.alpnProtocol === acmeProtocol) {
+      // The handshake was all it came for (RFC 8737 section 3).
+      socket.end();
+      put(closing, socket, edge.deadlines.stallMs);
+      return;
+    }
     if (edge.stopping || !makeRoom(edge)) {
       socket.resetAndDestroy();
       return;
