@@ -44,6 +44,7 @@ import { startCroftJobs } from "./jobs.ts";
 import { prometheusText } from "./metrics.ts";
 import { mendRepositories } from "./mend-repositories.ts";
 import type { OpenData } from "./open-data.ts";
+import { requestDeps } from "./request-deps.ts";
 import { panelDeps } from "./panel-deps.ts";
 import type { DataPaths } from "./paths.ts";
 import { systemActor } from "../domain/actor.ts";
@@ -202,6 +203,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     clock,
     sampleSeconds: settings.sampleSeconds,
   };
+  const requests = requestDeps({ paths, sites, clock, log });
   const monthMeters = createMonthMeters(usage);
   const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
   const host = createHostView({
@@ -254,6 +256,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     ...hooks.routes,
     host,
     ...backups,
+    requests: requests.deps,
     usage: async (actor, slug, { resolution, from, to }, environmentName) => {
       const { environment } = await reachSite(sites, actor, slug, "read", environmentName);
       const { items } = await queryUsage(usage, { environmentId: environment.id, resolution, from, to });
@@ -312,11 +315,14 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, buildCache],
+        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job],
         clock,
         log,
       }),
-    close: () => usageFiles.close(),
+    close: () => {
+      usageFiles.close();
+      requests.close();
+    },
   };
 };
 

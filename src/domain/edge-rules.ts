@@ -9,7 +9,7 @@ import {
   storedUsersSchema,
   usersSchema,
 } from "./edge-rules-parts.ts";
-import { formatBytes, GB, KB } from "./size.ts";
+import { formatBytes, GB, KB, MB } from "./size.ts";
 
 /** What happens once a month's bandwidth is used up. */
 export const bandwidthPolicies = ["throttle", "block", "warn"] as const;
@@ -33,6 +33,14 @@ const perClient = (() => {
     .max(10_000_000, message)
     .nullable();
 })();
+
+/** What a site's access log tells of visitors. */
+export const accessLogDetails = ["off", "anonymous", "full"] as const;
+
+const between = (least: number, most: number, text: string) => {
+  const message = `must be between ${text}`;
+  return z.number({ error: message }).int("must be a whole number").min(least, message).max(most, message);
+};
 
 const toggle = z.boolean({ error: "must be true or false" });
 
@@ -63,6 +71,12 @@ const fields = {
   precompressed: toggle,
   /** Apps: answers of compressible types go out as gzip or zstd; not with credentials on requests of other sites. */
   compression: toggle,
+  /** `anonymous`: no addresses, queries, user agents; of referrers the origin. `full`: all of them. */
+  accessLog: z.enum(accessLogDetails, { error: `must be one of ${accessLogDetails.join(", ")}` }),
+  /** Older lines go when there is no room, */
+  accessLogBytes: between(MB, GB, `${formatBytes(MB)} and ${formatBytes(GB)}`),
+  /** and when they are older than that. */
+  accessLogDays: between(1, 90, "1 and 90 days"),
 };
 
 /** Only what is to change; a field that is given replaces the whole field. */
@@ -96,6 +110,9 @@ export const defaultEdgeRules: EdgeRules = {
   spaFallback: false,
   precompressed: false,
   compression: false,
+  accessLog: "anonymous",
+  accessLogBytes: 8 * MB,
+  accessLogDays: 7,
   basicAuth: [],
 };
 

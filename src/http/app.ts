@@ -12,6 +12,7 @@ import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
 import { httpsRoutes, type HttpsRoutesDeps } from "./api/https.ts";
 import { identityRoutes } from "./api/identity.ts";
+import { requestRoutes, type RequestRoutesDeps } from "./api/requests.ts";
 import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
 import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
 import { mountRoutes } from "./api-route.ts";
@@ -31,6 +32,7 @@ export interface AppDeps
     HostRoutesDeps,
     HttpsRoutesDeps,
     UsageRoutesDeps,
+    Omit<RequestRoutesDeps, "streams">,
     SystemRoutesDeps {
   identity: Identity;
   log: Log;
@@ -52,6 +54,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...siteRoutes({ ...deps, streams }),
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
+    ...requestRoutes({ ...deps, streams }),
     ...domainRoutes(deps),
     ...edgeRulesRoutes(deps),
     ...trafficRoutes(deps),

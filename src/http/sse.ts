@@ -2,7 +2,7 @@ import type { Context } from "hono";
 
 export interface SseStream {
   /** Resolves once the client has room for more, so a slow one holds itself up and nobody else; also when it left. */
-  send(event: { id?: number; event: string; data: unknown }): Promise<void>;
+  send(event: { id?: number | string; event: string; data: unknown }): Promise<void>;
   signal: AbortSignal;
 }
 

@@ -1,5 +1,6 @@
 import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
 import type { Route } from "../domain/edge.ts";
+import { accessLogOf } from "./access-log-route.ts";
 import { bandwidthOf } from "./bandwidth.ts";
 import { routeRulesOf, storedRules } from "./route-rules.ts";
 import { targetOf } from "./route-target.ts";
@@ -59,6 +60,8 @@ export const buildRoutes = async (
       limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },
       https: { ...https, hstsSeconds: asked.hstsSeconds },
       rules: routeRulesOf(asked),
+      accessLog: accessLogOf(environment.id, asked),
+      countPaths: true,
     });
     for (const [host, leading] of Map.groupBy(own, (domain) => redirectOf(domain, own)))
       if (host !== null)
@@ -67,8 +70,9 @@ export const buildRoutes = async (
           hosts: leading.map((domain) => domain.name),
           target: { kind: "redirect", host, permanent: true },
           limits,
-          https,
-            });
+          https: { ...https, hstsSeconds: asked.hstsSeconds },
+          accessLog: accessLogOf(environment.id, asked),
+        });
   }
   return routes;
 };
