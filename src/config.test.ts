@@ -72,3 +72,11 @@ test("a host's address is by HTTPS once it has a certificate", () => {
   expect(at("0.0.0.0:8080", "off", true)).toBe("http://a.example.org:8080");
   expect(at("off", "0.0.0.0:8443", false)).toBe("https://a.example.org:8443");
 });
+
+test("one edge process unless more are asked for", () => {
+  const processes = (text?: string) => readSettings({ CROFT_EDGE_PROCESSES: text }, true).edgeProcesses;
+  expect(processes()).toBe(1);
+  expect(processes("4")).toBe(4);
+  for (const wrong of ["0", "17", "1.5", "many"])
+    expect(() => processes(wrong)).toThrow("CROFT_EDGE_PROCESSES");
+});

@@ -43,6 +43,8 @@ export interface Settings {
   dockerHost: string;
   /** Numeric user that the edge runs as when the daemon is root. */
   edgeUid: number;
+  /** How many edge processes share the addresses. */
+  edgeProcesses: number;
   /** Pool that environments' subnets are cut from. */
   networkPool: string;
   /** host[:port] names that git sources and images may be fetched from although they have private addresses. */
@@ -167,6 +169,12 @@ export const readSettings = (
       .min(1, "must not be root")
       .max(65533, "must be below 65534")
       .default(7301),
+    CROFT_EDGE_PROCESSES: z.coerce
+      .number("must be a whole number between 1 and 16")
+      .int("must be a whole number between 1 and 16")
+      .min(1, "must be between 1 and 16")
+      .max(16, "must be between 1 and 16")
+      .default(1),
     CROFT_NETWORK_POOL: z
       .string()
       .regex(/^\d+\.\d+\.\d+\.\d+\/(8|9|1\d|2[0-4])$/, "must be an IPv4 range such as 10.210.0.0/16")
@@ -233,6 +241,7 @@ export const readSettings = (
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,
+    edgeProcesses: value.CROFT_EDGE_PROCESSES,
     networkPool: value.CROFT_NETWORK_POOL,
     fetchAllowHosts: list(value.CROFT_FETCH_ALLOW_HOSTS),
     fetchCaFile: value.CROFT_FETCH_CA_FILE ?? null,

@@ -64,6 +64,8 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
           listenTls: settings.https === null ? [] : [settings.https],
           http2: settings.http2,
           proxyProtocol: settings.proxyProtocol,
+          processes: settings.edgeProcesses,
+          drainMs: settings.drainSeconds * 1000,
           command: programCommand(),
           uid: edgeUid,
           logFile: paths.edgeLog,

@@ -5,6 +5,7 @@ import { meterReading } from "./client.ts";
 import { tellNews } from "./await-news.ts";
 import { drainReplicas } from "./drain.ts";
 import { heldByRoute, releaseHeld } from "./hold.ts";
+import { createLoopWatch, type LoopWatch } from "./loop-watch.ts";
 import type { MeterStore } from "./meter-store.ts";
 import { addMeter, meterJson, readingOf } from "./meter.ts";
 import { countsById, type ProcessState, remaining, retireRequest } from "./processes/commands.ts";
@@ -24,7 +25,8 @@ export interface ControlDeps {
   certificatesChanged: () => void;
   meters: MeterStore;
   peers: Peers;
-  health: () => EdgeHealth;
+  /** Answered once whoever served before knows. */
+  health: () => Promise<EdgeHealth>;
   state: () => Omit<ProcessState, "challenges">;
   /** Whether the daemon's commands are for this process to pass on. */
   isLead: () => boolean;
@@ -39,6 +41,7 @@ interface Memory {
   challenges: unknown;
   /** Sums of meters being made: nothing may be folded meanwhile. */
   readings: number;
+  watch: LoopWatch;
 }
 
 const drainRequest = z.strictObject({
@@ -54,7 +57,7 @@ const refused = (status: number, error: string): Response => Response.json({ err
  */
 export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
   rmSync(path, { force: true });
-  const memory: Memory = { challenges, readings: 0 };
+  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch(deps.edge.now) };
   const server = Bun.serve({
     unix: path,
     development: false,
@@ -72,7 +75,7 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
   const path = new URL(request.url).pathname;
   const command = `${request.method} ${path}`;
   if (path.startsWith("/own/")) return answerOwn(command, request, deps, memory);
-  if (command === "GET /health") return Response.json(deps.health());
+  if (command === "GET /health") return Response.json(await deps.health());
   // The daemon asks again, and then finds the present lead.
   if (!deps.isLead()) return refused(503, "another process has taken over");
   const { edge, peers } = deps;
@@ -146,6 +149,8 @@ const answerOwn = async (
     }
     case "GET /own/meters":
       return Response.json(readingJson(deps, ownReading(deps)));
+    case "GET /own/delay":
+      return Response.json(memory.watch.read());
     case "GET /own/active":
       return Response.json(activeByReplica(edge.router));
     case "GET /own/held":

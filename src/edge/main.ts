@@ -105,6 +105,20 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     listening?.certificatesChanged();
   };
 
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+  const healthNow = () => ({
+    pid: process.pid,
+    process: own,
+    version: settings.version,
+    tableVersion: edge.router.version,
+    certificateVersion: edge.certificates.version,
+    startedAtMs,
+    listening: listening?.texts ?? [],
+    http2: settings.http2,
+    proxyProtocol: settings.proxyProtocol,
+    processes: settings.processes,
+    retired: peers.ids().filter((id) => !workers?.has(id)).length,
+  });
   const control = serveControl(
     socketOf(dir, own),
     {
@@ -114,19 +128,10 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
       certificatesChanged: () => listening?.certificatesChanged(),
       meters,
       peers,
-      health: () => ({
-        pid: process.pid,
-        process: own,
-        version: settings.version,
-        tableVersion: edge.router.version,
-        certificateVersion: edge.certificates.version,
-        startedAtMs,
-        listening: listening?.texts ?? [],
-        http2: settings.http2,
-        proxyProtocol: settings.proxyProtocol,
-        processes: settings.processes,
-        retired: peers.ids().filter((id) => !workers?.has(id)).length,
-      }),
+      health: async () => {
+        await settled;
+        return healthNow();
+      },
       state: () => ({
         role,
         lead: workerOf,
@@ -178,8 +183,12 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
       role = "lead";
       useStored();
       await leadership.retireOthers();
+      settle();
     }
-  } else role = "worker";
+  } else {
+    role = "worker";
+    settle();
+  }
   log.info("the edge serves", {
     listening: listening.texts,
     tableVersion: edge.router.version,

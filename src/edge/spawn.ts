@@ -19,7 +19,9 @@ import { createEdgeClient, type EdgeClient, isHanging } from "./client.ts";
 import { type Address, argumentsOf } from "./edge-arguments.ts";
 import { type EdgeView, wasHanded } from "./edge-view.ts";
 import { portOf, refuseTaken } from "./listening.ts";
+import { processState } from "./processes/commands.ts";
 import { letConnectionsMigrate } from "./processes/migration.ts";
+import { createPeers } from "./processes/peers.ts";
 import { programFor } from "./program-for.ts";
 import { blockingFolder } from "./reachable.ts";
 
@@ -133,7 +135,7 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
   const { dir, view, listenTls = [], http2 = true, uid, log, version } = wanted;
   const listen = wanted.listen.map((address) => portKept("", address, before));
   const secure = listenTls.map((address) => portKept("https://", address, before));
-  const shared = new Set(before?.listening.map(portOf));
+  const shared = await portsOfProcesses(dir, log);
   for (const address of [...listen, ...secure]) if (!shared.has(address.port)) refuseTaken(address);
   prepareFolder(wanted);
   letConnectionsMigrate(log);
@@ -189,6 +191,13 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
     "unavailable",
     `the edge did not answer within ${startMs / 1000} s; see ${wanted.logFile}`,
   );
+};
+
+/** Where an edge listens, or what is left of one whose lead has died. */
+const portsOfProcesses = async (dir: string, log: Log): Promise<Set<number>> => {
+  const peers = createPeers(dir, "", log);
+  const states = await peers.askAll(processState, { method: "GET", path: "/state" });
+  return new Set([...states.values()].flatMap(({ listening }) => listening.map(portOf)));
 };
 
 /** Port 0 is any, but not another one than before. */
