@@ -91,3 +91,32 @@ test("who may not is refused before anything is woken", async () => {
   expect(heldNow()).toBe(0);
   client.close();
 });
+
+test("what waited goes on no more at once than the site may serve", async () => {
+  const limits = { concurrentRequests: 2 };
+  const shown = (target: RouteTarget): void => {
+    fixture.route([routeTo(["site.test"], target, limits, "site")]);
+    releaseHeld(fixture.edge);
+  };
+  let serving = 0;
+  let most = 0;
+  const app = Bun.serve({
+    port: 0,
+    async fetch() {
+      most = Math.max(most, ++serving);
+      await Bun.sleep(20);
+      serving--;
+      return new Response("served");
+    },
+  });
+  shown(hold());
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 7; i++) clients.push(await asking());
+  shown(toPort(app.port!));
+  for (const client of clients) {
+    expect(await client.until((text) => text.endsWith("served"))).toStartWith("HTTP/1.1 200");
+    client.close();
+  }
+  expect(most).toBe(2);
+  await app.stop(true);
+});
