@@ -40,7 +40,7 @@ test("shared out visitors and used up bandwidth are said", async () => {
   site().bandwidth = { state: "throttled", since: new Date().toISOString() };
   const { html } = await client.get("/sites/choir");
   expect(textOf(html)).toContain("Visitors are shared out: release 31 75 %, release 30 25 %.");
-  expect(textOf(html)).toContain("used up; slowed down until the next month");
+  expect(textOf(html)).toContain("of 1 GB throttled");
   await client.submit("/sites/choir/split/end");
   expect(calls()).toEqual(["endSplit"]);
 });

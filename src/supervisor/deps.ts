@@ -4,6 +4,7 @@ import type { Engine } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import type {
   AuditEntryRecord,
+  BandwidthUsedUpRecord,
   DeploymentRecord,
   DomainRecord,
   EdgeRulesRecord,
@@ -30,6 +31,9 @@ export interface SupervisorQueries {
   allPauses(): Promise<PauseRecord[]>;
   endPause(pause: PauseRecord): Promise<boolean>;
   allTrafficSplits(): Promise<TrafficSplitRecord[]>;
+  allBandwidthUsedUp(): Promise<BandwidthUsedUpRecord[]>;
+  noteBandwidthUsedUp(record: BandwidthUsedUpRecord): Promise<boolean>;
+  forgetBandwidthUsedUp(environmentId: string): Promise<void>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   environmentsOfSite(siteId: string): Promise<EnvironmentRecord[]>;
   nextNetworkSlot(slots: number): Promise<number | null>;
@@ -65,6 +69,8 @@ export interface MonthMeters {
   endsAtMs: number;
   /** Bytes in and out together by environment; below zero when counters of this month were lost. */
   beganAt: ReadonlyMap<string, number>;
+  /** In and out since then. */
+  usedBytes: ReadonlyMap<string, number>;
 }
 
 export interface SupervisorPaths {

@@ -25,7 +25,7 @@ test("rules that cannot be read close their site", () => {
 
 test("the edge is told of bandwidth as its own meter counts it, and the same all month", () => {
   const environment = { id: "env_1", bandwidthBytesPerMonth: 1_000 };
-  const months = { epoch: "first", endsAtMs: 99, beganAt: new Map([["env_1", 250]]) };
+  const months = { epoch: "first", endsAtMs: 99, beganAt: new Map([["env_1", 250]]), usedBytes: new Map() };
   expect(bandwidthOf(environment, defaultEdgeRules, months)).toEqual({
     epoch: "first",
     usedUpAtBytes: 1_250,

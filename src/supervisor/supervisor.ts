@@ -8,6 +8,7 @@ import { endPauses } from "./end-pauses.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
 import { keepDisk } from "./keep-disk.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
+import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
 import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
 import { reconcile, type ReconcileState } from "./reconcile.ts";
@@ -152,6 +153,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       return null;
     }
     const resumeMs = await endPauses(deps);
+    await noteBandwidth(deps);
     await routes.publish(AbortSignal.timeout(10_000));
     void cleanUp();
     return resumeMs === null ? dueMs : Math.min(dueMs ?? resumeMs, resumeMs);

@@ -28,19 +28,28 @@ test("a month's begin on the meter stays where it is while both grow, over roll-
     epoch: "first",
     endsAtMs: at("2026-06-01T00:00Z"),
     beganAt: new Map([[id, 3_000]]),
+    usedBytes: new Map([[id, 2_000]]),
   });
   clock.wallMs = at("2026-06-01T00:00:10Z");
-  const june = { epoch: "first", endsAtMs: at("2026-07-01T00:00Z"), beganAt: new Map([[id, 5_000]]) };
-  expect(await monthMeters(ids)).toEqual(june);
+  const june = (used: number) => ({
+    epoch: "first",
+    endsAtMs: at("2026-07-01T00:00Z"),
+    beganAt: new Map([[id, 5_000]]),
+    usedBytes: new Map([[id, used]]),
+  });
+  expect(await monthMeters(ids)).toEqual(june(0));
   await tick(2_000, 4_000);
   clock.wallMs = at("2026-06-02T03:00Z");
   await rollUp(fixture.deps, new AbortController().signal);
   await tick(3_000, 9_000);
-  expect(await monthMeters(ids)).toEqual(june);
-  expect(await createMonthMeters(fixture.deps)(ids)).toEqual(june);
+  expect(await monthMeters(ids)).toEqual(june(7_000));
+  expect(await createMonthMeters(fixture.deps)(ids)).toEqual(june(7_000));
 
   // The edge lost its counters: of this month's 7,000 bytes none are in the new ones.
   world.edge!.epoch = "second";
   await tick(0, 0);
-  expect((await monthMeters(ids))!.beganAt.get(id)).toBe(-7_000);
+  expect(await monthMeters(ids)).toMatchObject({
+    beganAt: new Map([[id, -7_000]]),
+    usedBytes: new Map([[id, 7_000]]),
+  });
 });

@@ -45,7 +45,8 @@ export const createMonthMeters = (deps: UsageDeps) => {
         }
       }
       for (const [id, bytes] of now) seen.set(id, bytes);
-      return { epoch: state.epoch, endsAtMs: bucketEnd("month", monthMs), beganAt };
+      const usedBytes = new Map(environmentIds.map((id) => [id, now.get(id)! - beganAt.get(id)!]));
+      return { epoch: state.epoch, endsAtMs: bucketEnd("month", monthMs), beganAt, usedBytes };
     }
   };
 };

@@ -11,14 +11,6 @@ export interface CurrentUsage {
   bandwidthMonthBytes: number;
 }
 
-/** What became of a month's bandwidth that is used up. */
-const bandwidthNotes: Record<SiteView["bandwidth"]["state"], string | undefined> = {
-  ok: undefined,
-  warn: "used up; served all the same",
-  throttled: "used up; slowed down until the next month",
-  blocked: "used up; visitors get 509 until the next month",
-};
-
 /** What the site uses now, each figure against its limit. */
 export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsage }) => {
   const { asked } = site.limits;
@@ -58,7 +50,13 @@ export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsa
         text={bytesOf(usage.bandwidthMonthBytes, asked.bandwidthBytesPerMonth)}
         used={usage.bandwidthMonthBytes}
         limit={asked.bandwidthBytesPerMonth}
-        note={bandwidthNotes[site.bandwidth.state]}
+        note={
+          site.bandwidth.state === "ok"
+            ? undefined
+            : site.bandwidth.state === "warn"
+              ? "used up"
+              : site.bandwidth.state
+        }
       />
       <Meter
         label="Requests"
