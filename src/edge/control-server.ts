@@ -57,7 +57,7 @@ const refused = (status: number, error: string): Response => Response.json({ err
  */
 export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
   rmSync(path, { force: true });
-  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch(deps.edge.now) };
+  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch() };
   const server = Bun.serve({
     unix: path,
     development: false,
