@@ -31,7 +31,8 @@ export const keepTraffic = (traffic: Traffic, router: Router, process: string): 
 
   const tidy = async (): Promise<void> => {
     const nowMs = traffic.nowMs();
-    if (startOfHour(nowMs) !== hourMs) {
+    // A clock that is set back a little stays in its hour: what is saved of it must not be replaced.
+    if (startOfHour(nowMs) > hourMs || nowMs < hourMs - 2 * hour) {
       // At once: nothing of the new hour may come between.
       saveLast(paths, traffic, hourMs);
       hourMs = startOfHour(nowMs);

@@ -73,7 +73,7 @@ export const routeTraffic = (
   return { counts, siteLog: { writer, full: detail === "full", hosts: new Map() } };
 };
 
-const trafficOf = (edge: Edge, target: ActiveRoute): RouteTraffic =>
+export const trafficOf = (edge: Edge, target: ActiveRoute): RouteTraffic =>
   (target.traffic ??= routeTraffic(edge.traffic, target.route));
 
 /** A request of a route has begun; its head is in the scratch space. */

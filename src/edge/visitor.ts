@@ -1,4 +1,5 @@
 import { type ByteSocket, createOutlet, flush } from "./byte-socket.ts";
+import { logRefused } from "./access-log/log-refused.ts";
 import { beginExchange } from "./exchange.ts";
 import { abandonExchange, finishExchange } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
@@ -166,13 +167,18 @@ const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number):
     }
     return end;
   }
-  refuse(visitor, after === 0 ? 431 : -after);
+  refuse(visitor, after === 0 ? 431 : -after, input, at, end);
   return end;
 };
 
 /** Answers what cannot be read as a request; nothing that follows on the connection is looked at. */
-const refuse = (visitor: Visitor, status: number): void => {
-  writeAnswer(visitor.edge, visitor, plainAnswer(status), { isHead: false, keepAlive: false, minor: 1 });
+const refuse = (visitor: Visitor, status: number, input: Uint8Array, from: number, to: number): void => {
+  const bytesOut = writeAnswer(visitor.edge, visitor, plainAnswer(status), {
+    isHead: false,
+    keepAlive: false,
+    minor: 1,
+  });
+  logRefused(visitor, input, from, to, status, bytesOut);
   lingerVisitor(visitor);
 };
 
@@ -227,6 +233,8 @@ export const visitorEnded = (visitor: Visitor, clean: boolean): void => {
 
 /** A deadline of the visitor's own has passed. */
 export const visitorLate = (visitor: Visitor): void => {
-  if (visitor.phase === "head" && visitor.headBegun && visitor.held !== null) refuse(visitor, 408);
+  const { held } = visitor;
+  if (visitor.phase === "head" && visitor.headBegun && held !== null)
+    refuse(visitor, 408, held, 0, held.length);
   else visitorEnded(visitor, true);
 };

@@ -58,12 +58,15 @@ export const listTopPaths = async (
   };
 };
 
+/** The edge has written its last word of an hour by then. */
+const settleMs = 10_000;
+
 /** Takes in the hours that are over, and forgets those that are past their time; to be done some times an hour. */
 export const keepPaths = async (
   { paths, clock }: Pick<RequestDeps, "paths" | "clock">,
   signal: AbortSignal,
 ): Promise<{ files: number; forgotten: number }> => {
   const nowMs = clock.nowMs();
-  const files = await paths.takeIn(bucketStart("hour", nowMs), signal);
+  const files = await paths.takeIn(bucketStart("hour", nowMs - settleMs), signal);
   return { files, forgotten: paths.deleteBefore(bucketStart("hour", nowMs - pathsKeptMs)) };
 };

@@ -40,11 +40,30 @@ export const jsonText = (text: string): string =>
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
+/** What a line is made of. */
+export type Logged = Pick<
+  Exchange,
+  | "visitor"
+  | "address"
+  | "secure"
+  | "requestId"
+  | "requestNumber"
+  | "status"
+  | "bytesIn"
+  | "bytesOut"
+  | "startedAtMs"
+  | "answeredAtMs"
+  | "seen"
+  | "host"
+  | "detail"
+  | "minor"
+>;
+
 /** Writes the line of an exchange that is over. */
 export const logRequest = (
   traffic: Traffic,
   { writer, full, hosts }: SiteLog,
-  exchange: Exchange,
+  exchange: Logged,
   replica: Replica | null,
   nowMs: number,
   aborted: boolean,
