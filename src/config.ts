@@ -26,7 +26,13 @@ export interface Settings {
   /** For a handshake with a name that no certificate is for. */
   httpsFallback: "refuse" | "self-signed";
   /** Where certificates are ordered; null: nowhere. */
-  acme: { directoryUrl: string; email: string | null; caFile: string | null } | null;
+  acme: {
+    directoryUrl: string;
+    email: string | null;
+    caFile: string | null;
+    /** An account with the authority that orders belong to; null: none is needed. */
+    externalAccount: { keyId: string; hmacKey: string } | null;
+  } | null;
   /** What domains are to point at; null: the public addresses of this machine's interfaces. */
   publicAddresses: string[] | null;
   /** `address[:port]` of name servers that domains are looked up with; empty for the system's. */
@@ -115,6 +121,11 @@ export const readSettings = (
     CROFT_ACME_DIRECTORY: acmeDirectory.default(acmeDirectories.production!),
     CROFT_ACME_EMAIL: z.email("must be an e-mail address").optional(),
     CROFT_ACME_CA_FILE: z.string().optional(),
+    CROFT_ACME_EAB_KID: z.string().optional(),
+    CROFT_ACME_EAB_HMAC_KEY: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]+=*$/, "must be base64url, as the authority shows it")
+      .optional(),
     CROFT_PUBLIC_ADDRESS: z
       .string()
       .transform(list)
@@ -197,6 +208,11 @@ export const readSettings = (
     });
   }
   const value = parsed.data;
+  if ((value.CROFT_ACME_EAB_KID === undefined) !== (value.CROFT_ACME_EAB_HMAC_KEY === undefined))
+    throw new AppError(
+      "invalid_input",
+      "CROFT_ACME_EAB_KID and CROFT_ACME_EAB_HMAC_KEY belong together: set both or neither",
+    );
   if (value.CROFT_PROXY_PROTOCOL === "on" && value.CROFT_TRUSTED_PROXIES.length === 0)
     throw invalid("CROFT_PROXY_PROTOCOL", "on needs CROFT_TRUSTED_PROXIES to name the proxies that send it");
   const panelDomain = value.CROFT_PANEL_DOMAIN ?? `croft.${value.CROFT_BASE_DOMAIN}`;
@@ -231,6 +247,10 @@ export const readSettings = (
             directoryUrl: value.CROFT_ACME_DIRECTORY,
             email: value.CROFT_ACME_EMAIL ?? null,
             caFile: value.CROFT_ACME_CA_FILE ?? null,
+            externalAccount:
+              value.CROFT_ACME_EAB_KID !== undefined && value.CROFT_ACME_EAB_HMAC_KEY !== undefined
+                ? { keyId: value.CROFT_ACME_EAB_KID, hmacKey: value.CROFT_ACME_EAB_HMAC_KEY }
+                : null,
           },
     publicAddresses: value.CROFT_PUBLIC_ADDRESS ?? null,
     dnsServers: value.CROFT_DNS_SERVERS,

@@ -46,7 +46,11 @@ export const openAccount = async (
     signal,
   });
   if (account.url === null)
-    await store.putAcmeAccount({ ...account, url: await client.openAccount(acme.email), email: acme.email });
+    await store.putAcmeAccount({
+      ...account,
+      url: await client.openAccount(acme.email, acme.externalAccount),
+      email: acme.email,
+    });
   return client;
 };
 
@@ -57,4 +61,16 @@ export const forgetAccount = async (
 ): Promise<void> => {
   const account = await deps.store.acmeAccount(directory);
   if (account) await deps.store.putAcmeAccount({ ...account, url: null });
+};
+
+/** The authority wants to be left alone for a while; kept, so that a restart does not ask again. */
+export const pauseAccount = async (
+  deps: Pick<CertificateDeps, "store">,
+  directory: string,
+  untilMs: number,
+  reason: string,
+): Promise<void> => {
+  const account = await deps.store.acmeAccount(directory);
+  if (account)
+    await deps.store.putAcmeAccount({ ...account, pausedUntil: Math.floor(untilMs), pauseReason: reason });
 };

@@ -84,7 +84,12 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
     clock: { nowMs: () => Date.now() + aheadMs, monotonicMs: () => performance.now() },
     log: silentLog,
     random: () => 0.5,
-    acme: { directoryUrl: pebble.directoryUrl, email: "ada@example.org", ca: pebble.ca },
+    acme: {
+      directoryUrl: pebble.directoryUrl,
+      email: "ada@example.org",
+      ca: pebble.ca,
+      externalAccount: null,
+    },
     userAgent: "croft-test",
     wantedNames: async () => wanted,
     edge: {
@@ -309,7 +314,9 @@ test("an authority that lost its accounts and orders gets them anew", async () =
 
 test("nobody answers: the reason names the authority, and others are not held up by it", async () => {
   wanted = names("alone.example.test");
-  start({ acme: { directoryUrl: "https://127.0.0.1:1/dir", email: null, ca: pebble.ca } });
+  start({
+    acme: { directoryUrl: "https://127.0.0.1:1/dir", email: null, ca: pebble.ca, externalAccount: null },
+  });
   const row = await until(
     "the failure is kept",
     () => rowOf("alone.example.test"),
@@ -406,7 +413,12 @@ test("an authority that asks for patience gets it, from every name", async () =>
   });
   try {
     wanted = names("one.limited.test", "two.limited.test");
-    const acme = { directoryUrl: `http://127.0.0.1:${authority.port}/dir`, email: null, ca: null };
+    const acme = {
+      directoryUrl: `http://127.0.0.1:${authority.port}/dir`,
+      email: null,
+      ca: null,
+      externalAccount: null,
+    };
     const certificates = start({ acme });
     await until(
       "it was refused",

@@ -1,11 +1,11 @@
-import { type HostToServe, servingCertificate } from "../domain/certificate.ts";
-import { mayHaveCertificate } from "../domain/host-name.ts";
-import { namesToOrder } from "./names-to-order.ts";
-import { newId } from "../domain/id.ts";
+import type { HostToServe } from "../domain/certificate.ts";
 import type { CertificateRecord } from "../domain/records.ts";
+import { type AutomaticRow, automaticRows } from "./automatic-rows.ts";
 import type { CertificateDeps } from "./deps.ts";
 import { chooseCertificates, handOver, type HandedOver } from "./hand-over.ts";
 import { obtainCertificate } from "./obtain.ts";
+import { checkRenewalTime } from "./renewal-time.ts";
+import { createTurns } from "./turns.ts";
 
 export interface Certificates {
   /** Reads which names have a certificate, so that routes and addresses are right from the first on. */
@@ -25,8 +25,6 @@ export interface Certificates {
 
 const idleMs = 10 * 60_000;
 const edgeRetryMs = 1_000;
-/** An uploaded certificate that ends so soon is about to be replaced by an automatic one. */
-const uploadLeadMs = 7 * 24 * 3_600_000;
 /** A person's own tries are that far apart. */
 const retryPauseMs = 60_000;
 
@@ -34,9 +32,12 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
   const { store, clock, log } = deps;
   let secured: ReadonlySet<string> = new Set();
   let handedOver: HandedOver | null = null;
-  let pausedUntilMs = 0;
+  const turns = createTurns();
   let wake: () => void = () => {};
   let kicked = false;
+
+  const pausedUntilMs = async (directory: string): Promise<number> =>
+    (await store.acmeAccount(directory))?.pausedUntil ?? 0;
 
   const securedNow = async (): Promise<Set<string>> =>
     new Set(chooseCertificates(await deps.wantedNames(), await store.certificates(), clock.nowMs()).keys());
@@ -55,84 +56,41 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
     return true;
   };
 
-  /** Rows of names that are to have an automatic certificate; makes those that are missing. */
-  const automaticRows = async (
-    wanted: HostToServe[],
-    rows: CertificateRecord[],
-    directory: string,
-  ): Promise<(CertificateRecord & { name: string })[]> => {
-    const nowMs = clock.nowMs();
-    const uploaded = rows.filter((row) => row.source === "upload");
-    const hosts = wanted.filter(
-      (host) =>
-        host.automatic &&
-        mayHaveCertificate(host.name) &&
-        (servingCertificate(host, uploaded, nowMs)?.notAfter ?? 0) < nowMs + uploadLeadMs,
-    );
-    const automatic = rows.filter((row) => row.source === "acme");
-    const byName = new Map(automatic.map((row) => [row.name, row]));
-    const base = `*.${deps.baseDomain}`;
-    const names = namesToOrder(hosts, byName, (await deps.dns.covers(deps.baseDomain)) ? base : null, nowMs);
-    for (const name of names) if (!byName.has(name)) byName.set(name, await addRow(name, nowMs));
-    // Another authority was configured: what it gives replaces what there is, in its turn.
-    for (const row of byName.values())
-      if (row.directory !== null && row.directory !== directory && row.attempts === 0)
-        row.nextAttemptAt = nowMs;
-    const gone = automatic.filter((row) => !names.includes(row.name!) && (row.notAfter ?? 0) <= nowMs);
-    await store.deleteCertificatesById(gone.map((row) => row.id));
-    return names.map((name) => byName.get(name) as CertificateRecord & { name: string });
-  };
-
-  const addRow = async (name: string, nowMs: number): Promise<CertificateRecord> => {
-    const row: CertificateRecord = {
-      id: newId("crt", nowMs),
-      source: "acme",
-      environmentId: null,
-      name,
-      names: null,
-      issuer: null,
-      fingerprint: null,
-      notBefore: null,
-      notAfter: null,
-      chain: null,
-      keyCiphertext: null,
-      keyVersion: null,
-      directory: null,
-      orderUrl: null,
-      orderKeyCiphertext: null,
-      attempts: 0,
-      lastError: null,
-      lastErrorAt: null,
-      nextAttemptAt: nowMs,
-      renewalCheckAt: null,
-      createdAt: nowMs,
-      updatedAt: nowMs,
-    };
-    await store.insertCertificate(row);
-    return row;
-  };
-
   /** @returns how long to wait until the next pass */
   const pass = async (signal: AbortSignal): Promise<number> => {
     const wanted = await deps.wantedNames();
     const rows = await store.certificates();
     if (!(await deliver(wanted, rows))) return edgeRetryMs;
     if (deps.acme === null || deps.edge === null) return idleMs;
-    const candidates = (await automaticRows(wanted, rows, deps.acme.directoryUrl)).toSorted(
-      // Names without a certificate go before renewals.
-      (a, b) =>
-        Number(a.chain !== null) - Number(b.chain !== null) ||
-        (a.nextAttemptAt ?? 0) - (b.nextAttemptAt ?? 0),
-    );
+    const { acme } = deps;
+    const candidates = await automaticRows(deps, wanted, rows, acme.directoryUrl);
     const nowMs = clock.nowMs();
-    const due = candidates.find((row) => (row.nextAttemptAt ?? 0) <= nowMs);
-    if (due && pausedUntilMs <= nowMs) {
-      const { pauseAllUntilMs } = await obtainCertificate(deps, deps.acme, due, signal);
-      pausedUntilMs = pauseAllUntilMs ?? pausedUntilMs;
-      return 0;
+    const waitsUntilMs = Math.max(await pausedUntilMs(acme.directoryUrl), turns.fullUntilMs(nowMs));
+    if (waitsUntilMs <= nowMs) {
+      const owners = new Map(wanted.map((host) => [host.name, host.environmentId]));
+      const ownerOf = (name: string) => owners.get(name) ?? null;
+      const due = turns.next(candidates, ownerOf, nowMs);
+      if (due) {
+        const { ordered } = await obtainCertificate(deps, acme, due, signal);
+        turns.taken(ownerOf(due.name), ordered, nowMs);
+        return 0;
+      }
+      const unasked = candidates.find(
+        (row): row is AutomaticRow & { chain: string } =>
+          row.chain !== null && row.directory === acme.directoryUrl && (row.renewalCheckAt ?? 0) <= nowMs,
+      );
+      if (unasked) {
+        await checkRenewalTime(deps, acme, unasked, signal);
+        return 0;
+      }
     }
-    const nextMs = Math.min(Infinity, ...candidates.map((row) => row.nextAttemptAt ?? nowMs));
-    return Math.max(0, Math.min(idleMs, Math.max(nextMs, pausedUntilMs) - nowMs));
+    const nextMs = Math.min(
+      Infinity,
+      ...candidates.map((row) =>
+        Math.min(row.nextAttemptAt ?? nowMs, row.chain === null ? Infinity : (row.renewalCheckAt ?? nowMs)),
+      ),
+    );
+    return Math.max(0, Math.min(idleMs, Math.max(nextMs, waitsUntilMs) - nowMs));
   };
 
   const pause = (ms: number, signal: AbortSignal): Promise<void> =>
@@ -176,7 +134,8 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       const nowMs = clock.nowMs();
       if (!row || row.lastError === null || row.nextAttemptAt === null || row.nextAttemptAt <= nowMs)
         return row !== undefined && row.lastError !== null;
-      if (pausedUntilMs > nowMs || nowMs - (row.lastErrorAt ?? 0) < retryPauseMs) return false;
+      const paused = deps.acme !== null && (await pausedUntilMs(deps.acme.directoryUrl)) > nowMs;
+      if (paused || nowMs - (row.lastErrorAt ?? 0) < retryPauseMs) return false;
       await store.updateCertificate(row.id, { nextAttemptAt: nowMs });
       kicked = true;
       wake();

@@ -3,6 +3,7 @@ import type { HostToServe } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { AcmeChallenge, CertificateSet, EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
+import type { ExternalAccount } from "./acme/client.ts";
 import type { DnsChallenges } from "./dns/challenges.ts";
 import type {
   AcmeAccountRecord,
@@ -53,6 +54,7 @@ export interface AcmeSettings {
   email: string | null;
   /** PEM; null for the system's authorities. */
   ca: string | null;
+  externalAccount: ExternalAccount | null;
 }
 
 export interface CertificateDeps {

@@ -2,7 +2,7 @@ import { certificateKeyPlace } from "../domain/certificate.ts";
 import { coversHost, isWildcard } from "../domain/host-name.ts";
 import type { CertificateRecord } from "../domain/records.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
-import { forgetAccount, newKey, openAccount } from "./account.ts";
+import { forgetAccount, newKey, openAccount, pauseAccount } from "./account.ts";
 import { finishOrder, newOrder } from "./acme/order.ts";
 import { DnsChallengeError } from "./dns/challenges.ts";
 import { AcmeProblem } from "./acme/problem.ts";
@@ -14,13 +14,15 @@ import { readChain } from "./x509.ts";
 
 export interface AttemptResult {
   issued: boolean;
-  /** Until then (wall time) nothing at all should be ordered; null when others may go on. */
-  pauseAllUntilMs: number | null;
+  /** Whether the authority was asked for an order. */
+  ordered: boolean;
 }
 
 /** The edge was away: nothing was asked of the authority that failed. */
 const edgePauseMs = 10_000;
 const rateLimitedPauseMs = 3_600_000;
+/** The authority knows its new certificate by then. */
+const firstRenewalCheckMs = 60_000;
 
 /**
  * One try to get or renew the certificate of a row. Whatever happens is written into the row: the certificate and
@@ -34,15 +36,19 @@ export const obtainCertificate = async (
   signal: AbortSignal,
 ): Promise<AttemptResult> => {
   let resumed = row.orderUrl !== null && row.directory === acme.directoryUrl;
+  const asked = { ordered: false };
   for (let again = false; ; again = true) {
     try {
       await checkName(deps, row.name);
-      await order(deps, acme, row, resumed, signal);
+      await order(deps, acme, row, resumed, asked, signal);
       deps.log.info("certificate issued", { name: row.name, renewal: row.chain !== null });
-      return { issued: true, pauseAllUntilMs: null };
+      return { issued: true, ...asked };
     } catch (error) {
-      if (signal.aborted) return { issued: false, pauseAllUntilMs: null };
-      if (again || !isForgotten(error, resumed)) return await noteFailure(deps, acme, row, error);
+      if (signal.aborted) return { issued: false, ...asked };
+      if (again || !isForgotten(error, resumed)) {
+        await noteFailure(deps, acme, row, error);
+        return { issued: false, ...asked };
+      }
       // Made anew at once: what the authority forgot is no failure of the name.
       await forgetAccount(deps, acme.directoryUrl);
       resumed = false;
@@ -70,6 +76,7 @@ const order = async (
   acme: AcmeSettings,
   row: CertificateRecord & { name: string },
   resumed: boolean,
+  asked: { ordered: boolean },
   signal: AbortSignal,
 ): Promise<void> => {
   const { store, secretBox, clock } = deps;
@@ -78,7 +85,9 @@ const order = async (
   let orderUrl = row.orderUrl!;
   let keyCiphertext = row.orderKeyCiphertext!;
   if (!resumed) {
-    orderUrl = await newOrder(client, row.name);
+    asked.ordered = true;
+    const replaces = row.directory === acme.directoryUrl ? row.chain : null;
+    orderUrl = await newOrder(client, row.name, replaces);
     keyCiphertext = await secretBox.seal(newKey(), place);
     await store.updateCertificate(row.id, {
       directory: acme.directoryUrl,
@@ -120,6 +129,7 @@ const order = async (
     lastError: null,
     lastErrorAt: null,
     nextAttemptAt: renewAtMs(facts.notBeforeMs, facts.notAfterMs, deps.random()),
+    renewalCheckAt: clock.nowMs() + firstRenewalCheckMs,
     updatedAt: clock.nowMs(),
   });
 };
@@ -129,41 +139,44 @@ const noteFailure = async (
   acme: AcmeSettings,
   row: CertificateRecord & { name: string },
   error: unknown,
-): Promise<AttemptResult> => {
+): Promise<void> => {
   const nowMs = deps.clock.nowMs();
   const problem = error instanceof AcmeProblem ? error : null;
   const message = messageOf(error, acme);
   deps.log.warn("a certificate could not be had yet", { name: row.name, problem: message, error });
+  const failed = { lastError: message, lastErrorAt: nowMs, updatedAt: nowMs };
   if (error instanceof AppError && error.code === "unavailable") {
-    await deps.store.updateCertificate(row.id, {
-      lastError: message,
-      lastErrorAt: nowMs,
-      nextAttemptAt: nowMs + edgePauseMs,
-      updatedAt: nowMs,
-    });
-    return { issued: false, pauseAllUntilMs: null };
+    await deps.store.updateCertificate(row.id, { ...failed, nextAttemptAt: nowMs + edgePauseMs });
+    return;
   }
   const limited = problem?.type === "rateLimited" || problem?.status === 429;
   const askedMs = problem?.retryAfterMs ?? (limited ? rateLimitedPauseMs : 0);
   const attempts = row.attempts + 1;
   await deps.store.updateCertificate(row.id, {
+    ...failed,
     ...(problem?.type === "orderInvalid" ? { orderUrl: null, orderKeyCiphertext: null } : {}),
     attempts,
-    lastError: message,
-    lastErrorAt: nowMs,
     nextAttemptAt: Math.floor(nowMs + Math.max(attemptPauseMs(attempts, deps.random()), askedMs)),
-    updatedAt: nowMs,
   });
   // Limits are often the account's, so others wait too, but not for a name's own limit of days.
-  return {
-    issued: false,
-    pauseAllUntilMs: askedMs > 0 ? nowMs + Math.min(askedMs, rateLimitedPauseMs) : null,
-  };
+  if (askedMs > 0)
+    await pauseAccount(deps, acme.directoryUrl, nowMs + Math.min(askedMs, rateLimitedPauseMs), message);
+};
+
+/** What a person can do about it, by what the authority found (RFC 8555 section 6.7). */
+const hints: Record<string, string> = {
+  connection: "port 80 or 443 of this server must be reachable from the internet",
+  dns: "look at the name's records at its name servers",
+  caa: "a CAA record of the name has to allow this authority",
+  unauthorized: "something else than this server answers under the name",
 };
 
 const messageOf = (error: unknown, acme: AcmeSettings): string => {
   const { host } = new URL(acme.directoryUrl);
-  if (error instanceof AcmeProblem) return `the certificate authority ${host} says: ${error.message}`;
+  if (error instanceof AcmeProblem) {
+    const hint = hints[error.found ?? error.type];
+    return `the certificate authority ${host} says: ${error.message}${hint ? `; ${hint}` : ""}`;
+  }
   if (error instanceof DnsChallengeError) return error.message;
   if (error instanceof AppError) return publicMessageOf(error);
   return `the certificate authority ${host} does not answer`;

@@ -36,7 +36,12 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   meanwhile = async () => {};
-  fixture = await certificatesFixture({ directoryUrl: pebble.directoryUrl, email: null, ca: pebble.ca });
+  fixture = await certificatesFixture({
+    directoryUrl: pebble.directoryUrl,
+    email: null,
+    ca: pebble.ca,
+    externalAccount: null,
+  });
 });
 afterEach(() => fixture.close());
 

@@ -77,6 +77,7 @@ export const domainDeps = (wiring: DomainWiring) => {
   const acme = settings.acme && {
     directoryUrl: settings.acme.directoryUrl,
     email: settings.acme.email,
+    externalAccount: settings.acme.externalAccount,
     ca: settings.acme.caFile === null ? null : readCa(settings.acme.caFile),
   };
   const certificates = createCertificates({

@@ -6,6 +6,8 @@ const directoryShape = z.object({
   newNonce: z.url(),
   newAccount: z.url(),
   newOrder: z.url(),
+  /** Of authorities that say when to renew (RFC 9773). */
+  renewalInfo: z.url().optional(),
 });
 
 export interface AcmeAnswer {
@@ -18,11 +20,20 @@ export interface AcmeAnswer {
 export interface AcmeClient {
   /** A signed POST; without a payload a POST-as-GET. @throws AcmeProblem, or fetch's error when nobody answers */
   post(url: string, payload: object | null, options?: { accept?: string }): Promise<AcmeAnswer>;
+  /** For what needs no account. @throws as `post` */
+  get(url: string): Promise<AcmeAnswer>;
   directory(): Promise<z.infer<typeof directoryShape>>;
   /** Makes the account, or finds the one that the key has. @returns its URL, used from then on */
-  openAccount(email: string | null): Promise<string>;
+  openAccount(email: string | null, external: ExternalAccount | null): Promise<string>;
   /** Answer to a challenge (RFC 8555 section 8.1). */
   keyAuthorization(token: string): string;
+}
+
+/** An account that one has with the authority already (RFC 8555 section 7.3.4). */
+export interface ExternalAccount {
+  keyId: string;
+  /** base64url */
+  hmacKey: string;
 }
 
 export interface AcmeConnection {
@@ -75,6 +86,13 @@ export const createAcmeClient = async (connection: AcmeConnection): Promise<Acme
       retryAfterOf(response.headers.get("retry-after"), connection.nowMs()),
     );
 
+  const answerOf = (response: Response, text: string): AcmeAnswer => ({
+    body: parseJson(text),
+    text,
+    location: response.headers.get("location"),
+    retryAfterMs: retryAfterOf(response.headers.get("retry-after"), connection.nowMs()),
+  });
+
   const directory = async () => {
     if (known) return known;
     const { response, text } = await send(connection.directoryUrl);
@@ -116,33 +134,42 @@ export const createAcmeClient = async (connection: AcmeConnection): Promise<Acme
         headers: { "content-type": "application/jose+json", accept: options.accept ?? "application/json" },
         body: JSON.stringify(signed),
       });
-      if (response.ok)
-        return {
-          body: parseJson(text),
-          text,
-          location: response.headers.get("location"),
-          retryAfterMs: retryAfterOf(response.headers.get("retry-after"), connection.nowMs()),
-        };
+      if (response.ok) return answerOf(response, text);
       const problem = refusal(response, text);
       if (problem.type !== "badNonce" || tries === nonceTries) throw problem;
     }
   };
 
+  const get = async (url: string): Promise<AcmeAnswer> => {
+    const { response, text } = await send(url);
+    if (!response.ok) throw refusal(response, text);
+    return answerOf(response, text);
+  };
+
   return {
     post,
+    get,
     directory,
     keyAuthorization: (token) => `${token}.${thumbprint}`,
-    openAccount: async (email) => {
+    openAccount: async (email, external) => {
       accountUrl = null;
-      const { location } = await post((await directory()).newAccount, {
+      const url = (await directory()).newAccount;
+      const { location } = await post(url, {
         termsOfServiceAgreed: true,
         ...(email === null ? {} : { contact: [`mailto:${email}`] }),
+        ...(external === null ? {} : { externalAccountBinding: await binding(external, url, jwk) }),
       });
       if (location === null) throw new AcmeProblem("", "it made an account without an address", 0, null);
       return (accountUrl = location);
     },
   };
 };
+
+/** The account's key, signed with the one that the authority gave (RFC 8555 section 7.3.4). */
+const binding = ({ keyId, hmacKey }: ExternalAccount, url: string, jwk: object) =>
+  new FlattenedSign(new TextEncoder().encode(JSON.stringify(jwk)))
+    .setProtectedHeader({ alg: "HS256", kid: keyId, url })
+    .sign(Buffer.from(hmacKey, "base64url"));
 
 const boundedText = async (response: Response): Promise<string> => {
   const chunks: Uint8Array[] = [];

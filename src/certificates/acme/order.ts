@@ -2,6 +2,7 @@ import { z } from "zod";
 import { certificateRequest } from "./certificate-request.ts";
 import type { AcmeAnswer, AcmeClient } from "./client.ts";
 import { AcmeProblem, problemOf } from "./problem.ts";
+import { certificateId } from "./renewal-info.ts";
 
 const orderShape = z.object({
   status: z.enum(["pending", "ready", "processing", "valid", "invalid"]),
@@ -47,10 +48,27 @@ export interface OrderDeps {
 const patienceMs = 90_000;
 const longestPauseMs = 10_000;
 
-/** @returns the order's URL, to be kept before anything else is done */
-export const newOrder = async (client: AcmeClient, name: string): Promise<string> => {
-  const { newOrder: url } = await client.directory();
-  const { location } = await client.post(url, { identifiers: [{ type: "dns", value: name }] });
+/**
+ * @param replaces chain of the certificate that the order renews: authorities that offer renewal information hold
+ * renewals to fewer limits (RFC 9773 section 5)
+ * @returns the order's URL, to be kept before anything else is done
+ */
+export const newOrder = async (
+  client: AcmeClient,
+  name: string,
+  replaces: string | null,
+): Promise<string> => {
+  const { newOrder: url, renewalInfo } = await client.directory();
+  const id = replaces === null || renewalInfo === undefined ? null : certificateId(replaces);
+  const ask = (more: object) => client.post(url, { identifiers: [{ type: "dns", value: name }], ...more });
+  const { location } =
+    id === null
+      ? await ask({})
+      : await ask({ replaces: id }).catch((error) => {
+          // It knows nothing of that one, or has it replaced already; the order is as good without.
+          if (!(error instanceof AcmeProblem) || ![400, 403, 404, 409].includes(error.status)) throw error;
+          return ask({});
+        });
   if (location === null) throw new AcmeProblem("", "it took an order without an address", 0, null);
   return location;
 };
@@ -116,7 +134,8 @@ const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
     if (result.status === "valid") return;
     const failed = result.challenges.find((one) => one.error !== undefined);
     const problem = problemOf(failed?.error, 0);
-    throw new AcmeProblem("orderInvalid", problem.detail || "the challenge was not met", 0, null);
+    const detail = problem.detail || "the challenge was not met";
+    throw new AcmeProblem("orderInvalid", detail, 0, null, problem.type);
   } finally {
     await withdraw();
   }

@@ -9,6 +9,8 @@ export class AcmeProblem extends Error {
     readonly status: number,
     /** From now; null when the authority named no time. */
     readonly retryAfterMs: number | null,
+    /** Of a challenge that was not met: what the authority found instead. */
+    readonly found: string | null = null,
   ) {
     super(detail === "" ? type : detail);
     this.name = "AcmeProblem";

@@ -53,7 +53,7 @@ const addProvider = async (zone: string, change: { secret?: string; host?: strin
 
 beforeEach(async () => {
   fixture = await certificatesFixture(
-    { directoryUrl: pebble.directoryUrl, email: null, ca: pebble.ca },
+    { directoryUrl: pebble.directoryUrl, email: null, ca: pebble.ca, externalAccount: null },
     { baseDomain: base, plainHttp: false },
   );
 });
