@@ -52,6 +52,8 @@ const fields = {
   bandwidthPolicy: z.enum(bandwidthPolicies, { error: `must be one of ${bandwidthPolicies.join(", ")}` }),
   /** All visitors of the site together, in and out, with policy `throttle`. */
   bandwidthThrottleBytesPerSecond: rate,
+  /** Of one WebSocket message that a visitor sends; longer ones close it with 1009. */
+  webSocketMessageBytes: between(KB, GB, "1 KB and 1 GB"),
   /** Every request is answered 503; null when the site serves. */
   maintenance: maintenanceSchema,
   /** Whole paths, and with `prefix` all below; the longest one decides. */
@@ -100,6 +102,7 @@ export const defaultEdgeRules: EdgeRules = {
   clientRequestsPerMinute: null,
   bandwidthPolicy: "throttle",
   bandwidthThrottleBytesPerSecond: 256 * KB,
+  webSocketMessageBytes: 16 * MB,
   maintenance: null,
   redirects: [],
   allow: [],

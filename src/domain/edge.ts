@@ -94,6 +94,8 @@ export interface RouteLimits {
   concurrentRequests: number | null;
   /** For each visitor's address, IPv6 by /64. */
   clientRequestsPerMinute?: number | null;
+  /** Of one WebSocket message that a visitor sends, its frames together; longer ones close it with 1009. 16 MB if absent. */
+  webSocketMessageBytes?: number;
   /** Absent or null: bandwidth is only counted. */
   bandwidth?: RouteBandwidth | null;
 }
@@ -110,7 +112,7 @@ export interface RouteBandwidth {
   /** Wall time at which the month ends. Until told otherwise, the edge then begins another with `bytesPerMonth`. */
   endsAtMs: number;
   bytesPerMonth: number;
-  /** `block` answers new requests with 509; what is under way then may end. */
+  /** `block` answers new requests with 509 and closes WebSockets (1008); what else is under way then may end. */
   policy: "throttle" | "block";
   /** Of all visitors together, with `throttle`. */
   bytesPerSecond: number;

@@ -1,8 +1,7 @@
-import { sendCopied } from "./byte-socket.ts";
-import { abandonExchange, failExchange } from "./exchange-end.ts";
+import { cutTunnel } from "./cut-tunnel.ts";
+import { failExchange } from "./exchange-end.ts";
 import type { Edge, Exchange } from "./state.ts";
-import { closeVisitor, lingerVisitor } from "./visitor-end.ts";
-import { atBoundary, closeFrameToUpstream, closeFrameToVisitor } from "./websocket-frames.ts";
+import { CloseCode } from "./websocket-frames.ts";
 
 const pollMs = 20;
 
@@ -24,7 +23,7 @@ export const drainReplicas = async (
   const left: Exchange[] = [];
   for (const { exchange } of edge.visitors)
     if (exchange?.replica && ids.has(exchange.replica.upstream.replicaId)) left.push(exchange);
-  for (const exchange of left) cutExchange(edge, exchange);
+  for (const exchange of left) cutExchange(exchange);
   return left.length;
 };
 
@@ -39,23 +38,7 @@ const inFlight = (edge: Edge, ids: Set<string>): number => {
  * Ends what is in flight: a WebSocket by close frames where they fit between two frames, a request without an
  * answer by 503, and an answer that is under way by a reset.
  */
-export const cutExchange = (edge: Edge, exchange: Exchange): void => {
-  const { visitor, upstream, tunnel } = exchange;
-  const polite = tunnel !== null && atBoundary(tunnel.toVisitor) && visitor.out.pendingBytes === 0;
-  if (polite) {
-    const frame = closeFrameToVisitor();
-    sendCopied(visitor.out, frame, 0, frame.length, edge.clock);
-    if (upstream !== null && atBoundary(tunnel.toUpstream) && upstream.out.pendingBytes === 0) {
-      const farewell = closeFrameToUpstream();
-      sendCopied(upstream.out, farewell, 0, farewell.length, edge.clock);
-    }
-  }
-  if (tunnel === null) {
-    failExchange(exchange, 503);
-    return;
-  }
-  abandonExchange(exchange);
-  // After the close frame the visitor answers with its own; only then, or soon, the connection goes.
-  if (polite) lingerVisitor(visitor);
-  else closeVisitor(visitor, true);
+export const cutExchange = (exchange: Exchange): void => {
+  if (exchange.tunnel === null) failExchange(exchange, 503);
+  else cutTunnel(exchange, CloseCode.goingAway);
 };

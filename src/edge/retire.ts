@@ -32,7 +32,7 @@ export const leaveAddress = async (edge: Edge, listening: Listening, deadlineMs:
 
   edge.stopping = true;
   for (const visitor of [...edge.visitors])
-    if (visitor.exchange !== null) cutExchange(edge, visitor.exchange);
+    if (visitor.exchange !== null) cutExchange(visitor.exchange);
     else if (visitor.phase === "head") closeVisitor(visitor);
   for (const session of [...edge.sessions]) closeSession(session);
   const gone = edge.now() + farewellMs;

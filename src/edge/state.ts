@@ -269,4 +269,6 @@ export interface FramePosition {
   payload: number;
   /** Header bytes collected so far. */
   header: number[];
+  /** Payload bytes of the present message, frames whose payload is still to come included. */
+  message: number;
 }

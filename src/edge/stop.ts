@@ -11,10 +11,10 @@ export const stopVisitors = async (edge: Edge): Promise<void> => {
   for (const visitor of [...edge.visitors])
     if (visitor.exchange === null) {
       if (visitor.phase === "head") closeVisitor(visitor);
-    } else if (visitor.phase === "tunnel") cutExchange(edge, visitor.exchange);
+    } else if (visitor.phase === "tunnel") cutExchange(visitor.exchange);
   for (const session of [...edge.sessions]) leaveSoon(session);
   const endsAtMs = edge.now() + graceMs;
   while (edge.visitors.size + edge.sessions.size > 0 && edge.now() < endsAtMs) await Bun.sleep(pollMs);
-  for (const { exchange } of [...edge.visitors]) if (exchange !== null) cutExchange(edge, exchange);
+  for (const { exchange } of [...edge.visitors]) if (exchange !== null) cutExchange(exchange);
   for (const session of [...edge.sessions]) closeSession(session);
 };

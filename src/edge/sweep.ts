@@ -1,14 +1,16 @@
 import { abandonExchange, failExchange } from "./exchange-end.ts";
 import { tellNews } from "./await-news.ts";
 import { releaseHeld } from "./hold.ts";
-import { refill } from "./bandwidth.ts";
+import { isUsedUp, refill } from "./bandwidth.ts";
+import { cutTunnel } from "./cut-tunnel.ts";
 import { sweepSession } from "./h2/session.ts";
 import { sweepIdle } from "./replica-pool.ts";
-import type { Edge, Visitor } from "./state.ts";
+import type { Edge, Exchange, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
 import { abandonConnect } from "./upstream-connection.ts";
 import { visitorLate } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
+import { CloseCode } from "./websocket-frames.ts";
 
 /**
  * Looks after every deadline, a few times a second: one pass over all connections is far cheaper than a timer
@@ -31,6 +33,15 @@ export const sweep = (edge: Edge): void => {
   }
 };
 
+/** Silent for too long, or no longer to be served. */
+const tunnelIsOver = (exchange: Exchange, nowMs: number): boolean => {
+  const { deadlineMs, target } = exchange;
+  const blocked = target.bandwidth.rule?.policy === "block" && isUsedUp(target);
+  if (!blocked && deadlineMs > nowMs) return false;
+  cutTunnel(exchange, blocked ? CloseCode.policy : CloseCode.goingAway);
+  return true;
+};
+
 const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
   const { out, exchange, edge } = visitor;
   const { stallMs } = edge.deadlines;
@@ -41,6 +52,7 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
     return;
   }
   if (exchange !== null) {
+    if (exchange.tunnel !== null && tunnelIsOver(exchange, nowMs)) return;
     const sending = exchange.upstream?.out;
     if (sending != null && sending.pendingBytes > 0) {
       if (nowMs - sending.movedAtMs >= stallMs) failExchange(exchange, 504);

@@ -137,6 +137,7 @@ const routeTable = z
           requestsPerMinute: limit,
           concurrentRequests: limit,
           clientRequestsPerMinute: limit.optional(),
+          webSocketMessageBytes: z.int().min(1).optional(),
           bandwidth: bandwidth.nullish(),
         }),
         rules: rules.nullish(),

@@ -1,5 +1,6 @@
 import { ascii } from "./byte-classes.ts";
 import { passOn, sendCopied } from "./byte-socket.ts";
+import { cutTunnel } from "./cut-tunnel.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { append } from "./head-writer.ts";
 import { countAnswer, countIn, countOut } from "./meter.ts";
@@ -7,12 +8,14 @@ import type { Exchange, UpstreamConnection } from "./state.ts";
 import { slowAnswer, slowRequest } from "./slow-down.ts";
 import { closeUpstream } from "./upstream-connection.ts";
 import { closeVisitor, pauseVisitor } from "./visitor-end.ts";
-import { createFramePosition, follow } from "./websocket-frames.ts";
+import { CloseCode, createFramePosition, follow } from "./websocket-frames.ts";
 
 /** An upgraded connection: bytes go both ways as they are, each side holding the other back. */
 
 const upgradeLines = ascii("Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 const keepAliveProbeMs = 60_000;
+/** Of one that visitors send, where the route says nothing. */
+const defaultMessageBytes = 16 * 1024 * 1024;
 
 /** Passes on the 101 (in `responseOut`) and what came with it. */
 export const beginTunnel = (
@@ -34,6 +37,7 @@ export const beginTunnel = (
   countOut(exchange, out.length);
   // Peers that vanish without a word are found by the kernel's probes.
   visitor.out.socket.setKeepAlive(true, keepAliveProbeMs);
+  upstream.out.socket.setKeepAlive(true, keepAliveProbeMs);
   if (!sendCopied(visitor.out, out.bytes, 0, out.length, edge.clock)) pause(upstream);
   if (from < input.length) tunnelToVisitor(exchange, upstream, input, from);
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
@@ -58,7 +62,14 @@ export const tunnelToVisitor = (
 export const tunnelToUpstream = (exchange: Exchange, input: Uint8Array, from: number, end: number): void => {
   const { visitor, tunnel, upstream } = exchange;
   const { edge } = visitor;
-  follow(tunnel!.toUpstream, input, from, end);
+  const { webSocketMessageBytes = defaultMessageBytes } = exchange.target.route.limits;
+  const tooBigAt = follow(tunnel!.toUpstream, input, from, end, webSocketMessageBytes);
+  if (tooBigAt >= 0) {
+    countIn(exchange, tooBigAt - from);
+    if (tooBigAt > from) passOn(upstream!.out, input, from, tooBigAt, edge.clock);
+    cutTunnel(exchange, CloseCode.tooBig);
+    return;
+  }
   countIn(exchange, end - from);
   exchange.deadlineMs = edge.clock.nowMs + edge.deadlines.silenceMs;
   if (!passOn(upstream!.out, input, from, end, edge.clock)) pauseVisitor(visitor);

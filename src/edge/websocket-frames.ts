@@ -1,11 +1,27 @@
 import type { FramePosition } from "./state.ts";
 
-/** WebSocket framing (RFC 6455 section 5.2), as far as it takes to know where a frame ends. */
-export const createFramePosition = (): FramePosition => ({ payload: 0, header: [] });
+/** WebSocket framing (RFC 6455 section 5.2), as far as it takes to know where frames end and how long messages are. */
+export const createFramePosition = (): FramePosition => ({ payload: 0, header: [], message: 0 });
 
-/** Moves the position over `input[from, to)`. */
-export const follow = (position: FramePosition, input: Uint8Array, from: number, to: number): void => {
+/** A control frame (opcode 8 and above) can stand between the frames of a message. */
+const controlBit = 0x08;
+const lastBit = 0x80;
+
+/**
+ * Moves the position over `input[from, to)`.
+ * @param mostBytes of a message, all its frames together
+ * @returns -1; or where the frame begins that makes a message longer than that, with the position before it. A frame
+ *   whose head began earlier begins at `from`, and the position is then inside it.
+ */
+export const follow = (
+  position: FramePosition,
+  input: Uint8Array,
+  from: number,
+  to: number,
+  mostBytes = Number.POSITIVE_INFINITY,
+): number => {
   let at = from;
+  let frameAt = from;
   const { header } = position;
   while (at < to) {
     if (position.payload > 0) {
@@ -14,11 +30,22 @@ export const follow = (position: FramePosition, input: Uint8Array, from: number,
       at += length;
       continue;
     }
+    if (header.length === 0) frameAt = at;
     header.push(input[at++]!);
     if (header.length < 2 || header.length < headerBytes(header[1]!)) continue;
-    position.payload = payloadBytes(header);
+    const payload = payloadBytes(header);
+    if ((header[0]! & controlBit) === 0) {
+      position.message += payload;
+      if (position.message > mostBytes) {
+        if (at - frameAt === header.length) header.length = 0;
+        return frameAt;
+      }
+      if ((header[0]! & lastBit) !== 0) position.message = 0;
+    }
+    position.payload = payload;
     header.length = 0;
   }
+  return -1;
 };
 
 const headerBytes = (second: number): number => {
@@ -38,11 +65,16 @@ const payloadBytes = (header: number[]): number => {
 export const atBoundary = (position: FramePosition): boolean =>
   position.payload === 0 && position.header.length === 0;
 
-/** A server's close frame, code 1001 "going away". */
-export const closeFrameToVisitor = (): Uint8Array => Uint8Array.of(0x88, 2, 0x03, 0xe9);
+/** Why the edge closes a WebSocket (RFC 6455 section 7.4.1). */
+export const CloseCode = { goingAway: 1001, policy: 1008, tooBig: 1009 } as const;
+export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+
+/** A server's close frame. */
+export const closeFrameToVisitor = (code: CloseCode): Uint8Array =>
+  Uint8Array.of(0x88, 2, code >> 8, code & 255);
 
 /** The same from a client: masked (section 5.3). */
-export const closeFrameToUpstream = (): Uint8Array => {
+export const closeFrameToUpstream = (code: CloseCode): Uint8Array => {
   const mask = crypto.getRandomValues(new Uint8Array(4));
-  return Uint8Array.of(0x88, 0x82, ...mask, 0x03 ^ mask[0]!, 0xe9 ^ mask[1]!);
+  return Uint8Array.of(0x88, 0x82, ...mask, (code >> 8) ^ mask[0]!, (code & 255) ^ mask[1]!);
 };

@@ -38,6 +38,7 @@ const labels: Record<string, string> = {
   pageError: "The site does not answer",
   pageMaintenance: "Its page, as HTML",
   clientRequestsPerMinute: "Requests a minute from one address",
+  webSocketMessageBytes: "WebSocket message",
   bandwidthPolicy: "When the month's bandwidth is used up",
   bandwidthThrottleBytesPerSecond: "Slowed down to, a second",
   key: "Key",

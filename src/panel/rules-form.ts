@@ -49,6 +49,7 @@ export const typedRules = (rules: EdgeRulesView): Typed => ({
   clientRequestsPerMinute: rules.clientRequestsPerMinute?.toString() ?? "",
   bandwidthPolicy: rules.bandwidthPolicy,
   bandwidthThrottleBytesPerSecond: formatBytes(rules.bandwidthThrottleBytesPerSecond),
+  webSocketMessageBytes: formatBytes(rules.webSocketMessageBytes),
 });
 
 const numberOf = (text: string | undefined): number | null =>
@@ -64,7 +65,12 @@ export const ruleSections = {
   files: ["spaFallback", "precompressed"],
   compression: ["compression"],
   pages: ["pageNotFound", "pageError"],
-  excess: ["clientRequestsPerMinute", "bandwidthPolicy", "bandwidthThrottleBytesPerSecond"],
+  excess: [
+    "clientRequestsPerMinute",
+    "webSocketMessageBytes",
+    "bandwidthPolicy",
+    "bandwidthThrottleBytesPerSecond",
+  ],
 } satisfies Record<string, string[]>;
 export type RuleSection = keyof typeof ruleSections;
 
@@ -123,6 +129,7 @@ export const readRules = (
     precompressed: () => typed.precompressed === "yes",
     compression: () => typed.compression === "yes",
     clientRequestsPerMinute: () => numberOf(given(typed, "clientRequestsPerMinute")),
+    webSocketMessageBytes: () => parseBytes(typed.webSocketMessageBytes ?? ""),
     bandwidthPolicy: () => typed.bandwidthPolicy,
     bandwidthThrottleBytesPerSecond: () => parseBytes(typed.bandwidthThrottleBytesPerSecond ?? ""),
   };

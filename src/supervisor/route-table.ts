@@ -47,6 +47,7 @@ export const buildRoutes = async (
       requestsPerMinute: environment.requestsPerMinute,
       concurrentRequests: environment.concurrentRequests,
       clientRequestsPerMinute: asked.clientRequestsPerMinute,
+      webSocketMessageBytes: asked.webSocketMessageBytes,
     };
     routes.push({
       id: environment.id,

@@ -29,6 +29,7 @@ const describe = (rules: EdgeRulesView): string =>
     ["static: fallback to index.html", rules.spaFallback ? "on" : "off"],
     ["static: compressed files", rules.precompressed ? "on" : "off"],
     ["app: compression", rules.compression ? "on" : "off"],
+    ["WebSocket message of a visitor", `${formatBytes(rules.webSocketMessageBytes)} at most`],
     ["requests a minute from one address", rules.clientRequestsPerMinute?.toString() ?? "no limit"],
     ["bandwidth used up", policyText(rules)],
   ]);

@@ -103,6 +103,12 @@ export const ExcessRule = (props: Props) => {
         inputmode="numeric"
         hint="Past it that visitor gets 429, others nothing. Empty for no such limit. An IPv6 network (/64) counts as one."
       />
+      <Field
+        {...field}
+        name="webSocketMessageBytes"
+        label="WebSocket message of a visitor, at most"
+        hint="Such as 16 MB, all its frames together. A longer one closes the WebSocket with 1009."
+      />
       <Select
         {...field}
         name="bandwidthPolicy"
