@@ -38,6 +38,8 @@ const bodyBytes = 1000;
  * @param pauseMs between two requests of a worker, to leave the machine something for the deploys
  */
 export const startLoad = (target: {
+  /** 127.0.0.1 by default. */
+  address?: string;
   port: number;
   host: string;
   workersPerKind: number;
@@ -63,7 +65,7 @@ export const startLoad = (target: {
       report.requests++;
       report.byKind[kind.name] = (report.byKind[kind.name] ?? 0) + 1;
       try {
-        if (!connection?.usable) connection = await connect("127.0.0.1", target.port);
+        if (!connection?.usable) connection = await connect(target.address ?? "127.0.0.1", target.port);
         await visit(kind, connection, `${number}.${n}`);
       } catch (error) {
         report.failed++;
