@@ -30,6 +30,8 @@ export interface RouteTable {
 export interface Route {
   /** Environment id; for the panel `panel`. Meters are kept under it. */
   id: string;
+  /** Another route's id, under whose meter it is counted: for hosts that only lead to that route's. */
+  countAs?: string;
   /** Lower-case host names without port; `*.example.org` for exactly one label. An exact name goes first. */
   hosts: string[];
   target: RouteTarget;

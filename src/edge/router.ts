@@ -40,8 +40,9 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
         present.add(replica);
         replicas.push(replica);
       }
-    let meter = router.meters.get(route.id);
-    if (meter === undefined) router.meters.set(route.id, (meter = createMeter(wallMs)));
+    const meterId = route.countAs ?? route.id;
+    let meter = router.meters.get(meterId);
+    if (meter === undefined) router.meters.set(meterId, (meter = createMeter(wallMs)));
     const before = router.byId.get(route.id);
     const bandwidth = before?.bandwidth ?? createBandwidth(nowMs);
     changeBandwidth(bandwidth, route.limits.bandwidth ?? null, meter, router.epoch, nowMs, wallMs);
@@ -84,7 +85,7 @@ const meterKeptMs = 7 * 24 * 3_600_000;
 
 /** Drops meters of routes gone for a week (a daemon that was away has read them) and replicas without use. */
 const forgetOld = (router: Router, wallMs: number): void => {
-  for (const id of router.byId.keys()) router.meters.get(id)!.seenAtMs = wallMs;
+  for (const { meter } of router.byId.values()) meter.seenAtMs = wallMs;
   for (const [id, meter] of router.meters)
     if (meter.active === 0 && wallMs - meter.seenAtMs > meterKeptMs) router.meters.delete(id);
   for (const [key, replica] of router.replicas)

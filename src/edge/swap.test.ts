@@ -169,3 +169,31 @@ describe("changing replicas", () => {
     for (const server of servers) await server.stop(true);
   });
 });
+
+test("a route that only leads to another is counted with it", async () => {
+  fixture = startEdge([]);
+  const leading = routeTo(
+    ["www.test"],
+    { kind: "redirect", host: "site.test", permanent: true },
+    {},
+    "site:to",
+  );
+  const server = namedServer("site");
+  const target = { kind: "replicas" as const, replicas: [replicaAt(server.port!)] };
+  for (const routes of [
+    [routeTo(["site.test"], target, {}, "site"), { ...leading, countAs: "site" }],
+    // Whichever comes first.
+    [{ ...leading, countAs: "site" }, routeTo(["site.test"], target, {}, "site")],
+  ])
+    fixture.route(routes);
+  const { meters } = fixture.edge.router;
+  expect([...meters.keys()]).toEqual(["site"]);
+  for (const host of ["www.test", "site.test", "www.test"]) {
+    const client = await connectRaw(fixture.port);
+    client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    await client.untilClosed();
+  }
+  const meter = meters.get("site")!;
+  expect([meter.status2xx, meter.status3xx]).toEqual([1, 2]);
+  await server.stop(true);
+});

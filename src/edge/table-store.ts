@@ -130,6 +130,7 @@ const routeTable = z
     routes: z.array(
       z.strictObject({
         id: z.string().min(1),
+        countAs: z.string().min(1).optional(),
         hosts: z.array(routeHost),
         target,
         limits: z.strictObject({

@@ -68,6 +68,7 @@ export const buildRoutes = async (
       if (host !== null)
         routes.push({
           id: `${environment.id}:to:${host}`,
+          countAs: environment.id,
           hosts: leading.map((domain) => domain.name),
           target: { kind: "redirect", host, permanent: true },
           limits,
