@@ -1,10 +1,10 @@
 import { isUsedUp } from "./bandwidth.ts";
 import { takeClientToken } from "./client-limiter.ts";
 import { answerExchange, failExchange } from "./exchange-end.ts";
-import { waitingOf } from "./hold.ts";
-import { takeToken } from "./limiter.ts";
 import { type OwnAnswer, pageAnswer } from "./own-answer.ts";
 import type { RequestHead } from "./request-head.ts";
+import { takeShared } from "./shared/rate-bucket.ts";
+import { othersServing, tellServing } from "./shared/share.ts";
 import type { Exchange } from "./state.ts";
 
 /** Applies the route's limits; a refused exchange is answered. Requests refused for concurrency take no token. */
@@ -13,9 +13,8 @@ export const admit = (exchange: Exchange, head: RequestHead): boolean => {
   const { limits } = target.route;
   if (
     limits.concurrentRequests !== null &&
-    target.meter.active > limits.concurrentRequests &&
-    target.route.target.kind !== "hold" &&
-    target.meter.active - waitingOf(exchange.visitor.edge, target.route.id) > limits.concurrentRequests
+    tellServing(exchange.visitor.edge, target) + othersServing(target.share) > limits.concurrentRequests &&
+    target.route.target.kind !== "hold"
   ) {
     answerExchange(
       exchange,
@@ -37,7 +36,7 @@ export const admit = (exchange: Exchange, head: RequestHead): boolean => {
     }
   }
   if (target.bucket !== null) {
-    const waitSeconds = takeToken(target.bucket, exchange.startedAtMs);
+    const waitSeconds = takeShared(target.bucket, exchange.startedAtMs);
     if (waitSeconds > 0) {
       const message = "This site receives more requests than it may. Try again later.";
       answerExchange(exchange, tooMany(message, target.bucket.perMinute, waitSeconds));

@@ -3,7 +3,7 @@ import type { Meter } from "./meter.ts";
 import type { ActiveRoute } from "./state.ts";
 
 /**
- * A route's bandwidth of the month. It lives as long as its meter, over tables, so that what is in flight follows
+ * A route's bandwidth of the month, of all processes of the edge together. It lives as long as its meter, over tables, so that what is in flight follows
  * what the present table says. Compared with the meter's sum, it costs an addition where bytes pass.
  */
 export interface Bandwidth {
@@ -12,7 +12,11 @@ export interface Bandwidth {
   /** The meter's sum from which on the month is used up; Infinity without a rule. */
   usedUpAtBytes: number;
   endsAtMs: number;
-  /** The meter's sum up to which bytes may pass now; it grows with time once the month is used up. */
+  /** What the edge's other processes have counted of the route. */
+  othersBytes: number;
+  /** The sum of all up to which bytes may pass now; it grows with time once the month is used up. */
+  allowedSum: number;
+  /** This process's own part of that, compared with its meter where bytes pass. */
   allowedBytes: number;
   filledAtMs: number;
 }
@@ -21,15 +25,18 @@ export const createBandwidth = (nowMs: number): Bandwidth => ({
   rule: null,
   usedUpAtBytes: Number.POSITIVE_INFINITY,
   endsAtMs: 0,
+  othersBytes: 0,
+  allowedSum: Number.POSITIVE_INFINITY,
   allowedBytes: Number.POSITIVE_INFINITY,
   filledAtMs: nowMs,
 });
 
-const passed = (meter: Meter): number => meter.bytesIn + meter.bytesOut;
+const passed = (meter: Meter, { othersBytes }: Bandwidth): number =>
+  meter.bytesIn + meter.bytesOut + othersBytes;
 
 /** The month's bandwidth is used up, whatever follows from it. */
 export const isUsedUp = ({ meter, bandwidth }: ActiveRoute): boolean =>
-  meter.bytesIn + meter.bytesOut >= bandwidth.usedUpAtBytes;
+  passed(meter, bandwidth) >= bandwidth.usedUpAtBytes;
 
 /** No more bytes may pass for the moment. */
 export const isHeldBack = ({ meter, bandwidth }: ActiveRoute): boolean =>
@@ -49,6 +56,7 @@ export const changeBandwidth = (
   bandwidth.rule = valid;
   if (valid === null) {
     bandwidth.usedUpAtBytes = Number.POSITIVE_INFINITY;
+    bandwidth.allowedSum = Number.POSITIVE_INFINITY;
     bandwidth.allowedBytes = Number.POSITIVE_INFINITY;
     return bandwidth;
   }
@@ -57,8 +65,8 @@ export const changeBandwidth = (
     bandwidth.usedUpAtBytes = valid.usedUpAtBytes;
     bandwidth.endsAtMs = valid.endsAtMs;
   }
-  if (!Number.isFinite(bandwidth.allowedBytes)) {
-    bandwidth.allowedBytes = Math.max(bandwidth.usedUpAtBytes, passed(meter));
+  if (!Number.isFinite(bandwidth.allowedSum)) {
+    bandwidth.allowedSum = Math.max(bandwidth.usedUpAtBytes, passed(meter, bandwidth));
     bandwidth.filledAtMs = nowMs;
   }
   refill(bandwidth, meter, nowMs, wallMs);
@@ -69,23 +77,21 @@ export const changeBandwidth = (
 export const refill = (bandwidth: Bandwidth, meter: Meter, nowMs: number, wallMs: number): void => {
   const { rule } = bandwidth;
   if (rule === null) return;
-  const sum = passed(meter);
+  const sum = passed(meter, bandwidth);
   if (wallMs >= bandwidth.endsAtMs) {
     bandwidth.usedUpAtBytes = sum + rule.bytesPerMonth;
     bandwidth.endsAtMs = monthAfter(wallMs);
   }
   const spanMs = nowMs - bandwidth.filledAtMs;
   bandwidth.filledAtMs = nowMs;
-  if (rule.policy === "block") bandwidth.allowedBytes = Number.POSITIVE_INFINITY;
-  else if (sum < bandwidth.usedUpAtBytes) bandwidth.allowedBytes = bandwidth.usedUpAtBytes;
+  if (rule.policy === "block") bandwidth.allowedSum = Number.POSITIVE_INFINITY;
+  else if (sum < bandwidth.usedUpAtBytes) bandwidth.allowedSum = bandwidth.usedUpAtBytes;
   else {
     // What was not used is saved up for a second at most; what passed too much is waited for.
-    const more = Math.max(bandwidth.allowedBytes, bandwidth.usedUpAtBytes);
-    bandwidth.allowedBytes = Math.min(
-      more + (rule.bytesPerSecond * spanMs) / 1000,
-      sum + rule.bytesPerSecond,
-    );
+    const more = Math.max(bandwidth.allowedSum, bandwidth.usedUpAtBytes);
+    bandwidth.allowedSum = Math.min(more + (rule.bytesPerSecond * spanMs) / 1000, sum + rule.bytesPerSecond);
   }
+  bandwidth.allowedBytes = bandwidth.allowedSum - bandwidth.othersBytes;
 };
 
 const monthAfter = (wallMs: number): number => {

@@ -15,6 +15,7 @@ import { upstreamDrained, upstreamFailed, upstreamOpened } from "./request.ts";
 import { createRequestHead } from "./request-head.ts";
 import { createResponseHead } from "./response-head.ts";
 import { createRouter } from "./router.ts";
+import type { SharedMemory } from "./shared/memory.ts";
 import type { Edge, Visitor } from "./state.ts";
 import { sweep } from "./sweep.ts";
 import { noChallenges } from "./tls/challenges.ts";
@@ -33,6 +34,8 @@ export const createEdge = (deps: {
   /** Where access logs and counts by path are kept; nowhere when absent. */
   dir?: string;
   proxyProtocol?: boolean;
+  /** What other processes of the edge limit and count too; of this one alone by default. */
+  shared?: SharedMemory;
 }): Edge => {
   const idLine = createIdLine();
   return {
@@ -48,7 +51,7 @@ export const createEdge = (deps: {
     awaiting: new Set(),
     serveAgain,
     random: deps.random ?? Math.random,
-    router: createRouter(deps.meters ?? new Map(), deps.epoch ?? ""),
+    router: createRouter(deps.meters ?? new Map(), deps.epoch ?? "", deps.shared),
     upstreamEvents: {
       opened: upstreamOpened,
       failed: upstreamFailed,

@@ -1,6 +1,7 @@
 import { countAnswer, countLatency, countOut } from "./meter.ts";
 import { type OwnAnswer, pageAnswer, writeAnswer } from "./own-answer.ts";
 import { dressOwnAnswer } from "./rules/dress-answer.ts";
+import { tellServing } from "./shared/share.ts";
 import type { Exchange } from "./state.ts";
 import { noteEnd } from "./traffic.ts";
 import { cancelUpstream } from "./upstream-connection.ts";
@@ -11,6 +12,7 @@ const leave = (exchange: Exchange): void => {
   const { visitor, target, replica, upstream, source } = exchange;
   visitor.exchange = null;
   target.meter.active--;
+  if (target.share !== null) tellServing(visitor.edge, target);
   if (replica !== null) replica.active--;
   exchange.replica = null;
   exchange.upstream = null;

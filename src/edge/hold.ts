@@ -1,6 +1,7 @@
 import type { RouteTarget } from "../domain/edge.ts";
 import { answerExchange, failExchange } from "./exchange-end.ts";
 import { pageAnswer } from "./own-answer.ts";
+import { othersServing } from "./shared/share.ts";
 import type { ActiveRoute, Edge, Exchange } from "./state.ts";
 
 /** Requests of a route that has nothing to serve them yet wait here, in the order of their coming. */
@@ -64,11 +65,10 @@ export const releaseHeld = (edge: Edge): void => {
   }
 };
 
-const roomOf = ({ route, meter }: ActiveRoute, waiting: number): number =>
-  (route.limits.concurrentRequests ?? Number.POSITIVE_INFINITY) - (meter.active - waiting);
-
-/** How many of the route's requests in flight only wait. */
-export const waitingOf = (edge: Edge, routeId: string): number => edge.held.get(routeId)?.size ?? 0;
+const roomOf = ({ route, meter, share }: ActiveRoute, waiting: number): number =>
+  (route.limits.concurrentRequests ?? Number.POSITIVE_INFINITY) -
+  (meter.active - waiting) -
+  othersServing(share);
 
 export const heldByRoute = (edge: Edge): Record<string, number> => {
   const counts: Record<string, number> = {};

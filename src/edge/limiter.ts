@@ -1,5 +1,5 @@
 /**
- * Token bucket per route: a whole minute's requests may come at once, then one token every `60 / perMinute`
+ * Token bucket of one process: a whole minute's requests may come at once, then one token every `60 / perMinute`
  * seconds. Time is monotonic.
  */
 export interface TokenBucket {
@@ -25,17 +25,4 @@ export const takeToken = (bucket: TokenBucket, nowMs: number): number => {
   }
   if (perMs === 0) return 60;
   return Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000));
-};
-
-/** The bucket under a changed limit, filled to the same part. */
-export const changeBucket = (
-  bucket: TokenBucket | null,
-  perMinute: number | null,
-  nowMs: number,
-): TokenBucket | null => {
-  if (perMinute === null) return null;
-  if (bucket === null) return createBucket(perMinute, nowMs);
-  if (bucket.perMinute === perMinute) return bucket;
-  const part = bucket.perMinute === 0 ? 0 : bucket.tokens / bucket.perMinute;
-  return { perMinute, tokens: part * perMinute, filledAtMs: bucket.filledAtMs };
 };

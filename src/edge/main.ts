@@ -14,6 +14,9 @@ import { createLeadership } from "./processes/leadership.ts";
 import { createPeers } from "./processes/peers.ts";
 import { startWorkers, type Workers } from "./processes/workers.ts";
 import { leaveAddress } from "./retire.ts";
+import { bucketKey } from "./shared/rate-bucket.ts";
+import { freeColumns, keepCells, openShared, setClock } from "./shared/memory.ts";
+import { shareCounts } from "./shared/share.ts";
 import { stopVisitors } from "./stop.ts";
 import type { Edge } from "./state.ts";
 import { createTableStore } from "./table-store.ts";
@@ -51,6 +54,9 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const startedAtMs = Date.now();
   const meters = openMeterStore(dir, own, log, startedAtMs, before?.epoch ?? null);
   if (workerOf === null && before?.role !== "lead") meters.fold();
+  // Nobody else counts in it.
+  const alone = workerOf === null && peers.ids().length === 0;
+  const shared = openShared(dir, own, log, alone);
   const store = createTableStore(dir, log);
   const edge = createEdge({
     log,
@@ -58,6 +64,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     epoch: meters.epoch,
     proxyProtocol: settings.proxyProtocol,
     dir,
+    shared,
   });
   // A full disk must neither end the edge nor keep it from stopping.
   const attempt = (what: string, act: () => void): void => {
@@ -151,6 +158,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
 
   // Only now that commands are heard: what is put from here on comes by command, and what was before is on the disk.
   useStored();
+  if (alone) keepCells(shared.bucketKeys, bucketKeys(edge));
   takeOverChallenges(edge, before);
   saveMeters();
   try {
@@ -168,8 +176,12 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     peers,
     log,
     isMine: (id) => workers?.has(id) ?? false,
-    fold: () => {
-      if (!control.reading()) meters.fold();
+    takeStock: () => {
+      if (control.reading()) return;
+      meters.fold();
+      // The others see these counts in this process's column before they vanish from those of the dead.
+      shareCounts(edge);
+      freeColumns(shared, [own, ...peers.ids()]);
     },
   });
   if (workerOf === null) {
@@ -197,6 +209,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   });
   const timer = setInterval(() => {
     saveMeters();
+    setClock(shared);
     if (role === "lead") leadership.look();
     // Whatever it belonged to is gone.
     if (role === "worker" && !isLiving(workerOf!) && !existsSync(dir)) process.exit(0);
@@ -213,6 +226,11 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   await control.server.stop(true);
   process.exit(0);
 };
+
+const bucketKeys = ({ router }: Edge): string[] =>
+  [...router.byId.values()].flatMap(({ route, bucket }) =>
+    bucket === null ? [] : [bucketKey(route.id, bucket.perMinute)],
+  );
 
 /** Whose place is taken: the lead, or whoever is left of an edge whose lead has died. */
 const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): ProcessState | undefined => {

@@ -2,20 +2,27 @@ import type { Route, RouteTable } from "../domain/edge.ts";
 import { wildcardOf } from "../domain/host-name.ts";
 import { changeBandwidth, createBandwidth } from "./bandwidth.ts";
 import { changeClientLimiter } from "./client-limiter.ts";
-import { changeBucket } from "./limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
 import { createReplica, replicaKey, retire } from "./replica-pool.ts";
 import { networksOf } from "./rules/networks.ts";
 import { siteRulesOf } from "./rules/site-rules.ts";
+import { privateMemory, type SharedMemory } from "./shared/memory.ts";
+import { rateBucket } from "./shared/rate-bucket.ts";
+import { exchangeBytes, routeShare } from "./shared/share.ts";
 import { activeSplit } from "./split.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
 
-export const createRouter = (meters: Map<string, Meter>, epoch = ""): Router => ({
+export const createRouter = (
+  meters: Map<string, Meter>,
+  epoch = "",
+  shared: SharedMemory = privateMemory(),
+): Router => ({
   version: 0,
   epoch,
   byHost: new Map(),
   hasWildcards: false,
   byId: new Map(),
+  shared,
   meters,
   trusted: null,
   replicas: new Map(),
@@ -45,11 +52,18 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
     if (meter === undefined) router.meters.set(meterId, (meter = createMeter(wallMs)));
     const before = router.byId.get(route.id);
     const bandwidth = before?.bandwidth ?? createBandwidth(nowMs);
+    const { requestsPerMinute, concurrentRequests } = route.limits;
+    const isShared = concurrentRequests !== null || route.limits.bandwidth != null;
+    const share = isShared ? (before?.share ?? routeShare(router.shared, route.id)) : null;
+    if (share !== null) {
+      bandwidth.othersBytes = exchangeBytes(share, meter);
+    }
     changeBandwidth(bandwidth, route.limits.bandwidth ?? null, meter, router.epoch, nowMs, wallMs);
     const active: ActiveRoute = {
       route,
       meter,
-      bucket: changeBucket(before?.bucket ?? null, route.limits.requestsPerMinute, nowMs),
+      bucket: rateBucket(router.shared, route.id, requestsPerMinute, before?.bucket ?? null, nowMs),
+      share,
       clients: changeClientLimiter(before?.clients ?? null, route.limits.clientRequestsPerMinute),
       bandwidth,
       rules: siteRulesOf(route.rules, before?.rules ?? null),

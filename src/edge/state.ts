@@ -8,7 +8,6 @@ import type { Session } from "./h2/state.ts";
 import type { HeadWriter } from "./head-writer.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { ClientLimiter } from "./client-limiter.ts";
-import type { TokenBucket } from "./limiter.ts";
 import type { Meter } from "./meter.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -18,6 +17,9 @@ import type { Networks } from "./rules/networks.ts";
 import type { SiteRules } from "./rules/site-rules.ts";
 import type { SeenPath } from "./paths/seen-paths.ts";
 import type { ActiveGroup, ActiveSplit } from "./split.ts";
+import type { SharedMemory } from "./shared/memory.ts";
+import type { RateBucket } from "./shared/rate-bucket.ts";
+import type { RouteShare } from "./shared/share.ts";
 import type { StaticFolder } from "./static/static-file.ts";
 import type { RouteTraffic, Traffic } from "./traffic.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
@@ -85,6 +87,8 @@ export interface Router {
   byId: Map<string, ActiveRoute>;
   /** The life of `meters`. */
   readonly epoch: string;
+  /** What all processes of the edge count together. */
+  readonly shared: SharedMemory;
   /** Cumulative, also of routes that are gone. */
   readonly meters: Map<string, Meter>;
   /** Proxies in front of the edge that are believed; null: none. */
@@ -96,7 +100,9 @@ export interface Router {
 export interface ActiveRoute {
   route: Route;
   meter: Meter;
-  bucket: TokenBucket | null;
+  bucket: RateBucket | null;
+  /** Null unless something is limited that other processes serve too. */
+  share: RouteShare | null;
   clients: ClientLimiter | null;
   readonly bandwidth: Bandwidth;
   /** Null, which is usual, costs nothing. */

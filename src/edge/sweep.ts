@@ -5,6 +5,7 @@ import { isUsedUp, refill } from "./bandwidth.ts";
 import { cutTunnel } from "./cut-tunnel.ts";
 import { sweepSession } from "./h2/session.ts";
 import { sweepIdle } from "./replica-pool.ts";
+import { shareCounts } from "./shared/share.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
 import { abandonConnect } from "./upstream-connection.ts";
@@ -21,6 +22,7 @@ export const sweep = (edge: Edge): void => {
   for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
   for (const session of edge.sessions) sweepSession(session, nowMs);
   const wallMs = Date.now();
+  shareCounts(edge);
   for (const { bandwidth, meter } of edge.router.byId.values()) refill(bandwidth, meter, nowMs, wallMs);
   if (edge.slowed.size > 0) resumeSlowed(edge);
   if (edge.held.size > 0) releaseHeld(edge);

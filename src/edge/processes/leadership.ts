@@ -27,7 +27,7 @@ export const createLeadership = (deps: {
   /** A worker of this lead. */
   isMine: (id: ProcessId) => boolean;
   /** Takes over what processes that ended have counted. */
-  fold: () => void;
+  takeStock: () => void;
 }): Leadership => {
   const { dir, own, peers, log } = deps;
   /** They are on their way out. */
@@ -55,7 +55,7 @@ export const createLeadership = (deps: {
   const look = async (): Promise<void> => {
     const lead = leadOf(dir);
     if (lead.kind === "process" && lead.id === own) {
-      deps.fold();
+      deps.takeStock();
       forgetDead(dir);
       await retireOthers();
       return;
