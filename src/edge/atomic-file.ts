@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -26,6 +27,42 @@ export const writeAtomically = (path: string, text: string, durable: boolean): v
     throw error;
   }
   if (durable) syncFolder(dirname(path));
+};
+
+/**
+ * The same without waiting in place; not for two at once on a path.
+ * @param isWanted asked at the last moment; false: the file stays as it is
+ */
+export const writeAtomicallyAside = async (
+  path: string,
+  text: string,
+  durable: boolean,
+  isWanted: () => boolean = () => true,
+): Promise<void> => {
+  const beside = `${path}.next`;
+  try {
+    const file = await open(beside, "w", 0o600);
+    try {
+      await file.writeFile(`${sha256(text)}\n${text}`);
+      if (durable) await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (!isWanted()) await rm(beside, { force: true });
+    else if (durable) await rename(beside, path);
+    // At once, so that what is wanted does not change meanwhile.
+    else renameSync(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+  if (!durable) return;
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 };
 
 const syncFolder = (folder: string): void => {

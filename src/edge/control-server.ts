@@ -1,18 +1,17 @@
 import { rmSync } from "node:fs";
 import { z } from "zod";
-import type { EdgeHealth, RouteMeter, RouteTable } from "../domain/edge.ts";
-import { meterReading } from "./client.ts";
+import type { EdgeHealth, RouteTable } from "../domain/edge.ts";
 import { tellNews } from "./await-news.ts";
 import { drainReplicas } from "./drain.ts";
 import { heldByRoute, releaseHeld } from "./hold.ts";
 import { createLoopWatch, type LoopWatch } from "./loop-watch.ts";
 import type { MeterStore } from "./meter-store.ts";
-import { addMeter, meterJson, readingOf } from "./meter.ts";
+import { ownReading, readingOfAll } from "./meter-reading.ts";
 import { countsById, type ProcessState, remaining, retireRequest } from "./processes/commands.ts";
 import type { Peers } from "./processes/peers.ts";
 import { activeByReplica, swapTable } from "./router.ts";
 import type { Edge } from "./state.ts";
-import { parseTable, type TableStore } from "./table-store.ts";
+import { parseTableGently, type TableStore } from "./table-store.ts";
 import { bookOf, type CertificateBook, parseCertificateSet } from "./tls/certificate-set.ts";
 import type { CertificateStore } from "./tls/certificate-store.ts";
 import { parseChallenges } from "./tls/challenges.ts";
@@ -42,6 +41,8 @@ interface Memory {
   /** Sums of meters being made: nothing may be folded meanwhile. */
   readings: number;
   watch: LoopWatch;
+  /** Ends when the last table that was put is in force, or refused. */
+  tables: Promise<unknown>;
 }
 
 const drainRequest = z.strictObject({
@@ -57,7 +58,7 @@ const refused = (status: number, error: string): Response => Response.json({ err
  */
 export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
   rmSync(path, { force: true });
-  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch() };
+  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch(), tables: Promise.resolve() };
   const server = Bun.serve({
     unix: path,
     development: false,
@@ -80,8 +81,13 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
   if (!deps.isLead()) return refused(503, "another process has taken over");
   const { edge, peers } = deps;
   switch (command) {
-    case "PUT /table":
-      return putTable(await bodyOf(request), deps);
+    case "PUT /table": {
+      const body = await bodyOf(request);
+      // One after another: the disk must not get an earlier one last.
+      const answered = memory.tables.then(() => putTable(body, deps));
+      memory.tables = answered.catch(() => {});
+      return answered;
+    }
     case "PUT /certificates":
       return putCertificates(await bodyOf(request), deps);
     case "PUT /challenges": {
@@ -92,7 +98,7 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
       return Response.json({});
     }
     case "GET /meters":
-      return Response.json(await sumOfMeters(deps, memory));
+      return readMeters(deps, memory);
     case "GET /active":
       return Response.json(await sumOver(peers, "/active", activeByReplica(edge.router)));
     case "GET /held":
@@ -132,7 +138,7 @@ const answerOwn = async (
     case "GET /own/state":
       return Response.json({ ...deps.state(), challenges: memory.challenges } satisfies ProcessState);
     case "PUT /own/table": {
-      const parsed = parseTable(await bodyOf(request));
+      const parsed = await parseTableGently(await bodyOf(request));
       if ("problem" in parsed) return refused(400, parsed.problem);
       useTable(edge, parsed.table);
       return Response.json({});
@@ -148,7 +154,7 @@ const answerOwn = async (
       return problem === null ? Response.json({}) : refused(422, problem);
     }
     case "GET /own/meters":
-      return Response.json(readingJson(deps, ownReading(deps)));
+      return jsonResponse(await ownReading({ ...deps, log: deps.edge.log }));
     case "GET /own/delay":
       return Response.json(memory.watch.read());
     case "GET /own/active":
@@ -185,7 +191,7 @@ const bodyOf = async (request: Request): Promise<unknown> => {
 };
 
 const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Promise<Response> => {
-  const parsed = parseTable(body);
+  const parsed = await parseTableGently(body);
   if ("problem" in parsed) return refused(400, parsed.problem);
   const { table } = parsed;
   const present = edge.router.version;
@@ -194,7 +200,7 @@ const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Pro
   try {
     // First on disk: a restart must never go back behind a table that was in force, and a process that starts now
     // reads it there.
-    store.save(table);
+    await store.save(table);
   } catch (error) {
     edge.log.error("the route table could not be stored", { error });
     return refused(507, `the route table could not be stored: ${(error as Error).message}`);
@@ -254,45 +260,18 @@ const takeChallenges = (body: unknown, edge: Edge, memory: Memory): string | nul
   return null;
 };
 
-/** Of this process. What is told is on disk first, so that a kill does not take back what was read. */
-const ownReading = ({ edge, meters }: ControlDeps): Map<string, RouteMeter> => {
-  try {
-    meters.save();
-  } catch (error) {
-    edge.log.error("storing the meters failed", { error });
-  }
-  return new Map([...edge.router.meters].map(([id, meter]) => [id, readingOf(meter)]));
-};
-
-const readingJson = ({ meters }: ControlDeps, sum: Map<string, RouteMeter>) => ({
-  epoch: meters.epoch,
-  atMs: Date.now(),
-  meters: Object.fromEntries([...sum].map(([id, meter]) => [id, meterJson(meter)])),
-});
-
-/** Each process's counts once: as it answers, as the lead took them over, or as its file says. */
-const sumOfMeters = async (deps: ControlDeps, memory: Memory) => {
-  const { meters, peers } = deps;
-  if (memory.readings === 0) meters.fold();
+const readMeters = async (deps: ControlDeps, memory: Memory): Promise<Response> => {
+  if (memory.readings === 0) deps.meters.fold();
   memory.readings++;
   try {
-    const answers = await peers.askAll(meterReading, { method: "GET", path: "/meters" });
-    const parts: Iterable<[string, RouteMeter]>[] = [...answers.values()].map((it) =>
-      Object.entries(it.meters),
-    );
-    parts.push(...meters.unread(new Set(answers.keys())));
-    const sum = ownReading(deps);
-    for (const part of parts)
-      for (const [id, meter] of part) {
-        const into = sum.get(id);
-        if (into === undefined) sum.set(id, meter);
-        else addMeter(into, meter);
-      }
-    return readingJson(deps, sum);
+    return jsonResponse(await readingOfAll({ ...deps, log: deps.edge.log }));
   } finally {
     memory.readings--;
   }
 };
+
+const jsonResponse = (text: string): Response =>
+  new Response(text, { headers: { "Content-Type": "application/json" } });
 
 const sumOver = async (
   peers: Peers,

@@ -208,7 +208,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     role,
   });
   const timer = setInterval(() => {
-    saveMeters();
+    void meters.saveGently().catch((error) => log.error("storing the meters failed", { error }));
     setClock(shared);
     if (role === "lead") leadership.look();
     // Whatever it belonged to is gone.

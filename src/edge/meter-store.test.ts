@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../domain/log.ts";
 import { openMeterStore } from "./meter-store.ts";
-import { createMeter } from "./meter.ts";
+import { createMeter, meterJson, readingOf } from "./meter.ts";
 import { processIdOf } from "./processes/identity.ts";
 
 /** Counts of several processes: whatever ends when, each is in the sum once. */
@@ -114,4 +114,59 @@ test("counts of another life are not added", () => {
   expect(lead.epoch).toBe(epoch);
   lead.fold();
   expect(requestsOf(lead.meters)).toBe(7);
+});
+
+test("saved gently: what was counted before is on the disk, whatever else is saved meanwhile", async () => {
+  const store = counted(living, 5);
+  const meters = Array.from({ length: 3_000 }, (_, at) => {
+    const meter = { ...createMeter(1), requests: 1, bytesOut: at };
+    meter.latency[at % meter.latency.length]! += 1;
+    store.meters.set(`site-${at}`, meter);
+    return meter;
+  });
+  const stored = () => openMeterStore(dir, dead(1), silentLog, 1, store.epoch).unread(new Set())[0]!;
+  await store.saveGently();
+  expect(stored().size).toBe(3_001);
+  expect(stored().get("site-7")!.latency).toEqual(meters[7]!.latency);
+
+  for (const meter of meters) meter.requests++;
+  const gently = store.saveGently();
+  store.meters.get("a")!.requests = 9;
+  store.save();
+  meters[8]!.requests++;
+  // Begun after both: the last count, too.
+  const last = store.saveGently();
+  await gently;
+  expect(requestsOf(stored())).toBe(9);
+  expect(stored().get("site-2999")!.requests).toBe(2);
+  await last;
+  expect(stored().get("site-8")!.requests).toBe(3);
+  expect(readdirSync(dir)).toEqual([`meters-${living}.json`]);
+});
+
+test("what ended is taken over while a gentle save is under way: neither lost nor doubled", async () => {
+  const { epoch } = counted(dead(1), 5);
+  const lead = openMeterStore(dir, living, silentLog, 1, epoch);
+  for (let at = 0; at < 3_000; at++) lead.meters.set(`site-${at}`, { ...createMeter(1), requests: 1 });
+  lead.meters.set("a", { ...createMeter(1), requests: 11 });
+  const gently = lead.saveGently();
+  await new Promise((resolve) => setImmediate(resolve));
+  lead.fold();
+  await gently;
+  const next = openMeterStore(dir, dead(2), silentLog, 1, epoch);
+  expect(total(next)).toBe(16);
+  expect(readdirSync(dir)).toEqual([`meters-${living}.json`]);
+});
+
+test("what is told is what was saved, with what is active now", async () => {
+  const store = counted(living, 5);
+  store.meters.get("a")!.active = 3;
+  store.meters.get("a")!.latency[20] = 7;
+  store.meters.get("a")!.latencySumMs = 7;
+  await store.saveGently();
+  const { a } = JSON.parse(store.savedJson());
+  expect(a).toEqual(meterJson(readingOf(store.meters.get("a")!)));
+  store.meters.delete("a");
+  await store.saveGently();
+  expect(JSON.parse(store.savedJson())).toEqual({});
 });

@@ -2,10 +2,11 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fineBucketOf, latencyOfText, latencyText } from "../domain/latency-histogram.ts";
 import type { Log } from "../domain/log.ts";
-import { readChecked, writeAtomically } from "./atomic-file.ts";
+import { readChecked, writeAtomically, writeAtomicallyAside } from "./atomic-file.ts";
 import { addMeter, createMeter, type Meter } from "./meter.ts";
 import { namesIn } from "./processes/folder.ts";
 import { isLiving, isProcessId, type ProcessId } from "./processes/identity.ts";
+import { atOnce, inSlices } from "./slices.ts";
 
 /**
  * Counters that survive the process: each process of the edge writes a file of its own at most once a second, so a
@@ -18,6 +19,13 @@ export interface MeterStore {
   readonly meters: Map<string, Meter>;
   /** Writes when something was counted since the last time. */
   save(): void;
+  /**
+   * The same without holding up others, for when there are many sites. What has been counted when it is called is on
+   * the disk when it returns.
+   */
+  saveGently(): Promise<void>;
+  /** What was saved last, as an object in JSON of what others read of each meter; `active` is of now. */
+  savedJson(): string;
   /** Takes over what processes that ended have counted. For the lead alone, while no sum is being made. */
   fold(): void;
   /** Of processes that neither answered nor were folded: what their files say. */
@@ -64,6 +72,11 @@ export const openMeterStore = (
   const begun = epoch === null ? beginFromDisk(dir, log) : { epoch, former: null };
   // The first save always writes, so that an epoch once told is never forgotten.
   let written = -1;
+  /** Of each meter as it was saved last: most have not counted since. */
+  const texts = new Map<string, { counted: number; text: string }>();
+  /** How often saving has begun: what was begun before another one is not written over it. */
+  let saves = 0;
+  let saving: Promise<void> = Promise.resolve();
 
   const take = (stored: Stored): void => {
     for (const [id, meter] of Object.entries(stored.meters)) {
@@ -88,13 +101,43 @@ export const openMeterStore = (
     return null;
   };
 
+  const path = join(dir, nameOf(own));
+
+  function* freezing(): Generator<void, void> {
+    for (const [id, meter] of meters) {
+      const counted = countedBy(meter);
+      if (texts.get(id)?.counted === counted) continue;
+      texts.set(id, { counted, text: JSON.stringify(freeze(meter)) });
+      yield;
+    }
+    for (const id of texts.keys()) if (!meters.has(id)) texts.delete(id);
+  }
+  /** Of what is frozen. */
+  const content = (): string => {
+    const { epoch } = begun;
+    const lines = [...texts].map(
+      ([id, { text }]) =>
+        `${JSON.stringify(id)}:{"seenAtMs":${meters.get(id)?.seenAtMs ?? 0},${text.slice(1)}`,
+    );
+    return `{"epoch":${JSON.stringify(epoch)},"folded":${JSON.stringify([...folded])},"meters":{${lines.join(",")}}}`;
+  };
+
   const save = (): void => {
     const sum = sumOf(meters) + folded.size;
     if (sum === written) return;
-    const content: Stored = { epoch: begun.epoch, folded: [...folded], meters: {} };
-    for (const [id, meter] of meters) content.meters[id] = freeze(meter);
-    writeAtomically(join(dir, nameOf(own)), JSON.stringify(content), false);
+    saves++;
+    atOnce(freezing());
+    writeAtomically(path, content(), false);
     written = sum;
+  };
+  const saveNext = async (): Promise<void> => {
+    const sum = sumOf(meters) + folded.size;
+    if (sum === written) return;
+    const turn = ++saves;
+    await inSlices(freezing());
+    if (turn !== saves) return;
+    await writeAtomicallyAside(path, content(), false, () => turn === saves);
+    if (turn === saves) written = sum;
   };
 
   /** Of the others' files: what each holds, and whose counts are part of another sum. */
@@ -114,6 +157,16 @@ export const openMeterStore = (
     epoch: begun.epoch,
     meters,
     save,
+    saveGently() {
+      saving = saving.catch(() => {}).then(saveNext);
+      return saving;
+    },
+    savedJson() {
+      const lines = [...texts].map(
+        ([id, { text }]) => `${JSON.stringify(id)}:{"active":${meters.get(id)?.active ?? 0},${text.slice(1)}`,
+      );
+      return `{${lines.join(",")}}`;
+    },
     fold() {
       const { stored, counted } = readOthers();
       const dead = [...stored.keys()].filter((id) => !isLiving(id));
@@ -130,7 +183,8 @@ export const openMeterStore = (
       save();
       begun.former = null;
       rmSync(join(dir, formerName), { force: true });
-      for (const id of dead) rmSync(join(dir, nameOf(id)), { force: true });
+      for (const id of dead)
+        for (const rest of ["", ".new", ".next"]) rmSync(join(dir, nameOf(id)) + rest, { force: true });
     },
     unread(answered) {
       const { stored, counted } = readOthers();
@@ -168,14 +222,17 @@ const beginFromDisk = (dir: string, log: Log): { epoch: string; former: Stored |
 };
 
 /** Changes with anything that is counted: every sum only grows. */
+const countedBy = (meter: Meter): number =>
+  meter.requests + meter.bytesIn + meter.bytesOut + meter.latencySumMs;
+
 const sumOf = (meters: Map<string, Meter>): number => {
   let sum = meters.size;
-  for (const meter of meters.values())
-    sum += meter.requests + meter.bytesIn + meter.bytesOut + meter.latencySumMs;
+  for (const meter of meters.values()) sum += countedBy(meter);
   return sum;
 };
 
-const freeze = ({ active: _, latency, ...rest }: Meter): StoredMeter => ({
+/** Without `seenAtMs`, which changes while nothing is counted. */
+const freeze = ({ active: _, seenAtMs: __, latency, ...rest }: Meter): Omit<StoredMeter, "seenAtMs"> => ({
   ...rest,
   latency: latencyText(latency),
 });

@@ -144,10 +144,10 @@ describe("the table file", () => {
     routes: [{ id: "a", hosts: ["a.test"], target: toPort(80), limits: noLimits }],
   };
 
-  test("comes back as it was; torn at any byte it is not used", () => {
+  test("comes back as it was; torn at any byte it is not used", async () => {
     const store = createTableStore(dir, silentLog);
     expect(store.load()).toBeNull();
-    store.save(table);
+    await store.save(table);
     expect(store.load()).toEqual(table);
     const path = join(dir, "table.json");
     const whole = readFileSync(path);
@@ -161,19 +161,19 @@ describe("the table file", () => {
     expect(store.load()).toBeNull();
   });
 
-  test("a full disk: saving fails, the table before stays whole", () => {
+  test("a full disk: saving fails, the table before stays whole", async () => {
     const small = join(dir, "small");
     mkdirSync(small);
     const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small]);
     expect(mounted.exitCode).toBe(0);
     try {
       const store = createTableStore(small, silentLog);
-      store.save(table);
+      await store.save(table);
       const hosts = Array.from({ length: 10_000 }, (_, at) => `host-${at}.test`);
       const large = { version: 4, routes: [{ ...table.routes[0]!, hosts }] };
-      expect(() => store.save(large)).toThrow(/ENOSPC/);
+      await expect(store.save(large)).rejects.toThrow(/ENOSPC/);
       expect(store.load()).toEqual(table);
-      store.save({ ...table, version: 5 });
+      await store.save({ ...table, version: 5 });
       expect(store.load()!.version).toBe(5);
     } finally {
       Bun.spawnSync(["umount", small]);

@@ -2,10 +2,11 @@ import { isIP } from "node:net";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { isNetwork } from "../domain/edge-rules-parts.ts";
-import type { RouteTable } from "../domain/edge.ts";
+import type { Route, RouteTable } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import { isLogKey } from "./access-log/segments.ts";
-import { readChecked, writeAtomically } from "./atomic-file.ts";
+import { readChecked, writeAtomicallyAside } from "./atomic-file.ts";
+import { atOnce, inSlices } from "./slices.ts";
 
 const host = z
   .string()
@@ -123,57 +124,77 @@ const accessLog = z.strictObject({
   keptDays: z.int().min(1),
 });
 
-const routeTable = z
-  .strictObject({
-    version: z.int().min(1),
-    trustedProxies: z.array(z.string().refine(isNetwork, "an address or a network")).optional(),
-    routes: z.array(
-      z.strictObject({
-        id: z.string().min(1),
-        countAs: z.string().min(1).optional(),
-        hosts: z.array(routeHost),
-        target,
-        limits: z.strictObject({
-          maxBodyBytes: z.int().min(0),
-          requestsPerMinute: limit,
-          concurrentRequests: limit,
-          clientRequestsPerMinute: limit.optional(),
-          webSocketMessageBytes: z.int().min(1).optional(),
-          bandwidth: bandwidth.nullish(),
-        }),
-        rules: rules.nullish(),
-        accessLog: accessLog.nullish(),
-        countPaths: z.boolean().optional(),
-        https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
-      }),
-    ),
-  })
-  .superRefine((table, context) => {
-    const ids = new Set<string>();
-    const owners = new Map<string, string>();
-    for (const route of table.routes) {
-      if (ids.has(route.id)) context.addIssue(`route ${route.id} is given twice`);
-      ids.add(route.id);
-      for (const name of route.hosts) {
+const route = z.strictObject({
+  id: z.string().min(1),
+  countAs: z.string().min(1).optional(),
+  hosts: z.array(routeHost),
+  target,
+  limits: z.strictObject({
+    maxBodyBytes: z.int().min(0),
+    requestsPerMinute: limit,
+    concurrentRequests: limit,
+    clientRequestsPerMinute: limit.optional(),
+    bandwidth: bandwidth.nullish(),
+  }),
+  rules: rules.nullish(),
+  accessLog: accessLog.nullish(),
+  countPaths: z.boolean().optional(),
+  https: z.strictObject({ redirect: z.boolean(), hstsSeconds: z.int().min(0).nullable() }).nullish(),
+});
+
+const frame = z.strictObject({
+  version: z.int().min(1),
+  trustedProxies: z.array(z.string().refine(isNetwork, "an address or a network")).optional(),
+  routes: z.array(z.unknown()),
+});
+
+type Parsed = { table: RouteTable } | { problem: string };
+
+const mostProblems = 20;
+
+/** Route by route: a thousand at once would hold up everybody for as long as it takes. */
+function* parsing(value: unknown): Generator<void, Parsed> {
+  const outside = frame.safeParse(value);
+  if (!outside.success) return { problem: z.prettifyError(outside.error) };
+  const issues: z.core.$ZodIssue[] = [];
+  const note = (message: string): void =>
+    void issues.push({ code: "custom", path: [], message, input: value });
+  const ids = new Set<string>();
+  const owners = new Map<string, string>();
+  const routes: Route[] = [];
+  for (const [at, given] of outside.data.routes.entries()) {
+    if (issues.length >= mostProblems) break;
+    const parsed = route.safeParse(given);
+    if (parsed.success) {
+      const { id, hosts } = parsed.data;
+      if (ids.has(id)) note(`route ${id} is given twice`);
+      ids.add(id);
+      for (const name of hosts) {
         const owner = owners.get(name);
-        if (owner !== undefined) context.addIssue(`host ${name} belongs to both ${owner} and ${route.id}`);
-        owners.set(name, route.id);
+        if (owner !== undefined) note(`host ${name} belongs to both ${owner} and ${id}`);
+        owners.set(name, id);
       }
-    }
-  });
+      routes.push(parsed.data);
+    } else
+      for (const issue of parsed.error.issues) issues.push({ ...issue, path: ["routes", at, ...issue.path] });
+    yield;
+  }
+  if (issues.length > 0) return { problem: z.prettifyError(new z.ZodError(issues)) };
+  return { table: { ...outside.data, routes } };
+}
 
 /** @returns the table, or what is wrong with it in words */
-export const parseTable = (value: unknown): { table: RouteTable } | { problem: string } => {
-  const parsed = routeTable.safeParse(value);
-  return parsed.success ? { table: parsed.data } : { problem: z.prettifyError(parsed.error) };
-};
+export const parseTable = (value: unknown): Parsed => atOnce(parsing(value));
+
+/** The same, while others go on. */
+export const parseTableGently = (value: unknown): Promise<Parsed> => inSlices(parsing(value));
 
 /** The last table on disk, from which an edge starts by itself. */
 export interface TableStore {
   /** Null when there is none, or none that is whole. */
   load(): RouteTable | null;
-  /** Returns once the table is on the disk. */
-  save(table: RouteTable): void;
+  /** Returns once the table is on the disk; not for two at once. */
+  save(table: RouteTable): Promise<void>;
 }
 
 export const createTableStore = (dir: string, log: Log): TableStore => {
@@ -196,6 +217,6 @@ export const createTableStore = (dir: string, log: Log): TableStore => {
       });
       return null;
     },
-    save: (table) => writeAtomically(path, JSON.stringify(table), true),
+    save: (table) => writeAtomicallyAside(path, JSON.stringify(table), true),
   };
 };

@@ -1,0 +1,67 @@
+import type { RouteMeter } from "../domain/edge.ts";
+import type { Log } from "../domain/log.ts";
+import { meterReading } from "./client.ts";
+import type { MeterStore } from "./meter-store.ts";
+import { addMeter, type Meter, meterJson, readingOf } from "./meter.ts";
+import type { Peers } from "./processes/peers.ts";
+import { inSlices } from "./slices.ts";
+
+/** A `MeterReading` as JSON, put together without holding up others. What is told is on the disk first. */
+
+interface Deps {
+  meters: MeterStore;
+  peers: Peers;
+  log: Log;
+}
+
+const whole = ({ epoch }: MeterStore, meters: string): string =>
+  `{"epoch":${JSON.stringify(epoch)},"atMs":${Date.now()},"meters":${meters}}`;
+
+/** What this process alone has counted. */
+export const ownReading = async ({ meters, log }: Omit<Deps, "peers">): Promise<string> => {
+  await meters.saveGently().catch((error: unknown) => log.error("storing the meters failed", { error }));
+  return whole(meters, meters.savedJson());
+};
+
+/**
+ * Each process's counts once: as it answers, as the lead took them over, or as its file says. Nothing may be folded
+ * meanwhile.
+ */
+export const readingOfAll = async ({ meters, peers, log }: Deps): Promise<string> => {
+  const answers = await peers.askAll(meterReading, { method: "GET", path: "/meters" });
+  const others: Iterable<[string, RouteMeter]>[] = [...answers.values()].map((it) =>
+    Object.entries(it.meters),
+  );
+  others.push(...meters.unread(new Set(answers.keys())));
+  const own = await ownReading({ meters, log });
+  if (others.length === 0) return own;
+  try {
+    // Again, so that no request comes between the disk and the copy.
+    meters.save();
+  } catch (error) {
+    log.error("storing the meters failed", { error });
+  }
+  return whole(meters, await inSlices(adding(copyOf(meters.meters), others)));
+};
+
+const copyOf = (meters: ReadonlyMap<string, Meter>): Map<string, RouteMeter> =>
+  new Map([...meters].map(([id, meter]) => [id, readingOf(meter)]));
+
+function* adding(
+  sum: Map<string, RouteMeter>,
+  others: readonly Iterable<[string, RouteMeter]>[],
+): Generator<void, string> {
+  for (const other of others)
+    for (const [id, meter] of other) {
+      const into = sum.get(id);
+      if (into === undefined) sum.set(id, meter);
+      else addMeter(into, meter);
+      yield;
+    }
+  const lines: string[] = [];
+  for (const [id, meter] of sum) {
+    lines.push(`${JSON.stringify(id)}:${JSON.stringify(meterJson(meter))}`);
+    yield;
+  }
+  return `{${lines.join(",")}}`;
+}
