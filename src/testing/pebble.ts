@@ -8,6 +8,8 @@ export interface Pebble {
   /** PEM file of the authority that signed its own HTTPS certificate. */
   caFile: string;
   ca: string;
+  /** The key of that HTTPS certificate, for what stands in front of it. */
+  key: string;
   /** `127.0.0.1:port` of its name server. */
   dnsServer: string;
   /** PEM of the root that it issues under; new with each start. */
@@ -135,6 +137,7 @@ export const startPebble = async (
     directoryUrl,
     caFile: file("ca.pem"),
     ca,
+    key: await Bun.file(file("key.pem")).text(),
     dnsServer: `127.0.0.1:${dnsPort}`,
     rootCertificate: async () =>
       (await fetch(`https://127.0.0.1:${managementPort}/roots/0`, { tls: { ca } })).text(),
