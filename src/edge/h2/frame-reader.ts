@@ -16,7 +16,7 @@ import { endSession, leaveNow, leavePing } from "./session-end.ts";
 import { resetStream } from "./stream.ts";
 import { visitorEnded } from "../visitor.ts";
 import type { Session } from "./state.ts";
-import { serveWaiting, wake } from "./waiting.ts";
+import { serveWindow, wake } from "./waiting.ts";
 
 const protocolError = (what: string): ConnectionError => new ConnectionError(Code.protocol, what);
 const sizeError = (what: string): ConnectionError => new ConnectionError(Code.frameSize, what);
@@ -155,12 +155,19 @@ const settingsRead = (session: Session, flags: number, streamId: number, payload
   }
   if (payload.length % 6 !== 0) throw sizeError("SETTINGS of another length");
   annoyed(session);
-  for (let at = 0; at < payload.length; at += 6)
-    set(session, (payload[at]! << 8) | payload[at + 1]!, numberAt(payload, at + 2));
+  let window = session.peerWindow;
+  for (let at = 0; at < payload.length; at += 6) {
+    const id = (payload[at]! << 8) | payload[at + 1]!;
+    const value = numberAt(payload, at + 2);
+    checkSetting(session, id, value);
+    if (id === Setting.initialWindowSize) window = value;
+  }
+  // Once per frame, since each change costs every stream, and a frame holds thousands of them.
+  if (window !== session.peerWindow) changeWindow(session, window);
   writeSettingsAck(session);
 };
 
-const set = (session: Session, id: number, value: number): void => {
+const checkSetting = (session: Session, id: number, value: number): void => {
   switch (id) {
     case Setting.headerTableSize:
       session.tableUnsaid = true;
@@ -168,24 +175,25 @@ const set = (session: Session, id: number, value: number): void => {
     case Setting.enablePush:
       if (value > 1) throw protocolError("ENABLE_PUSH is 0 or 1");
       return;
-    case Setting.initialWindowSize: {
+    case Setting.initialWindowSize:
       if (value > maxWindow) throw new ConnectionError(Code.flowControl, "a window above 2^31-1");
-      const change = value - session.peerWindow;
-      session.peerWindow = value;
-      for (const stream of session.streams.values()) {
-        stream.sendWindow += change;
-        if (stream.sendWindow > maxWindow)
-          throw new ConnectionError(Code.flowControl, "a window above 2^31-1");
-      }
-      if (change > 0) for (const stream of [...session.streams.values()]) wake(stream);
       return;
-    }
     case Setting.maxFrameSize:
       if (value < maxPayloadBytes || value > 2 ** 24 - 1)
         throw protocolError("MAX_FRAME_SIZE is 2^14 to 2^24-1");
       return;
     default:
   }
+};
+
+const changeWindow = (session: Session, value: number): void => {
+  const change = value - session.peerWindow;
+  session.peerWindow = value;
+  for (const stream of session.streams.values()) {
+    stream.sendWindow += change;
+    if (stream.sendWindow > maxWindow) throw new ConnectionError(Code.flowControl, "a window above 2^31-1");
+  }
+  if (change > 0) for (const stream of [...session.streams.values()]) wake(stream);
 };
 
 const windowUpdated = (session: Session, streamId: number, payload: Uint8Array): void => {
@@ -195,7 +203,7 @@ const windowUpdated = (session: Session, streamId: number, payload: Uint8Array):
     if (increment === 0) throw protocolError("WINDOW_UPDATE by nothing");
     session.sendWindow += increment;
     if (session.sendWindow > maxWindow) throw new ConnectionError(Code.flowControl, "a window above 2^31-1");
-    serveWaiting(session);
+    serveWindow(session);
     return;
   }
   const stream = session.streams.get(streamId);

@@ -8,9 +8,15 @@ export const wake = ({ visitor }: Stream): void => {
 };
 
 /** The connection takes bytes again: streams go on in the order in which they began to wait. */
-export const serveWaiting = (session: Session): void => {
+export const serveWaiting = (session: Session): void => serve(session, false);
+
+/** The connection's window has grown: as many go on as it lasts for, not all for the sake of one byte. */
+export const serveWindow = (session: Session): void => serve(session, true);
+
+const serve = (session: Session, byWindow: boolean): void => {
   const { waiting } = session;
   for (let turns = waiting.size; turns > 0 && !isBlocked(session); turns--) {
+    if (byWindow && session.sendWindow <= 0) return;
     const [stream] = waiting;
     if (stream === undefined) return;
     waiting.delete(stream);

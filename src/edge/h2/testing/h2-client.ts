@@ -141,7 +141,7 @@ export const connectH2 = async (
 const ends = ({ type, flags }: H2Frame): boolean =>
   type === Frame.reset || (type <= Frame.headers && (flags & Flag.endStream) !== 0);
 
-const framesOf = (bytes: Buffer): H2Frame[] => {
+export const framesOf = (bytes: Buffer): H2Frame[] => {
   const frames: H2Frame[] = [];
   for (let at = 0; at + 9 <= bytes.length;) {
     const length = bytes.readUIntBE(at, 3);
@@ -157,7 +157,7 @@ const framesOf = (bytes: Buffer): H2Frame[] => {
   return frames;
 };
 
-const answerOf = (frames: H2Frame[], streamId: number): H2Answer => {
+export const answerOf = (frames: H2Frame[], streamId: number): H2Answer => {
   const answer: H2Answer = {
     fields: new Map(),
     interim: [],
