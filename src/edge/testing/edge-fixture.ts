@@ -4,6 +4,7 @@ import type { Deadlines } from "../deadlines.ts";
 import { createEdge, listen, startSweep } from "../edge.ts";
 import { swapTable } from "../router.ts";
 import type { Edge } from "../state.ts";
+import { keepTraffic } from "../traffic-keeper.ts";
 import { stopVisitors } from "../stop.ts";
 
 /** An edge inside the test's process, on a port of its own. */
@@ -39,13 +40,18 @@ export const startEdge = (
   routes: Route[],
   deadlines: Partial<Deadlines> = {},
   random?: () => number,
-  { trustedProxies = [], proxyProtocol }: { trustedProxies?: string[]; proxyProtocol?: boolean } = {},
+  {
+    trustedProxies = [],
+    proxyProtocol,
+    dir,
+  }: { trustedProxies?: string[]; proxyProtocol?: boolean; dir?: string } = {},
 ): EdgeFixture => {
   const edge = createEdge({
     log: silentLog,
     random,
     deadlines: { sweepMs: 25, ...deadlines },
     proxyProtocol,
+    dir,
   });
   let version = 0;
   const route = (next: Route[]): void =>
@@ -53,6 +59,7 @@ export const startEdge = (
   route(routes);
   const listener = listen(edge, { host: "127.0.0.1", port: 0 });
   const stopSweep = startSweep(edge);
+  const stopTraffic = keepTraffic(edge.traffic, edge.router, "test");
   return {
     edge,
     port: listener.port,
@@ -62,6 +69,7 @@ export const startEdge = (
       listener.stop(true);
       await stopVisitors(edge);
       stopSweep();
+      await stopTraffic();
       route([]);
     },
   };
