@@ -100,8 +100,9 @@ export const connectH2 = async (
   port: number,
   ca: string,
   hello: Uint8Array = Buffer.concat([preface, frame(Frame.settings, 0, 0)]),
+  servername = "site.test",
 ): Promise<H2Client> => {
-  const tls = await connectTls(port, "site.test", { ca, ALPNProtocols: ["h2", "http/1.1"] });
+  const tls = await connectTls(port, servername, { ca, ALPNProtocols: ["h2", "http/1.1"] });
   const frames = (): H2Frame[] => framesOf(Buffer.from(tls.text(), "latin1"));
   const until = async (condition: (frames: H2Frame[]) => boolean): Promise<H2Frame[]> => {
     await tls.until(() => condition(frames()));
