@@ -5,7 +5,7 @@
  */
 export const foldPath = (path: string): string => {
   const end = path.indexOf(";");
-  const segments = (end < 0 ? path : path.slice(0, end)).split("/");
+  const segments = path.slice(0, end < 0 ? longestRead : Math.min(end, longestRead)).split("/");
   const kept = segments.length > mostSegments ? segments.slice(0, mostSegments) : segments;
   let pattern = kept.map(foldSegment).join("/");
   if (kept !== segments) pattern += "/…";
@@ -15,27 +15,31 @@ export const foldPath = (path: string): string => {
 const mostSegments = 12;
 const longestPattern = 160;
 const longestSegment = 64;
+/** What is longer is not looked into: a visitor must not choose how long this takes. */
+const longestRead = 1024;
+const longestGuessed = 128;
 
 const foldSegment = (segment: string): string => {
   if (segment === "") return segment;
+  if (segment.length > longestGuessed) return ":long";
   if (/^[^@]+(?:@|%40)[^@]+\.[^@]+$/i.test(segment)) return ":email";
-  if (isId(segment)) return ":id";
-  if (segment.length > longestSegment) return ":long";
+  if (isNumber(segment) || isJwt(segment)) return ":id";
   // `app.3f2a91bc.js`, `index-BxK3a9Qz.css`, `user_10293`, `2024.jpg`: the ending and a word in front stay.
   const parts = segment.split(".");
-  const ending = parts.length > 1 ? parts.pop()! : null;
-  const folded = parts.map(foldPart).join(".");
-  return ending === null ? folded : `${folded}.${isEnding(ending) ? ending : foldPart(ending)}`;
+  if (parts.length === 1) return shortened(foldPart(segment));
+  const ending = parts.pop()!;
+  return shortened(`${parts.map(foldPart).join(".")}.${isEnding(ending) ? ending : foldPart(ending)}`);
 };
+
+const shortened = (segment: string): string => (segment.length > longestSegment ? ":long" : segment);
 
 const isEnding = (text: string): boolean => /^(?=.*[a-z])[a-z0-9]{1,8}$/i.test(text) && !isHash(text);
 
 const foldPart = (part: string): string => {
-  if (isId(part)) return ":id";
-  const [, word, rest] = /^([a-z]+[a-z0-9]*?[-_])(.+)$/i.exec(part) ?? [];
+  const [, word, rest] = /^([A-Z]?[a-z]{2,}[-_])(.+)$/.exec(part) ?? [];
   if (word !== undefined && (/^\d{4,}$/.test(rest!) || isUuid(rest!) || isHash(rest!) || isToken(rest!, 8)))
     return `${word}:id`;
-  return part;
+  return isId(part) ? ":id" : part;
 };
 
 const isId = (text: string): boolean =>
@@ -51,11 +55,13 @@ const isUuid = (text: string): boolean =>
 const isHash = (text: string): boolean =>
   /^(?:0x)?[0-9a-f]{8,}$/i.test(text) && (text.length >= 16 || /\d/.test(text));
 
+const isJwt = (text: string): boolean => /^[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}$/.test(text);
+
 const shortestToken = 10;
 
 /** Upper case, lower case and digits change too often for words: base64, nanoid, ULID, JWT. */
 const isToken = (text: string, shortest: number): boolean => {
-  if (text.length < shortest || !/^[\w~.=+%-]+$/.test(text)) return false;
+  if (text.length < shortest || !/^[\w~=+%-]+$/.test(text)) return false;
   let changes = 0;
   let digits = 0;
   let run = 0;

@@ -7,6 +7,8 @@ export interface PathCounts {
   readonly other: PathEntry;
   /** Who is not among the entries gets there by coming again; null while there is room. */
   candidates: Candidates | null;
+  /** No entry's weight is below it. */
+  leastWeight: number;
 }
 
 export interface PathEntry {
@@ -55,6 +57,7 @@ export const createPathCounts = (): PathCounts => ({
   entries: new Map(),
   other: createEntry("", ""),
   candidates: null,
+  leastWeight: 0,
 });
 
 /** @param ms null for what was not finished, or was no answer in time but a conversation */
@@ -103,7 +106,9 @@ export const entryOf = (counts: PathCounts, method: string, pattern: string): Pa
   if (entries.size >= mostEntries) {
     counts.candidates ??= createCandidates();
     weight = noteCandidate(counts.candidates, key);
+    if (weight <= counts.leastWeight) return counts.other;
     const [leastKey, least] = leastOf(entries);
+    counts.leastWeight = least.weight;
     if (weight <= least.weight) return counts.other;
     entries.delete(leastKey);
     least.alive = false;
@@ -148,6 +153,7 @@ export const beginHour = (counts: PathCounts): void => {
   }
   clear(counts.other);
   counts.candidates = null;
+  counts.leastWeight = 0;
 };
 
 const clear = (entry: PathEntry): void => {
