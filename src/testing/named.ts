@@ -40,7 +40,7 @@ const spawnNamed = async (dir: string, host: string, zones: string): Promise<Bun
     `include "${dir}/key.conf";
     options {
       directory "${dir}"; listen-on port 53 { ${host}; }; listen-on-v6 { none; }; pid-file none;
-      session-keyfile none; recursion no; dnssec-validation no; minimal-responses yes; notify no;
+      session-keyfile none; recursion yes; allow-recursion { any; }; dnssec-validation no; minimal-responses yes; notify no;
       query-source address ${host}; transfer-source ${host};
     };
     controls { };

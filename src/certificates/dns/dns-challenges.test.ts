@@ -30,7 +30,10 @@ afterAll(async () => {
   await named?.close();
 });
 
-const addProvider = async (zone: string, change: { secret?: string; host?: string } = {}) => {
+const addProvider = async (
+  zone: string,
+  change: { secret?: string; host?: string; algorithm?: string } = {},
+) => {
   const id = `dns_${zone.replace(".", "_")}`;
   await fixture.store.insertDnsProvider({
     id,
@@ -40,7 +43,7 @@ const addProvider = async (zone: string, change: { secret?: string; host?: strin
       host: change.host ?? named.host,
       port: 53,
       keyName: named.keyName,
-      algorithm: "hmac-sha256",
+      algorithm: change.algorithm ?? "hmac-sha256",
     }),
     secretCiphertext: await fixture.secretBox.seal(change.secret ?? named.secret, dnsSecretPlace(id)),
     keyVersion: 1,
@@ -59,17 +62,20 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const start = () =>
-  fixture.start({
-    dns: createDnsChallenges({
-      store: fixture.store,
-      secretBox: fixture.secretBox,
-      clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
-      log: silentLog,
-      userAgent: "croft-test",
-      lookup: createLookup([`${named.host}:53`]),
-    }),
+const challenges = (lookup = createLookup([`${named.host}:53`])) =>
+  createDnsChallenges({
+    store: fixture.store,
+    secretBox: fixture.secretBox,
+    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
+    log: silentLog,
+    userAgent: "croft-test",
+    lookup,
   });
+const start = (change: Parameters<CertificatesFixture["start"]>[0] = {}) =>
+  fixture.start({ dns: challenges(), ...change });
+const own = (name: string): HostToServe => ({ name, environmentId: "env_1", automatic: true });
+const provider = async (zone: string) =>
+  (await fixture.store.dnsProviders()).find((one) => one.zone === zone)!;
 
 const site = (name: string): HostToServe => ({
   name,
@@ -94,4 +100,157 @@ test("one wildcard certificate is for all sites of the base domain", async () =>
   // The record is taken away again.
   expect(await named.texts(`_acme-challenge.${base}`)).toEqual([]);
   expect((await fixture.store.dnsProviders())[0]).toMatchObject({ lastError: null });
+});
+
+test("a wildcard of a domain elsewhere is answered where its CNAME record leads", async () => {
+  await addProvider("delegated.test");
+  await named.add("_acme-challenge.shop.customer.test 5 CNAME one.customer.test");
+  await named.add("one.customer.test 5 CNAME dom-1.delegated.test");
+  fixture.wanted = [
+    own("*.shop.customer.test"),
+    { ...own("a.shop.customer.test"), coveredBy: ["*.shop.customer.test"] },
+  ];
+  start();
+  await until(
+    "both are served",
+    async () => fixture.handedNames(),
+    (names) => names.length === 2,
+  );
+  expect(fixture.handed!.certificates).toHaveLength(1);
+  expect(await named.texts("dom-1.delegated.test")).toEqual([]);
+  expect(await named.log()).not.toContain("_acme-challenge.shop.customer.test/TXT: update");
+});
+
+test("of several zones the closest around the name is taken; none at all is said, with what to do", async () => {
+  await addProvider("test", { host: "127.0.0.1" });
+  await addProvider("example.test");
+  const dns = challenges();
+  expect(await dns.covers(base)).toBe(true);
+  const withdraw = await dns.present(base, "token.thumbprint", AbortSignal.timeout(30_000));
+  expect(await named.texts(`_acme-challenge.${base}`)).toHaveLength(1);
+  await withdraw();
+  expect((await provider("test")).usedAt).toBeNull();
+  await fixture.store.deleteDnsProvider("test");
+  expect(await dns.covers("customer.test")).toBe(false);
+  fixture.wanted = [own("*.customer.test")];
+  start();
+  const failed = await until(
+    "it has failed",
+    () => fixture.rowOf("*.customer.test"),
+    (row) => (row?.attempts ?? 0) > 0,
+  );
+  expect(failed!.lastError).toBe(
+    "no DNS provider covers _acme-challenge.customer.test: let it lead into a zone of one by a CNAME record",
+  );
+});
+
+test("a provider that does not work is named, its order waits and is taken up when it does", async () => {
+  await addProvider("example.test", { secret: Buffer.from("wrong").toString("base64") });
+  fixture.wanted = [site(`a.${base}`)];
+  let orders = 0;
+  const { store } = fixture;
+  const counting: typeof store = {
+    ...store,
+    updateCertificate: async (id, patch) => {
+      if (patch.orderUrl) orders++;
+      return store.updateCertificate(id, patch);
+    },
+  };
+  start({ store: counting });
+  const failed = await until(
+    "it has failed",
+    () => fixture.rowOf(`*.${base}`),
+    (row) => (row?.attempts ?? 0) > 0,
+  );
+  const error = `the name server ${named.host}: the key's secret is wrong (BADSIG)`;
+  expect(failed!.lastError).toBe(error);
+  expect((await provider("example.test")).lastError).toBe(error);
+  // Sites are served by certificates of their own meanwhile, where those can be had.
+  await until(
+    "the site has its turn",
+    () => fixture.rowOf(`a.${base}`),
+    (row) => row !== undefined,
+  );
+  await fixture.halt();
+  orders = 0;
+  await store.deleteDnsProvider("example.test");
+  await addProvider("example.test");
+  fixture.aheadMs = 121_000;
+  start({ store: counting });
+  await until(
+    "it is served",
+    async () => fixture.handedNames(),
+    (names) => names.length === 1,
+  );
+  expect(fixture.handed!.certificates[0]!.certificate).toBe((await fixture.rowOf(`*.${base}`))!.chain!);
+  expect(orders).toBe(0);
+});
+
+test("without plain HTTP a name of a zone that is answered for needs no wildcard", async () => {
+  await addProvider("customer.test");
+  fixture.wanted = [own("www.customer.test")];
+  start();
+  await until(
+    "it is served",
+    async () => fixture.handedNames(),
+    (names) => names.length === 1,
+  );
+  expect(new X509Certificate(fixture.handed!.certificates[0]!.certificate).subjectAltName).toBe(
+    "DNS:www.customer.test",
+  );
+});
+
+test("secrets of updates are in no log and in no file in the clear", async () => {
+  await addProvider("example.test");
+  const logged: string[] = [];
+  const note = (message: string, more?: object) => void logged.push(message + Bun.inspect(more));
+  const dns = createDnsChallenges({
+    store: fixture.store,
+    secretBox: fixture.secretBox,
+    clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
+    log: { info: note, warn: note, error: note } as never,
+    userAgent: "croft-test",
+    lookup: createLookup([`${named.host}:53`]),
+  });
+  fixture.wanted = [site(`a.${base}`)];
+  fixture.start({ dns, log: { info: note, warn: note, error: note } as never });
+  await until(
+    "it is served",
+    async () => fixture.handedNames(),
+    (names) => names.length === 1,
+  );
+  const files = await Promise.all(
+    ["croft.db", "croft.db-wal"].map((name) => Bun.file(`${fixture.database.dir}/${name}`).text()),
+  );
+  expect(logged.join("")).toContain("certificate issued");
+  for (const text of [...files, logged.join("\n")]) {
+    expect(text).not.toContain(named.secret);
+    expect(text).not.toContain("PRIVATE KEY");
+  }
+});
+
+test("20 wildcards while every second nonce is refused", async () => {
+  const quick = await startNamed({ zones: ["many.test"], algorithm: "hmac-sha512" });
+  const authority = await startPebble(1, { nonceReject: 50, dnsServer: `${quick.host}:53` });
+  try {
+    await addProvider("many.test", { host: quick.host, secret: quick.secret, algorithm: "hmac-sha512" });
+    const names = Array.from({ length: 20 }, (_, i) => `*.site-${i}.many.test`);
+    fixture.wanted = names.map(own);
+    start({
+      acme: { directoryUrl: authority.directoryUrl, email: null, ca: authority.ca, externalAccount: null },
+      dns: challenges(createLookup([`${quick.host}:53`])),
+    });
+    await until(
+      "all are served",
+      async () => fixture.handedNames(),
+      (all) => all.length === 20,
+      60_000,
+    );
+    for (const row of await fixture.store.certificates())
+      expect(row).toMatchObject({ attempts: 0, lastError: null });
+    expect(await quick.log()).not.toContain("failed");
+  } finally {
+    await authority.close();
+    await quick.close();
+  }
 });
