@@ -73,7 +73,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "site rules",
     usage:
-      "SLUG [--maintenance on|off|SECONDS] [--user NAME [--password-stdin]] [--remove-user NAME] [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--from FILE.json|-]",
+      "SLUG [--maintenance on|off|SECONDS] [--user NAME [--password-stdin]] [--remove-user NAME] [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--access-log off|anonymous|full] [--access-log-size 8m] [--access-log-days 7] [--from FILE.json|-]",
     summary: "show what the edge does for a site; with options, change it at once",
     load: async () => (await import("./commands/site-rules.ts")).siteRules,
   },
@@ -293,6 +293,19 @@ export const commands: readonly CommandEntry[] = [
     usage: "SLUG HOOK",
     summary: "what a webhook received, and what came of it",
     load: async () => (await import("./commands/hook.ts")).hookDeliveries,
+  },
+  {
+    name: "access-log",
+    usage:
+      "SLUG [-f|--follow] [--format text|combined|json] [--status 5xx] [--path /api] [--since 1h] [--limit N]",
+    summary: "requests to a site as the edge saw them",
+    load: async () => (await import("./commands/access-log.ts")).accessLog,
+  },
+  {
+    name: "paths",
+    usage: "SLUG [--from 24h] [--to T]",
+    summary: "what visitors asked for most, with errors and response times",
+    load: async () => (await import("./commands/paths.ts")).paths,
   },
   {
     name: "usage",

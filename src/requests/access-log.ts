@@ -116,8 +116,9 @@ export const combinedLog = async (
 const pollMs = 500;
 
 /**
- * Follows a site's log from a place on, or from its end: what is new, every half second, with the place behind it.
- * Rights are for the caller to ask again.
+ * Follows a site's log from a place on, or from its end with `limit` lines of before: what is new, every half second,
+ * with the place behind it. Rights are for the caller to ask again.
+ * @param onEvent null: nothing yet, but here is where it goes on
  */
 export const followAccessLog = async (
   deps: RequestDeps,
@@ -125,18 +126,25 @@ export const followAccessLog = async (
   slug: string,
   query: AccessQuery,
   from: string | null,
-  onEvent: (event: LogEntry, place: string | null) => Promise<void>,
+  onEvent: (event: LogEntry | null, place: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> => {
   const { matches, limit, environment } = readQuery(deps, query);
   const environmentId = await reach(deps, actor, slug, environment);
   let place = from ?? (await deps.logs.end(environmentId));
+  // What comes between the two readings is in both of them.
+  const told = new Set<string>();
   if (from === null && limit !== undefined)
-    for (const line of (await readAccessLog(deps, actor, slug, query)).items) await onEvent({ line }, null);
+    for (const line of (await readAccessLog(deps, actor, slug, query)).items) {
+      told.add(line.id);
+      await onEvent({ line }, place);
+    }
+  await onEvent(null, place);
   while (!signal.aborted) {
     const { entries, place: next } = await deps.logs.after(environmentId, place);
     for (const { entry, place: behind } of entries)
-      if ("dropped" in entry || matches(entry.line)) await onEvent(entry, behind);
+      if ("dropped" in entry || (matches(entry.line) && !told.delete(entry.line.id)))
+        await onEvent(entry, behind);
     const idle = next === place;
     place = next;
     if (idle) await pause(pollMs, signal);

@@ -32,6 +32,7 @@ const describe = (rules: EdgeRulesView): string =>
     ["WebSocket message of a visitor", `${formatBytes(rules.webSocketMessageBytes)} at most`],
     ["requests a minute from one address", rules.clientRequestsPerMinute?.toString() ?? "no limit"],
     ["bandwidth used up", policyText(rules)],
+    ["access log", logText(rules)],
   ]);
 
 const ownPages = ({ pages }: EdgeRulesView): string =>
@@ -39,6 +40,11 @@ const ownPages = ({ pages }: EdgeRulesView): string =>
     .filter(([, page]) => page !== null)
     .map(([name]) => name)
     .join(", ") || "-";
+
+const logText = ({ accessLog, accessLogBytes, accessLogDays }: EdgeRulesView): string =>
+  accessLog === "off"
+    ? "off"
+    : `${accessLog}, ${formatBytes(accessLogBytes)}, ${accessLogDays === 1 ? "a day" : `${accessLogDays} days`} at most`;
 
 const policyText = (rules: EdgeRulesView): string => {
   switch (rules.bandwidthPolicy) {
@@ -79,6 +85,9 @@ export const siteRules = defineCommand({
     "client-rpm": { type: "string" },
     "bandwidth-policy": { type: "string" },
     throttle: { type: "string" },
+    "access-log": { type: "string" },
+    "access-log-size": { type: "string" },
+    "access-log-days": { type: "string" },
   },
   words: [1, 1],
   run: async (context, [slug], flags) => {
@@ -102,6 +111,11 @@ export const siteRules = defineCommand({
         bandwidthThrottleBytesPerSecond: sizeFlag("throttle", flags.throttle),
       }),
     };
+    if (flags["access-log"] !== undefined) asked.accessLog = flags["access-log"];
+    const logBytes = sizeFlag("access-log-size", flags["access-log-size"]);
+    if (logBytes !== undefined) asked.accessLogBytes = logBytes;
+    const logDays = wholeFlag("access-log-days", flags["access-log-days"]);
+    if (logDays !== undefined) asked.accessLogDays = logDays;
     if (flags.maintenance !== undefined) asked.maintenance = maintenanceFlag(flags.maintenance);
     const client = await context.client();
     const path = sitePath(slug!, "/rules", { environment: flags.environment });

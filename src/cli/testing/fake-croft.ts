@@ -121,7 +121,7 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
 export type FakeCroft = Awaited<ReturnType<typeof fakeCroft>>;
 
 /** Server-sent events of one connection, which ends after them. */
-export const eventStream = (events: { id?: number; event: string; data: unknown }[]): Response =>
+export const eventStream = (events: { id?: number | string; event: string; data: unknown }[]): Response =>
   new Response(
     events
       .map(

@@ -37,9 +37,12 @@ export const requestRoutes = ({ requests, streams }: RequestRoutesDeps): ApiRout
             from,
             (event, place) =>
               send({
-                ...(place !== null && { id: place }),
-                event: "line" in event ? "request" : "dropped",
-                data: "line" in event ? event.line : event,
+                id: place,
+                ...(event === null
+                  ? { event: "here", data: {} }
+                  : "line" in event
+                    ? { event: "request", data: event.line }
+                    : { event: "dropped", data: event }),
               }),
             signal,
           ),
