@@ -80,7 +80,7 @@ export const readAccessLog = async (
     else if (entry.line.time < earliest) break;
     else if (matches(entry.line)) items.push(entry.line);
   }
-  items.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  items.reverse().sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   return { items, dropped, whole: read <= mostRead };
 };
 
