@@ -1,5 +1,6 @@
 import type { RouteBandwidth } from "../domain/edge.ts";
 import type { Meter } from "./meter.ts";
+import { exchangeBytes } from "./shared/share.ts";
 import type { ActiveRoute } from "./state.ts";
 
 /**
@@ -34,9 +35,11 @@ export const createBandwidth = (nowMs: number): Bandwidth => ({
 const passed = (meter: Meter, { othersBytes }: Bandwidth): number =>
   meter.bytesIn + meter.bytesOut + othersBytes;
 
-/** The month's bandwidth is used up, whatever follows from it. */
-export const isUsedUp = ({ meter, bandwidth }: ActiveRoute): boolean =>
-  passed(meter, bandwidth) >= bandwidth.usedUpAtBytes;
+/** The month's bandwidth is used up, whatever follows from it: by what all processes have counted at this moment. */
+export const isUsedUp = ({ meter, bandwidth, share }: ActiveRoute): boolean => {
+  if (share !== null) bandwidth.othersBytes = exchangeBytes(share, meter);
+  return passed(meter, bandwidth) >= bandwidth.usedUpAtBytes;
+};
 
 /** No more bytes may pass for the moment. */
 export const isHeldBack = ({ meter, bandwidth }: ActiveRoute): boolean =>
@@ -73,8 +76,20 @@ export const changeBandwidth = (
   return bandwidth;
 };
 
-/** To be called some times a second. */
-export const refill = (bandwidth: Bandwidth, meter: Meter, nowMs: number, wallMs: number): void => {
+/** More than that would not get their shares within the second that is saved up. */
+const mostSharers = 4;
+
+/**
+ * To be called some times a second.
+ * @param sharers how many processes pass bytes of the route
+ */
+export const refill = (
+  bandwidth: Bandwidth,
+  meter: Meter,
+  nowMs: number,
+  wallMs: number,
+  sharers = 1,
+): void => {
   const { rule } = bandwidth;
   if (rule === null) return;
   const sum = passed(meter, bandwidth);
@@ -91,7 +106,10 @@ export const refill = (bandwidth: Bandwidth, meter: Meter, nowMs: number, wallMs
     const more = Math.max(bandwidth.allowedSum, bandwidth.usedUpAtBytes);
     bandwidth.allowedSum = Math.min(more + (rule.bytesPerSecond * spanMs) / 1000, sum + rule.bytesPerSecond);
   }
-  bandwidth.allowedBytes = bandwidth.allowedSum - bandwidth.othersBytes;
+  // What is left is shared out, since until the next time none hears what the others pass.
+  const left = bandwidth.allowedSum - sum;
+  const own = left <= 0 ? left : left / Math.min(sharers, mostSharers);
+  bandwidth.allowedBytes = meter.bytesIn + meter.bytesOut + own;
 };
 
 const monthAfter = (wallMs: number): number => {

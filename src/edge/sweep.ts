@@ -4,7 +4,9 @@ import { releaseHeld } from "./hold.ts";
 import { isUsedUp, refill } from "./bandwidth.ts";
 import { cutTunnel } from "./cut-tunnel.ts";
 import { sweepSession } from "./h2/session.ts";
+import { shedPending } from "./pending-budget.ts";
 import { sweepIdle } from "./replica-pool.ts";
+import { sharersOf } from "./shared/memory.ts";
 import { shareCounts } from "./shared/share.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
@@ -21,9 +23,12 @@ export const sweep = (edge: Edge): void => {
   const { nowMs } = edge.clock;
   for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
   for (const session of edge.sessions) sweepSession(session, nowMs);
+  shedPending(edge);
   const wallMs = Date.now();
   shareCounts(edge);
-  for (const { bandwidth, meter } of edge.router.byId.values()) refill(bandwidth, meter, nowMs, wallMs);
+  const sharers = sharersOf(edge.router.shared);
+  for (const { bandwidth, meter } of edge.router.byId.values())
+    refill(bandwidth, meter, nowMs, wallMs, sharers);
   if (edge.slowed.size > 0) resumeSlowed(edge);
   if (edge.held.size > 0) releaseHeld(edge);
   if (edge.awaiting.size > 0) tellNews(edge);

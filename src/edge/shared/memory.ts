@@ -139,6 +139,13 @@ export const freeColumns = (
   }
 };
 
+/** How many processes there are. */
+export const sharersOf = ({ owners, columnsUsed }: SharedMemory): number => {
+  let count = 0;
+  for (let column = 0; column < columnsUsed[0]!; column++) if (owners[column] !== 0n) count++;
+  return Math.max(1, count);
+};
+
 const clockSlackMs = 50;
 
 /**
