@@ -99,6 +99,10 @@ export const uploadInstallationCertificate = async (
   return keep(deps, actor, installation, facts);
 };
 
+/** For operators, which the caller has made sure of. */
+export const listInstallationCertificates = async (deps: UploadDeps): Promise<CertificateView[]> =>
+  viewsOf(deps, await deps.store.uploadedCertificatesOf(null));
+
 /** For operators, which the caller has made sure of. @throws AppError `not_found` */
 export const removeInstallationCertificate = (deps: UploadDeps, actor: Actor, id: string): Promise<void> =>
   drop(deps, actor, installation, id, `certificate ${id} of this installation`);

@@ -31,6 +31,7 @@ import {
   verifyDomain,
 } from "../sites/domains.ts";
 import { pointsHere } from "../sites/points-here.ts";
+import { httpsSettings } from "./https-settings.ts";
 import { createLookup } from "./name-servers.ts";
 
 interface DomainWiring {
@@ -144,6 +145,14 @@ export const domainDeps = (wiring: DomainWiring) => {
     onUploaded: certificates.kick,
   };
 
+  const dnsProviders: DnsProviderDeps = {
+    ...dnsDeps,
+    store,
+    secretBox,
+    baseDomain: settings.baseDomain,
+    onChange: certificates.kick,
+  };
+
   const panel: Pick<
     PanelDeps,
     | "ownAddress"
@@ -155,6 +164,7 @@ export const domainDeps = (wiring: DomainWiring) => {
     | "listCertificates"
     | "uploadCertificate"
     | "removeCertificate"
+    | "httpsSettings"
   > = {
     ownAddress: (actor, slug) => ownAddress(domains, actor, slug),
     listDomains: (actor, slug) => listDomains(domains, actor, slug),
@@ -165,18 +175,12 @@ export const domainDeps = (wiring: DomainWiring) => {
     listCertificates: (actor, slug) => listCertificates(uploads, actor, slug),
     uploadCertificate: (actor, slug, input) => uploadCertificate(uploads, actor, slug, input),
     removeCertificate: (actor, slug, id) => removeCertificate(uploads, actor, slug, id),
+    httpsSettings: httpsSettings(uploads, dnsProviders),
   };
   const jobs: Job[] = [
     { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
   ];
 
-  const dnsProviders: DnsProviderDeps = {
-    ...dnsDeps,
-    store,
-    secretBox,
-    baseDomain: settings.baseDomain,
-    onChange: certificates.kick,
-  };
   const plainPanelUrl = siteUrl(settings, settings.panelDomain);
   /** How people reach the panel: as configured, else by HTTPS as soon as its domain has a certificate. */
   const publicUrl = () =>

@@ -59,6 +59,7 @@ interface PanelWiring {
     | "listCertificates"
     | "uploadCertificate"
     | "removeCertificate"
+    | "httpsSettings"
   >;
   hooks: Pick<PanelDeps, "listHooks" | "createHook" | "rotateHook" | "removeHook" | "hookDeliveries">;
 }

@@ -1,3 +1,4 @@
+import type { AddDnsProviderInput } from "../certificates/dns/manage.ts";
 import type { Context } from "hono";
 import type { Clock } from "../domain/clock.ts";
 import type { EdgeHealth } from "../domain/edge.ts";
@@ -14,6 +15,7 @@ import type { PauseInput } from "../domain/traffic.ts";
 import type {
   ApiKeyView,
   CertificateView,
+  DnsProviderView,
   DeploymentSummary,
   DeploymentView,
   DomainView,
@@ -58,6 +60,21 @@ export interface HostView {
   cpuPercent: number | null;
   memory: { usedBytes: number; totalBytes: number } | null;
   disk: { usedBytes: number; totalBytes: number } | null;
+}
+
+/** Certificates of the whole installation and where DNS challenges are answered. */
+export interface HttpsSettings {
+  listCertificates(actor: Person): Promise<CertificateView[]>;
+  uploadCertificate(actor: Person, input: UploadInput): Promise<CertificateView>;
+  removeCertificate(actor: Person, id: string): Promise<void>;
+  listDnsProviders(actor: Person): Promise<DnsProviderView[]>;
+  addDnsProvider(actor: Person, input: AddDnsProviderInput): Promise<DnsProviderView>;
+  removeDnsProvider(actor: Person, zone: string): Promise<void>;
+  testDnsProvider(
+    actor: Person,
+    zone: string,
+    signal: AbortSignal,
+  ): Promise<{ ok: boolean; error: string | null }>;
 }
 
 /** Latest figures of a site for the fleet's row. */
@@ -138,6 +155,8 @@ export interface PanelDeps {
   host(actor: Person): Promise<HostView>;
   /** HTTPS of the installation itself; for operators. */
   https(actor: Person): Promise<HttpsView>;
+  /** Its settings; for operators. */
+  httpsSettings: HttpsSettings;
   listBackups(actor: Person): Promise<BackupView[]>;
   createBackup(actor: Person): Promise<BackupView>;
 

@@ -53,6 +53,11 @@ const labels: Record<string, string> = {
   to: "Release",
   redirectTo: "Leads to",
   certificate: "Certificate",
+  zone: "Zone",
+  server: "Name server",
+  keyName: "Name of the key",
+  algorithm: "Algorithm",
+  secret: "Secret",
 };
 
 export const labelOf = (path: string): string => labels[path] ?? path;

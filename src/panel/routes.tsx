@@ -12,6 +12,7 @@ import { errorResponse, notFoundResponse } from "./routes/error-routes.tsx";
 import { fleetRoutes } from "./routes/fleet-routes.tsx";
 import { guard } from "./routes/guard.ts";
 import { hostRoutes } from "./routes/host-routes.tsx";
+import { httpsRoutes } from "./routes/https-routes.tsx";
 import { rulesRoutes } from "./routes/rules-routes.tsx";
 import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
 import { siteRoutes } from "./routes/site-routes.tsx";
@@ -60,6 +61,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", trafficRoutes(deps));
   app.route("/", accountRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));
+  app.route("/", httpsRoutes(deps, page));
   app.all("*", notFoundResponse(page));
   return app;
 };

@@ -112,6 +112,9 @@ export const HostHttps = ({ https }: { https: HttpsView }) => {
       {[panel.certificate?.error, wildcard?.certificate?.error].map(
         (error) => error && <p class="error wrap">{sentence(error)}</p>,
       )}
+      <p>
+        <a href="/host/https">Certificates and DNS</a>
+      </p>
       {panel.nextStep && (
         <p class="wrap">
           <strong>Next:</strong> {panel.nextStep}.

@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import { uploadSchema } from "../../certificates/upload.ts";
 import { addDomainSchema, changeDomainSchema } from "../../sites/domains.ts";
+import { isWildcard } from "../../domain/host-name.ts";
 import type { DomainView } from "../../domain/views.ts";
 import { notFound } from "../../errors.ts";
 import { isMoving } from "../domain-words.ts";
@@ -80,7 +81,8 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
     act(c, "add", async (slug, typed) => {
       const input = parse(addDomainSchema, {
         name: typed.name ?? "",
-        ...(typed.www === "yes" && { www: true }),
+        // The box is ticked from the first on; a wildcard is for www already.
+        ...(typed.www === "yes" && !isWildcard((typed.name ?? "").trim()) && { www: true }),
         ...(typed.primary === "yes" && { primary: true }),
       });
       return found(await deps.addDomain(signedIn(c), slug, input));

@@ -5,7 +5,7 @@ import type { SiteView } from "../../domain/views.ts";
 import { conflict, invalid, notFound } from "../../errors.ts";
 import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
-import { fakeCertificate, fakeDomain } from "./fake-domains.ts";
+import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
 const hour = 3_600_000;
@@ -112,6 +112,34 @@ export const fakeDeps = (
         pauseReason: null,
       },
     }),
+    httpsSettings: {
+      listCertificates: async () => [
+        fakeCertificate("*.example.org", {
+          source: "uploaded",
+          state: "ending",
+          nextStep: "it ends on 2026-12-01: add its successor before then",
+        }),
+      ],
+      uploadCertificate: async () => {
+        throw invalid("key", "does not belong to the certificate");
+      },
+      removeCertificate: async (_, id) => called("removeInstallationCertificate", id),
+      listDnsProviders: async () => [
+        fakeDnsProvider("example.org"),
+        fakeDnsProvider("example.net", {
+          error: "the name server 192.0.2.53: the key's secret is wrong (BADSIG)",
+        }),
+      ],
+      addDnsProvider: async (_, input) => {
+        called("addDnsProvider", input);
+        return fakeDnsProvider(input.zone);
+      },
+      removeDnsProvider: async (_, zone) => called("removeDnsProvider", zone),
+      testDnsProvider: async (_, zone) =>
+        zone === "example.org"
+          ? { ok: true, error: null }
+          : { ok: false, error: "the name server 192.0.2.53 refuses connections" },
+    },
     host: async () => ({
       version: "0.1.0",
       engine: {

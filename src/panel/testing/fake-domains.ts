@@ -1,4 +1,4 @@
-import type { CertificateView, DomainView } from "../../domain/views.ts";
+import type { CertificateView, DnsProviderView, DomainView } from "../../domain/views.ts";
 import { fakeNowMs } from "./fake-data.ts";
 
 const hour = 3_600_000;
@@ -69,3 +69,18 @@ export const fakeDomains = (): DomainView[] => [
     certificate: null,
   }),
 ];
+
+export const fakeDnsProvider = (zone: string, change: Partial<DnsProviderView> = {}): DnsProviderView => ({
+  zone,
+  kind: "rfc2136",
+  server: "192.0.2.53",
+  keyName: "croft",
+  algorithm: "hmac-sha256",
+  url: null,
+  username: null,
+  usedAt: at(-2 * hour),
+  error: null,
+  createdAt: at(-240 * hour),
+  createdBy: "ada",
+  ...change,
+});

@@ -36,5 +36,6 @@ export const pagePaths = [
   "/account",
   "/account/keys",
   "/host",
+  "/host/https",
   "/people",
 ];
