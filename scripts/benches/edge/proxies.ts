@@ -159,7 +159,7 @@ const routeTo = (id: string, host: string, replicaId: string, port: number): Rou
   id,
   hosts: [host],
   target: { kind: "replicas", replicas: [{ replicaId, address: { host: "127.0.0.1", port } }] },
-  limits: { maxBodyBytes: 10 * 2 ** 30, requestsPerMinute: 1_000_000_000, concurrentRequests: 100_000 },
+  limits: { maxBodyBytes: 10 * 2 ** 30, requestsPerMinute: 4_000_000, concurrentRequests: 100_000 },
   countPaths: true,
 });
 
