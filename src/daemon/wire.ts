@@ -235,6 +235,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     sites,
     deployments,
     usage,
+    requests: requests.deps,
     engine: supervisor.engineStatus,
     edge: edgeStatus.status,
     host,
@@ -247,7 +248,9 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
   const app = createApp({
     log,
     version,
-    publicUrl: settings.publicUrl,
+    get publicUrl() {
+      return settings.publicUrl;
+    },
     identity,
     sites,
     deployments,

@@ -36,7 +36,8 @@ export interface AppDeps
     SystemRoutesDeps {
   identity: Identity;
   log: Log;
-  publicUrl: string;
+  /** It changes when the panel's certificate comes. */
+  readonly publicUrl: string;
   version: string;
   /** Mounted before sign-in: they authenticate in ways of their own. */
   git: Hono<AppEnv>;
@@ -62,7 +63,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...hostRoutes(deps),
     ...httpsRoutes(deps),
   ];
-  const openApi = openApiDocument(routes, deps.publicUrl, deps.version);
+  const openApi = openApiDocument(routes, deps.version);
   const app = new Hono<AppEnv>();
   const problem = errorHandler(deps.log);
   app.onError(async (error, c) => (await deps.pageError(error, c)) ?? problem(error, c));
@@ -72,7 +73,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
   app.route("/hooks", deps.hooks);
   app.use(authenticate(deps));
   app.use(limitChanges(createThrottle(systemClock, changesPerPerson)));
-  app.get("/api/v1/openapi.json", (c) => c.json(openApi));
+  app.get("/api/v1/openapi.json", (c) => c.json({ ...openApi, servers: [{ url: deps.publicUrl }] }));
   app.get("/api/docs", apiDocsPage(openApi));
   app.route("/api/v1", identityRoutes(deps));
   app.route("/api/v1", mountRoutes(routes));

@@ -17,8 +17,8 @@ const problem = {
   },
 };
 
-/** OpenAPI 3.1 of the same definitions that authorise and validate the requests. */
-export const openApiDocument = (routes: readonly ApiRoute[], publicUrl: string, version: string) => {
+/** OpenAPI 3.1 of the same definitions that authorise and validate the requests; without `servers`. */
+export const openApiDocument = (routes: readonly ApiRoute[], version: string) => {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     const path = `/api/v1${route.path.replaceAll(/:([A-Za-z]+)/g, "{$1}")}`;
@@ -31,7 +31,6 @@ export const openApiDocument = (routes: readonly ApiRoute[], publicUrl: string, 
       version,
       description: "Sites, deployments, limits and usage of one Croft installation.",
     },
-    servers: [{ url: publicUrl }],
     security: [{ key: [] }],
     paths,
     components: {
