@@ -29,6 +29,8 @@ export interface Outlet {
   pendingBytes: number;
   /** The coarse clock's time at which the pending bytes last moved. */
   movedAtMs: number;
+  /** Since when something has been pending without a break. */
+  pendingSinceMs: number;
   /** A write found the socket closed. */
   broken: boolean;
   /** A received buffer whose memory goes once nothing is pending any more. */
@@ -45,6 +47,7 @@ export const createOutlet = (socket: ByteSocket): Outlet => ({
   pending: [],
   pendingBytes: 0,
   movedAtMs: 0,
+  pendingSinceMs: 0,
   broken: false,
   spent: null,
 });
@@ -65,6 +68,7 @@ export const send = (
     return true;
   }
   outlet.movedAtMs = clock.nowMs;
+  outlet.pendingSinceMs = clock.nowMs;
   return keep(outlet, bytes.subarray(from + written, to));
 };
 
@@ -84,6 +88,7 @@ export const sendCopied = (
     return true;
   }
   outlet.movedAtMs = clock.nowMs;
+  outlet.pendingSinceMs = clock.nowMs;
   return keep(outlet, bytes.slice(from + written, to));
 };
 

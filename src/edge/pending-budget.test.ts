@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { shedPending } from "./pending-budget.ts";
+import { routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
+import { connectRaw, type RawClient } from "./testing/raw-client.ts";
+
+test("above the bound of all that is pending, the slowest readers go, and no others", async () => {
+  const big = Buffer.alloc(8_000_000, 0x61);
+  const server = Bun.serve({
+    port: 0,
+    development: false,
+    fetch: (request) => new Response(request.url.endsWith("/big") ? big : "ok"),
+  });
+  const fixture = startEdge([routeTo(["site.test"], toPort(server.port!))]);
+  const { edge } = fixture;
+  const pending = (): number => [...edge.visitors].reduce((sum, { out }) => sum + out.pendingBytes, 0);
+  const stalled = async (count: number): Promise<RawClient[]> => {
+    const before = [...edge.visitors].filter(({ out }) => out.pendingBytes > 0).length;
+    const clients = await Promise.all(Array.from({ length: count }, () => connectRaw(fixture.port)));
+    for (const client of clients) {
+      client.send("GET /big HTTP/1.1\r\nHost: site.test\r\n\r\n");
+      client.socket.pause();
+    }
+    while ([...edge.visitors].filter(({ out }) => out.pendingBytes > 0).length < before + count)
+      await Bun.sleep(10);
+    // The coarse clock moves on with the sweep.
+    await Bun.sleep(100);
+    return clients;
+  };
+  const old = await stalled(10);
+  const young = await stalled(10);
+  const healthy = await connectRaw(fixture.port);
+  healthy.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+  await healthy.until((text) => text.endsWith("ok"));
+
+  expect(shedPending(edge)).toBe(0);
+  expect(shedPending(edge, pending())).toBe(0);
+  const before = pending();
+  expect(shedPending(edge, before - 1)).toBe(1);
+  const gone = 1 + shedPending(edge, before / 2);
+  expect(pending()).toBeLessThanOrEqual(before / 2);
+  expect(gone).toBeLessThan(20);
+  // Whoever waited for longest.
+  for (const client of [...old, ...young]) client.socket.resume();
+  await Promise.all(old.slice(0, gone).map((client) => client.untilClosed()));
+  const whole = young.at(-1)!;
+  expect((await whole.until((text) => text.length > 8_000_000)).length).toBeGreaterThan(8_000_000);
+  healthy.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+  await healthy.until((text) => text.split("ok").length === 3);
+
+  for (const client of [...old, ...young, healthy]) client.socket.terminate();
+  const { meter } = edge.router.byId.get("site.test")!;
+  while (meter.active > 0) await Bun.sleep(5);
+  await fixture.close();
+  await server.stop(true);
+}, 30_000);
