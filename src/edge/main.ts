@@ -96,7 +96,8 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   };
   const retire = (lead: ProcessId, deadlineMs: number): boolean => {
     const present = leadOf(dir);
-    if (present.kind !== "process" || present.id !== lead || lead === own) return false;
+    // Nor for one that has died since it asked.
+    if (present.kind !== "process" || present.id !== lead || lead === own || !present.living) return false;
     if (role === "retired") return true;
     log.info("another process has taken over", { lead, active: edge.visitors.size });
     role = "retired";
