@@ -40,7 +40,7 @@ const hold = async (
   return { startMb, mb, rssMb, open };
 };
 
-export const edgeIdleBench = async (count = 10_000, restMs = 5_000): Promise<Row[]> => [
+export const edgeIdleBench = async (count = 10_000, restMs = 3_000): Promise<Row[]> => [
   ...(await idle(false, fitting(count), restMs)),
   ...(await idle(true, fitting(count), restMs)),
 ];

@@ -57,7 +57,7 @@ const limited = async (stage: Stage, dir: string, port: number): Promise<{ ok: n
   return { ok, allowed: perMinute + (perMinute / 60) * seconds };
 };
 
-export const edgeProcessesBench = (rounds = 5, seconds = 2): Promise<Row[]> =>
+export const edgeProcessesBench = (rounds = 5, seconds = 1): Promise<Row[]> =>
   withStage(false, async (stage) => {
     const one = await stage.startCroft();
     const two = await stage.startCroft("--processes", "2");

@@ -43,7 +43,7 @@ const throughputRows = (
 const manner = (rounds: number, seconds: number): string =>
   `${connections} connections, median of ${rounds} × ${seconds} s in turn, ${routes} routes with limits and meters`;
 
-export const edgeSmallBench = (rounds = 7, seconds = 2): Promise<Row[]> =>
+export const edgeSmallBench = (rounds = 7, seconds = 1): Promise<Row[]> =>
   withStage(false, async (stage) => {
     const proxies = await startAll(stage);
     for (const proxy of proxies) await wrk(proxy, 1);
@@ -55,28 +55,29 @@ export const edgeSmallBench = (rounds = 7, seconds = 2): Promise<Row[]> =>
       `bar: ≥ 0.9 × HAProxy, ≥ 2.2 × Caddy; ${manner(rounds, seconds)}`,
     );
     const rate = Math.round(median(samples.get("croft")!.map(({ perSecond }) => perSecond)) / 2);
-    const quiet = await interleaved(proxies, rounds, (proxy) => steady(stage, proxy, { rate, seconds }));
+    // Caddy cannot keep up with half of that load.
+    const able = proxies.filter(({ name }) => name !== "caddy");
+    const quiet = await interleaved(able, rounds, (proxy) => steady(stage, proxy, { rate, seconds }));
     const figure = (name: Proxy["name"], of: "p99Ms" | "lateP99Ms"): number =>
       median(quiet.get(name)!.map((report) => report[of]));
     const broken = [...quiet.values()].flat().find(({ failed }) => failed > 0);
     if (broken !== undefined) throw new Error(`requests failed at half of the load: ${broken.example}`);
-    for (const peer of peers)
-      rows.push(
-        row("edge/h1-p99", {
-          value: figure("croft", "p99Ms"),
-          unit: "ms",
-          peer,
-          peerValue: figure(peer, "p99Ms"),
-          note:
-            `bar: ≤ 2 × HAProxy; ${rate} requests/s, half of Croft's most, from the moment each was due; ` +
-            `the client itself was up to ${figure("croft", "lateP99Ms").toFixed(2)} ms late; ${manner(rounds, seconds)}`,
-        }),
-      );
+    rows.push(
+      row("edge/h1-p99", {
+        value: figure("croft", "p99Ms"),
+        unit: "ms",
+        peer: "haproxy",
+        peerValue: figure("haproxy", "p99Ms"),
+        note:
+          `bar: ≤ 2 × HAProxy; ${rate} requests/s, half of Croft's most, from the moment each was due; the client ` +
+          `itself was up to ${figure("croft", "lateP99Ms").toFixed(2)} ms late; ${manner(rounds, seconds)}`,
+      }),
+    );
     return rows;
   });
 
 /** TLS 1.3 with the same P-256 certificate: kept connections, and a full handshake for every request. */
-export const edgeTlsBench = (rounds = 5, seconds = 2): Promise<Row[]> =>
+export const edgeTlsBench = (rounds = 5, seconds = 1): Promise<Row[]> =>
   withStage(true, async (stage) => {
     const proxies = await startAll(stage);
     const once = { fields: ["Connection: close"] };
@@ -91,7 +92,7 @@ export const edgeTlsBench = (rounds = 5, seconds = 2): Promise<Row[]> =>
   });
 
 /** HTTP/2 over TLS 1.3 in, HTTP/1.1 to the upstream. */
-export const edgeH2Bench = (rounds = 5, seconds = 2): Promise<Row[]> =>
+export const edgeH2Bench = (rounds = 5, seconds = 1): Promise<Row[]> =>
   withStage(true, async (stage) => {
     const proxies = await startAll(stage, true);
     for (const proxy of proxies) await h2load(proxy, 1);
