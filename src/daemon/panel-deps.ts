@@ -22,6 +22,9 @@ import { setEdgeRules, showEdgeRules } from "../sites/edge-rules.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../sites/env-vars.ts";
 import { setLimits } from "../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../sites/site-view.ts";
+import { readAccessLog } from "../requests/access-log.ts";
+import type { RequestDeps } from "../requests/deps.ts";
+import { listTopPaths } from "../requests/top-paths.ts";
 import { pauseSite, resumeSite } from "../sites/pause.ts";
 import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
@@ -46,6 +49,7 @@ interface PanelWiring {
   edge(): EdgeStatus;
   host(): Promise<HostView>;
   https(): Promise<HttpsView>;
+  requests: RequestDeps;
   appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
@@ -164,6 +168,8 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
       return (await queryUsage(usage, { environmentId, resolution, from: fromMs, to: toMs })).items;
     },
     monthToDate: async (actor, slug) => monthToDate(usage, await environmentIdOf(actor, slug)),
+    topPaths: (actor, slug, query) => listTopPaths(wiring.requests, actor, slug, query),
+    accessLog: (actor, slug, query) => readAccessLog(wiring.requests, actor, slug, query),
     appLog: wiring.appLog,
   };
 };

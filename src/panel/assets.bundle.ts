@@ -5,6 +5,7 @@ const built = await Bun.build({
   entrypoints: [
     entry("panel.css"),
     entry("islands/page.ts"),
+    entry("islands/access-log.tsx"),
     entry("islands/deployment.tsx"),
     entry("islands/live.ts"),
     entry("islands/site-log.tsx"),

@@ -38,7 +38,14 @@ const assets = new Map<string, Asset>(
 );
 
 export type AssetName =
-  "panel.css" | "icon.svg" | "page.js" | "deployment.js" | "live.js" | "site-log.js" | "usage-chart.js";
+  | "panel.css"
+  | "icon.svg"
+  | "page.js"
+  | "access-log.js"
+  | "deployment.js"
+  | "live.js"
+  | "site-log.js"
+  | "usage-chart.js";
 
 /** `/assets/page.1a2b3c4d.js` of `page.js`. */
 export const assetPath = (name: AssetName): string => {

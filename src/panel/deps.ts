@@ -7,6 +7,8 @@ import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { EdgeRulesPatch, EdgeRulesView } from "../domain/edge-rules.ts";
 import type { Log } from "../domain/log.ts";
 import type { AppEnv, UserActor } from "../http/request-env.ts";
+import type { AccessPage } from "../requests/access-log.ts";
+import type { TopPaths } from "../requests/top-paths.ts";
 import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
@@ -234,6 +236,14 @@ export interface PanelDeps {
   ): Promise<UsagePoint[]>;
   /** Since the month began. */
   monthToDate(actor: Person, slug: string): Promise<{ bytesIn: number; bytesOut: number }>;
+  /** Whole hours from a time on; 24h, 7d or a date. @throws AppError `forbidden` for who may not see visitors */
+  topPaths(actor: Person, slug: string, query: { from: string }): Promise<TopPaths>;
+  /** The newest requests that match, oldest first. */
+  accessLog(
+    actor: Person,
+    slug: string,
+    query: { limit: number; status?: string; path?: string },
+  ): Promise<AccessPage>;
   /** What the running replicas printed last, oldest first. May ask the engine, within a deadline. */
   appLog(actor: Person, slug: string, lines: number): Promise<string[]>;
 }

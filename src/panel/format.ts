@@ -82,6 +82,14 @@ export const percent = (used: number, limit: number): number => {
   return share < 100 ? Math.min(99, Math.round(share)) : Math.round(share);
 };
 
+/** `54 %`, `<1 %` for what is more than nothing, `>99 %` for what is not quite all. */
+export const share = (part: number, whole: number): string => {
+  const exact = (part / whole) * 100;
+  if (whole <= 0 || part <= 0) return "0 %";
+  if (exact < 1) return "<1 %";
+  return exact > 99 && part < whole ? ">99 %" : `${Math.round(exact)} %`;
+};
+
 /** The first seven digits, as git shows them. */
 export const shortHash = (hash: string): string => hash.slice(0, 7);
 

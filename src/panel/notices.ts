@@ -5,6 +5,7 @@ const notices: Record<string, string> = {
   deleted: "The site is being removed: its address answers no more, the rest follows within a minute.",
   limits: "The new limits are set. What runs is changed live, without a restart.",
   rules: "The new rules are set. Visitors meet them at once.",
+  "access-log": "Saved. It holds for requests from now on.",
   settings: "Saved. Changes to how it is built or started take effect with the next deploy.",
   env: "Saved. It takes effect with the next deploy.",
   "env-removed": "Removed. It is gone with the next deploy; what runs keeps it until then.",

@@ -27,7 +27,7 @@ export const requestRoutes = ({ requests, streams }: RequestRoutesDeps): ApiRout
         // Checked before the stream begins, so that a refusal is an ordinary answer.
         const check = () => requests.reachSite(actor, slug, "deploy", query.environment);
         await check();
-        const from = c.req.header("last-event-id") ?? null;
+        const from = c.req.header("last-event-id") ?? query.after ?? null;
         return streams.respond(c, actor, check, ({ send, signal }) =>
           followAccessLog(
             requests,

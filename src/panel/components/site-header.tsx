@@ -11,6 +11,7 @@ export const siteTabs = [
   { path: "/deployments", label: "Deployments" },
   { path: "/logs", label: "Logs" },
   { path: "/usage", label: "Usage" },
+  { path: "/traffic", label: "Traffic" },
   { path: "/limits", label: "Limits" },
   { path: "/domains", label: "Domains" },
   { path: "/rules", label: "Rules" },

@@ -3,7 +3,8 @@ export interface StreamHandlers {
   opened(): void;
   /** One sentence for people while it is away; null when it is back. */
   said(sentence: string | null): void;
-  events: Record<string, (data: unknown) => void>;
+  /** With the last id seen, empty before the first. */
+  events: Record<string, (data: unknown, id: string) => void>;
   /** Event after which nothing follows. */
   last?: string;
 }
@@ -46,7 +47,8 @@ export const openStream = (url: () => string, handlers: StreamHandlers): void =>
           source = null;
           current.close();
         }
-        handle(JSON.parse((event as MessageEvent<string>).data));
+        const { data, lastEventId } = event as MessageEvent<string>;
+        handle(JSON.parse(data), lastEventId);
       });
   };
   connect();

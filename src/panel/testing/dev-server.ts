@@ -2,6 +2,7 @@
 // Sign in as ada, "right horse battery". The deployment of radio goes on by itself.
 import { fakeWorld } from "./fake-world.ts";
 import { fakeEvents } from "./fake-events.ts";
+import { fakeRequest } from "./fake-requests.ts";
 import { owner, panelApp } from "./panel-app.ts";
 
 const events = fakeEvents();
@@ -25,6 +26,7 @@ setInterval(() => {
       message: `GET /up \u001b[33m503\u001b[0m in ${seq} ms, retrying`,
     },
   });
+  events.requested(fakeRequest(seq, Date.now()));
   events.printed(`GET /bikes/${seq} 200 12 ms`);
 }, 1500);
 console.log(`${server.url} as ${owner.username}, ${owner.password}`);

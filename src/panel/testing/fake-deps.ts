@@ -1,11 +1,13 @@
 import { GB, MB } from "../../domain/size.ts";
 import { defaultEdgeRules, edgeRulesView } from "../../domain/edge-rules.ts";
+import { accessMatcher } from "../../domain/access-log.ts";
 import { silentLog } from "../../domain/log.ts";
 import type { SiteView } from "../../domain/views.ts";
 import { conflict, invalid, notFound } from "../../errors.ts";
 import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
 import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
+import { fakeTopPaths } from "./fake-requests.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
 const hour = 3_600_000;
@@ -335,6 +337,12 @@ export const fakeDeps = (
         ? fakeUsage(fromMs, toMs, resolution === "raw" ? 30_000 : hour, slug === "archive" ? 1.28 : 1)
         : [],
     monthToDate: async () => ({ bytesIn: 300 * MB, bytesOut: 7.8 * GB }),
+    topPaths: async (_, slug) => fakeTopPaths(site(slug).currentRelease !== null),
+    accessLog: async (_, slug, { limit, status, path }) => {
+      const matches = accessMatcher({ status, path });
+      const lines = site(slug).currentRelease === null ? [] : world.requests.filter(matches);
+      return { items: lines.slice(-limit), dropped: slug === "archive" ? 3 : 0, whole: true };
+    },
     appLog: async (_, slug, lines) => (site(slug).replicas.length ? world.appLines.slice(-lines) : []),
   };
 };

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { AccessLine } from "../../domain/access-log.ts";
 import type { DeploymentView, LogLineView } from "../../domain/views.ts";
 import type { AppEnv } from "../../http/request-env.ts";
 import { sseResponse } from "../../http/sse.ts";
@@ -15,6 +16,8 @@ type Event =
 export const fakeEvents = () => {
   const events: Event[] = [];
   const appLines: string[] = [];
+  const requests: AccessLine[] = [];
+  const requestConnections: string[] = [];
   let wake = Promise.withResolvers<void>();
   let cut = new AbortController();
   const connections: { after: number; lastEventId: string | undefined }[] = [];
@@ -69,6 +72,31 @@ export const fakeEvents = () => {
     });
   });
 
+  app.get("/api/v1/sites/:slug/access-log", (c) => {
+    const after = c.req.header("last-event-id") ?? c.req.query("after") ?? "";
+    requestConnections.push(new URL(c.req.url).search);
+    const { signal } = cut;
+    return sseResponse(c, async (stream) => {
+      let next = after === "" ? 0 : Number(after.split(".")[1]);
+      // What there is already comes first, and then the place behind it.
+      for (const present = requests.length; next < present; next++)
+        await stream.send({ id: `made-up.${present}`, event: "request", data: requests[next] });
+      await stream.send({ id: `made-up.${next}`, event: "here", data: {} });
+      while (!stream.signal.aborted && !signal.aborted) {
+        const woken = wake.promise;
+        for (; next < requests.length; next++)
+          await stream.send({ id: `made-up.${next + 1}`, event: "request", data: requests[next] });
+        await Promise.race([
+          woken,
+          new Promise((resolve) => {
+            stream.signal.addEventListener("abort", resolve);
+            signal.addEventListener("abort", resolve);
+          }),
+        ]);
+      }
+    });
+  });
+
   const wakeAll = () => {
     const old = wake;
     wake = Promise.withResolvers();
@@ -83,6 +111,12 @@ export const fakeEvents = () => {
       events.push(...added);
       wakeAll();
     },
+    requested(...lines: AccessLine[]): void {
+      requests.push(...lines);
+      wakeAll();
+    },
+    /** What each connection to the access log asked for. */
+    requestConnections,
     printed(...lines: string[]): void {
       appLines.push(...lines);
       wakeAll();
@@ -91,6 +125,8 @@ export const fakeEvents = () => {
     clear(): void {
       events.length = 0;
       appLines.length = 0;
+      requests.length = 0;
+      requestConnections.length = 0;
       connections.length = 0;
       refuse = 0;
     },

@@ -1,4 +1,5 @@
 import { defaultEdgeRules, type EdgeRulesView, edgeRulesView } from "../../domain/edge-rules.ts";
+import type { AccessLine } from "../../domain/access-log.ts";
 import { MB } from "../../domain/size.ts";
 import type {
   CertificateView,
@@ -9,6 +10,7 @@ import type {
   SiteView,
 } from "../../domain/views.ts";
 import { fakeDomains } from "./fake-domains.ts";
+import { fakeRequests } from "./fake-requests.ts";
 import { fakeDeployment, fakeLog, fakeNowMs, fakeSites, fakeSteps } from "./fake-data.ts";
 
 /** Everything that the made-up features hold; tests look at it and change it. */
@@ -24,6 +26,7 @@ export interface FakeWorld {
   engine: { up: boolean; message: string | null };
   edge: { up: boolean; problem: string | null };
   appLines: string[];
+  requests: AccessLine[];
   logLines: ReturnType<typeof fakeLog>;
   /** Verbs called, in order. */
   calls: { verb: string; args: unknown[] }[];
@@ -155,6 +158,7 @@ export const fakeWorld = (more = 0): FakeWorld => {
     },
     engine: { up: true, message: null },
     edge: { up: true, problem: null },
+    requests: fakeRequests(60),
     appLines: Array.from(
       { length: 40 },
       (_, i) =>
