@@ -12,7 +12,11 @@ test("above the bound of all that is pending, the slowest readers go, and no oth
   });
   const fixture = startEdge([routeTo(["site.test"], toPort(server.port!))]);
   const { edge } = fixture;
-  const pending = (): number => [...edge.visitors].reduce((sum, { out }) => sum + out.pendingBytes, 0);
+  const pending = (): number =>
+    [...edge.visitors].reduce(
+      (sum, { out }) => sum + out.pending.reduce((all, { buffer }) => all + buffer.byteLength, 0),
+      0,
+    );
   const stalled = async (count: number): Promise<RawClient[]> => {
     const before = [...edge.visitors].filter(({ out }) => out.pendingBytes > 0).length;
     const clients = await Promise.all(Array.from({ length: count }, () => connectRaw(fixture.port)));

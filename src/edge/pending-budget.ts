@@ -1,5 +1,5 @@
 import { abandonExchange } from "./exchange-end.ts";
-import type { Outlet } from "./byte-socket.ts";
+import { type Outlet, spend } from "./byte-socket.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -12,9 +12,46 @@ export const mostPendingBytes = 256 * 1024 * 1024;
 /** Towards the upstream; there is none before the connection is open. */
 const sendingOf = (exchange: Exchange | null): Outlet | undefined => exchange?.upstream?.out ?? undefined;
 
-/** Bytes that wait in the edge for somebody to take them. */
-const pendingOf = ({ out, exchange, held }: Visitor): number =>
-  out.pendingBytes + (sendingOf(exchange)?.pendingBytes ?? 0) + (held?.length ?? 0);
+/** Below this a buffer is not worth a copy. */
+const smallBytes = 32 * 1024;
+
+/** What the pending bytes keep in memory: a rest keeps all of the buffer that it is a part of. */
+const keptBy = (outlet: Outlet): number => {
+  let bytes = 0;
+  for (const { buffer } of outlet.pending) bytes += buffer.byteLength;
+  return bytes;
+};
+
+/** Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. */
+const trim = (outlet: Outlet): void => {
+  const { pending } = outlet;
+  for (let i = 0; i < pending.length; i++) {
+    const rest = pending[i]!;
+    if (rest.buffer.byteLength < Math.max(smallBytes, 2 * rest.length)) continue;
+    pending[i] = rest.slice();
+    if (outlet.spent?.buffer === rest.buffer) {
+      spend(outlet.spent);
+      outlet.spent = null;
+    }
+  }
+};
+
+const slowMs = 1_000;
+
+/** Bytes that the edge keeps for somebody to take them. */
+const keptFor = ({ out, exchange, held }: Visitor, nowMs: number): number => {
+  let bytes = held?.length ?? 0;
+  const sending = sendingOf(exchange);
+  if (out.pendingBytes > 0) {
+    if (nowMs - out.pendingSinceMs > slowMs) trim(out);
+    bytes += keptBy(out);
+  }
+  if (sending !== undefined && sending.pendingBytes > 0) {
+    if (nowMs - sending.pendingSinceMs > slowMs) trim(sending);
+    bytes += keptBy(sending);
+  }
+  return bytes;
+};
 
 /** Since when something has waited without a break. Whoever reads at a usual pace takes all of it now and then. */
 const pendingSince = ({ out, exchange }: Visitor): number => {
@@ -28,18 +65,19 @@ const pendingSince = ({ out, exchange }: Visitor): number => {
 /** Above the bound, those go who have kept the edge waiting for longest. @returns how many went */
 export const shedPending = (edge: Edge, mostBytes = mostPendingBytes): number => {
   let bytes = 0;
-  for (const visitor of edge.visitors) bytes += pendingOf(visitor);
+  const { nowMs } = edge.clock;
+  for (const visitor of edge.visitors) bytes += keptFor(visitor, nowMs);
   if (bytes <= mostBytes) return 0;
   const slow = [...edge.visitors].filter((visitor) => pendingSince(visitor) < Number.POSITIVE_INFINITY);
   slow.sort((a, b) => pendingSince(a) - pendingSince(b));
   let gone = 0;
   for (const visitor of slow) {
     if (bytes <= mostBytes) break;
-    bytes -= pendingOf(visitor);
+    bytes -= keptFor(visitor, nowMs);
     if (visitor.exchange !== null) abandonExchange(visitor.exchange);
     closeVisitor(visitor, true);
     gone++;
   }
-  edge.log.warn("too much waits for slow visitors: the slowest were cut", { cut: gone, pendingBytes: bytes });
+  edge.log.warn("too much waits for slow visitors: the slowest were cut", { cut: gone, keptBytes: bytes });
   return gone;
 };
