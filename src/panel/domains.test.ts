@@ -28,6 +28,8 @@ test("each domain says its state, what went wrong, what to do next and when it i
   expect(html).toContain('data-copy="203.0.113.7"');
   expect(html).toContain('data-copy="new.example.net"');
   expect(text).toContain("The claim ends");
+  expect(text).toContain("Next: add these 3 records where the domain's DNS is kept.");
+  expect(text).toContain("CNAME Name _acme-challenge.bikes.example.net");
   expect(text).toContain("failed 60 min ago ; next try in 5 h");
 });
 

@@ -3,7 +3,6 @@ import type { CertificateView, DomainView, OwnAddressView } from "../../domain/v
 import { certificateWord, domainId, domainWord } from "../domain-words.ts";
 import type { Refusal, Typed } from "../form.ts";
 import { sentence } from "../format.ts";
-import { useShell } from "../shell.ts";
 import type { Word } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { DnsRecords } from "./dns-records.tsx";
@@ -19,14 +18,13 @@ const State = ({ name, word }: { name: string; word: Word }) => (
 );
 
 export const OwnAddress = ({ own }: { own: OwnAddressView }) => {
-  const { nowMs } = useShell();
   return (
     <section class="card domain" aria-label={own.name}>
       <div class="section-head">
         <h2>
           <a href={safeUrl(own.url)}>{own.name}</a>
         </h2>
-        <State name={own.name} word={certificateWord(own.certificate, nowMs)} />
+        <State name={own.name} word={certificateWord(own.certificate)} />
       </div>
       {own.certificate?.error && <p class="error">{sentence(own.certificate.error)}</p>}
       <p class="soft">
@@ -36,6 +34,8 @@ export const OwnAddress = ({ own }: { own: OwnAddressView }) => {
     </section>
   );
 };
+
+const sentenceEnd = (text: string): string => `${text}.`;
 
 interface DomainProps {
   domain: DomainView;
@@ -48,14 +48,13 @@ interface DomainProps {
 /** One domain: its state, what to do next, its certificate, and what can be changed. */
 export const DomainCard = (props: DomainProps) => {
   const { domain, base } = props;
-  const { nowMs } = useShell();
   const path = `${base}/${encodeURIComponent(domain.name)}`;
   const linked = domain.state === "verified" && !domain.name.startsWith("*.");
   return (
     <section class="card domain" aria-label={domain.name} id={domainId(domain.name)}>
       <div class="section-head">
         <h2>{linked ? <a href={safeUrl(domain.url)}>{domain.name}</a> : domain.name}</h2>
-        <State name={domain.name} word={domainWord(domain, nowMs)} />
+        <State name={domain.name} word={domainWord(domain)} />
         {domain.primary && <Badge word={{ text: "Primary", tone: "quiet" }} />}
       </div>
       {domain.redirectTo && (
@@ -67,10 +66,18 @@ export const DomainCard = (props: DomainProps) => {
       {domain.nextStep && (
         <div class="next-step">
           <p>
-            <strong>Next:</strong> {domain.nextStep}.
+            <strong>Next:</strong>{" "}
+            {domain.records.length > 1
+              ? `add these ${domain.records.length} records where the domain's DNS is kept.`
+              : sentenceEnd(domain.nextStep)}
           </p>
           {domain.records.length > 0 && <DnsRecords records={domain.records} />}
         </div>
+      )}
+      {domain.certificate?.nextStep && (
+        <p>
+          <strong>Next:</strong> {sentenceEnd(domain.certificate.nextStep)}
+        </p>
       )}
       <p class="soft">
         <Facts domain={domain} />

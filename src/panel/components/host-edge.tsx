@@ -3,14 +3,15 @@ import type { HttpsView } from "../../domain/views.ts";
 import type { HostView } from "../deps.ts";
 import { certificateWord } from "../domain-words.ts";
 import { sentence } from "../format.ts";
-import { useShell } from "../shell.ts";
 import type { Word } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { safeUrl } from "./site-header.tsx";
 import { Time } from "./time.tsx";
 
-const edgeWord = ({ up, problem }: HostView["edge"]): Word => {
+const edgeWord = ({ up, problem, health }: HostView["edge"]): Word => {
   if (up) return { text: "Up", tone: "moss" };
+  // It runs, but has not taken the routes of now.
+  if (health !== null) return { text: "Not in step", tone: "amber" };
   return problem === null ? { text: "Starting", tone: "amber" } : { text: "Down", tone: "rust" };
 };
 
@@ -56,9 +57,8 @@ export const HostEdge = ({ edge }: { edge: HostView["edge"] }) => {
 
 /** The panel's own domain, the sites' common certificate, and where certificates come from. */
 export const HostHttps = ({ https }: { https: HttpsView }) => {
-  const { nowMs } = useShell();
   const { panel, wildcard, authority } = https;
-  const word = certificateWord(panel.certificate, nowMs);
+  const word = certificateWord(panel.certificate);
   return (
     <section class="card" aria-labelledby="panel-https">
       <div class="section-head">
@@ -91,7 +91,7 @@ export const HostHttps = ({ https }: { https: HttpsView }) => {
         {wildcard && (
           <>
             <dt class="wrap">{wildcard.name}</dt>
-            <dd>{certificateWord(wildcard.certificate, nowMs).text}</dd>
+            <dd>{certificateWord(wildcard.certificate).text}</dd>
           </>
         )}
         <dt>Authority</dt>
@@ -112,14 +112,14 @@ export const HostHttps = ({ https }: { https: HttpsView }) => {
       {[panel.certificate?.error, wildcard?.certificate?.error].map(
         (error) => error && <p class="error wrap">{sentence(error)}</p>,
       )}
-      <p>
-        <a href="/host/https">Certificates and DNS</a>
-      </p>
       {panel.nextStep && (
         <p class="wrap">
           <strong>Next:</strong> {panel.nextStep}.
         </p>
       )}
+      <p>
+        <a href="/host/https">Certificates and DNS</a>
+      </p>
     </section>
   );
 };

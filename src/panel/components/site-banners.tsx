@@ -85,7 +85,7 @@ const Bandwidth = ({ site, rules, bandwidthMonthBytes: used }: BannerProps) => {
 };
 
 const lacks = (certificate: CertificateView | null): certificate is CertificateView =>
-  certificate !== null && certificate.notAfter === null;
+  certificate?.state === "waiting";
 
 /** Of the own address only where no domain has taken its place. */
 const Certificates = ({ site, own, domains }: BannerProps) => {

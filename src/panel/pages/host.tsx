@@ -129,8 +129,7 @@ export const Host = (props: {
 
 /** Whether something on the page may change by itself soon. */
 const hostMoves = ({ edge }: HostView, https: HttpsView | null): boolean =>
-  !edge.up ||
-  (https !== null && https.panel.certificate !== null && https.panel.certificate.notAfter === null);
+  !edge.up || https?.panel.certificate?.state === "waiting";
 
 const Backups = ({ backups, refusal }: { backups: BackupView[]; refusal: Refusal | null }) => (
   <section aria-labelledby="backups">

@@ -96,7 +96,7 @@ const AddDomain = ({ base, refused }: { base: string; refused: DomainsRefused | 
         mono
         inputmode="url"
         placeholder="example.org"
-        hint="Without https:// and path."
+        hint="Without https:// and path; *.example.org for all names one below."
       />
       <Checkbox
         name="www"

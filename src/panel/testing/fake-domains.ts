@@ -8,7 +8,7 @@ export const fakeCertificate = (name: string, change: Partial<CertificateView> =
   id: `crt_${name}`,
   source: "automatic",
   names: [name],
-  state: "valid",
+  state: change.notAfter === null ? "waiting" : "valid",
   nextStep: null,
   issuer: "Let's Encrypt R11",
   notBefore: at(-240 * hour),
@@ -67,6 +67,27 @@ export const fakeDomains = (): DomainView[] => [
     nextCheckAt: at(hour / 60),
     expiresAt: at(160 * hour),
     certificate: null,
+  }),
+  fakeDomain("*.bikes.example.net", {
+    state: "waiting",
+    url: "http://*.bikes.example.net",
+    verifiedAt: null,
+    error: "_croft.bikes.example.net has no TXT record yet",
+    nextStep: "add these records: …",
+    certificate: null,
+    records: [
+      {
+        type: "TXT",
+        name: "_croft.bikes.example.net",
+        value: "croft-3f9f0c2c4a7be1b9a3d1f44be2f1f2ab7d6d70d1",
+      },
+      {
+        type: "CNAME",
+        name: "_acme-challenge.bikes.example.net",
+        value: "dom-01m7wem0xjmvxhhpa2r4vzp8e6._acme-challenge.example.org",
+      },
+      { type: "A", name: "*.bikes.example.net", value: "203.0.113.7" },
+    ],
   }),
 ];
 
