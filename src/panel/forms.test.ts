@@ -39,6 +39,7 @@ describe("forged forms", () => {
     "/sites/choir/pause",
     "/sites/choir/resume",
     "/sites/choir/split/end",
+    "/sites/choir/traffic/log",
     "/deployments/dep_radio/cancel",
     "/account/keys",
     "/account/keys/key_1/revoke",
