@@ -134,6 +134,7 @@ const route = z.strictObject({
     requestsPerMinute: limit,
     concurrentRequests: limit,
     clientRequestsPerMinute: limit.optional(),
+    webSocketMessageBytes: z.int().min(1).optional(),
     bandwidth: bandwidth.nullish(),
   }),
   rules: rules.nullish(),
