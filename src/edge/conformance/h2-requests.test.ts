@@ -129,7 +129,7 @@ const extras: Fields = [
   ["x-a", "b"],
   ["x-a", smuggled],
   [smuggled, "x"],
-  ["x-long", "l".repeat(9_000)],
+  ["x-long", "l".repeat(7_000)],
   [":path", "/late"],
   [":status", "200"],
   [":protocol", "websocket"],
@@ -145,16 +145,16 @@ const spoil = (random: Seeded, text: string): string => {
 };
 
 const requestOf = (random: Seeded, id: number): { sent: Sent; frames: Buffer[] } => {
-  const rare = <T>(usual: T, list: readonly T[]): T => (random.once(4) ? random.pick(list) : usual);
+  const rare = <T>(usual: T, list: readonly T[]): T => (random.once(12) ? random.pick(list) : usual);
   const fields: [string, string][] = [
     [":method", rare(random.pick(["GET", "POST"]), methods)],
     [":scheme", rare("https", ["http", "HTTPS", "ftp", ""])],
     [":path", rare("/p", paths)],
     [":authority", rare("site.test", authorities)],
   ];
-  for (let count = random.below(4); count > 0; count--) fields.push([...random.pick(extras)]);
-  if (random.once(8)) fields.splice(random.below(4), 1);
-  if (random.once(8)) fields.splice(random.below(fields.length + 1), 0, [...random.pick(fields)]);
+  for (let count = random.below(3); count > 0; count--) fields.push([...random.pick(extras)]);
+  if (random.once(20)) fields.splice(random.below(4), 1);
+  if (random.once(20)) fields.splice(random.below(fields.length + 1), 0, [...random.pick(fields)]);
   if (random.once(8)) {
     const it = random.pick(fields);
     const part = random.below(2);
