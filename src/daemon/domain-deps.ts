@@ -181,10 +181,16 @@ export const domainDeps = (wiring: DomainWiring) => {
     { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
   ];
 
-  const plainPanelUrl = siteUrl(settings, settings.panelDomain);
+  // What readSettings makes of it when nothing was configured.
+  const plainUrls = [
+    siteUrl(settings, settings.panelDomain),
+    `http://${settings.listen.host}:${settings.listen.port}`,
+  ];
   /** How people reach the panel: as configured, else by HTTPS as soon as its domain has a certificate. */
   const publicUrl = () =>
-    settings.publicUrl === plainPanelUrl ? urlOfHost(settings.panelDomain) : settings.publicUrl;
+    plainUrls.includes(settings.publicUrl) && certificates.isSecured(settings.panelDomain)
+      ? urlOfHost(settings.panelDomain)
+      : settings.publicUrl;
   const https = () =>
     httpsOverview({
       store,

@@ -18,10 +18,15 @@ const bare = (name: string): string => name.replace(/\.$/, "").toLowerCase();
  * @param servers `address[:port]`; the system's when empty
  */
 export const createLookup = (servers: readonly string[]): DnsLookup => {
-  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
-  if (servers.length > 0) resolver.setServers([...servers]);
+  // One for each question: they remember answers, and a person who just added a record wants another look.
+  const ask = (): Resolver => {
+    const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+    if (servers.length > 0) resolver.setServers([...servers]);
+    return resolver;
+  };
   return {
     addresses: async (name) => {
+      const resolver = ask();
       const [four, six] = await Promise.allSettled([
         orNone(resolver.resolve4(name)),
         orNone(resolver.resolve6(name)),
@@ -33,8 +38,8 @@ export const createLookup = (servers: readonly string[]): DnsLookup => {
         throw new Error(`the name servers of ${name} answered in part`);
       return found;
     },
-    nameServers: async (zone) => (await orNone(resolver.resolveNs(zone))).map(bare),
-    alias: async (name) => (await orNone(resolver.resolveCname(name))).map(bare)[0] ?? null,
-    texts: async (name) => (await orNone(resolver.resolveTxt(name))).map((parts) => parts.join("")),
+    nameServers: async (zone) => (await orNone(ask().resolveNs(zone))).map(bare),
+    alias: async (name) => (await orNone(ask().resolveCname(name))).map(bare)[0] ?? null,
+    texts: async (name) => (await orNone(ask().resolveTxt(name))).map((parts) => parts.join("")),
   };
 };

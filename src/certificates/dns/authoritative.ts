@@ -9,7 +9,7 @@ export interface DnsLookup {
   nameServers(zone: string): Promise<string[]>;
   /** Where a CNAME of the name leads; null without one. */
   alias(name: string): Promise<string | null>;
-  /** Texts of the name's TXT records, each put together. */
+  /** Texts of the name's TXT records; of those longer than 255 bytes the pieces. */
   texts(name: string): Promise<string[]>;
 }
 
