@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AccessLine } from "../../domain/access-log.ts";
 import type { PathView } from "../../domain/path-usage.ts";
+import { parseEventStream } from "../../cli/event-stream.ts";
 import { startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 
 setDefaultTimeout(120_000);
@@ -20,7 +21,10 @@ beforeAll(async () => {
 afterAll(() => croft.destroy());
 
 const logOf = async (query = ""): Promise<AccessLine[]> => {
-  const { status, body } = await croft.api<{ items: AccessLine[] }>("GET", `/sites/${slug}/access-log${query}`);
+  const { status, body } = await croft.api<{ items: AccessLine[] }>(
+    "GET",
+    `/sites/${slug}/access-log${query}`,
+  );
   expect(status, JSON.stringify(body)).toBe(200);
   return body.items;
 };
@@ -92,10 +96,98 @@ test("the log tells all, or nothing, as the site wants it", async () => {
   expect(await logOf("?path=/unseen")).toEqual([]);
 });
 
-test("a site that is deleted takes its log along", async () => {
+/** Events of the live log, as they come. */
+const follow = async (lastEventId: string | null = null) => {
+  const stop = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${croft.panelPort}/api/v1/sites/${slug}/access-log`, {
+    headers: {
+      Accept: "text/event-stream",
+      Authorization: `Bearer ${croft.token}`,
+      ...(lastEventId !== null && { "Last-Event-ID": lastEventId }),
+    },
+    signal: stop.signal,
+  });
+  expect(response.status).toBe(200);
+  const seen: { id: string; path: string }[] = [];
+  let here = "";
+  const ended = (async () => {
+    try {
+      for await (const { id, event, data } of parseEventStream(response.body!)) {
+        if (event === "here") here = id!;
+        if (event === "request") seen.push({ id: id!, path: (JSON.parse(data) as AccessLine).path });
+      }
+    } catch {
+      // Cut, which is an end like any other.
+    }
+  })();
+  const until = async (count: number): Promise<void> => {
+    for (let i = 0; seen.length < count && i < 500; i++) await Bun.sleep(20);
+    expect(seen.map(({ path }) => path)).toHaveLength(count);
+  };
+  await (async () => {
+    for (let i = 0; here === "" && i < 500; i++) await Bun.sleep(20);
+  })();
+  return { seen, ended, until, stop: () => stop.abort() };
+};
+
+test("the live log tells each request once, over connections and a restart of the daemon", async () => {
+  const first = await follow();
+  await croft.visit(host, "/live/1");
+  await first.until(1);
+  await croft.visit(host, "/live/2");
+  await first.until(2);
+  first.stop();
+  await croft.visit(host, "/live/3");
+  await croft.kill("SIGKILL");
+  await croft.visit(host, "/live/4");
+  await croft.start();
+  const second = await follow(first.seen[0]!.id);
+  await second.until(3);
+  await croft.visit(host, "/live/5");
+  await second.until(4);
+  second.stop();
+  expect([...first.seen, ...second.seen].map(({ path }) => path)).toEqual([
+    "/live/1",
+    "/live/2",
+    "/live/2",
+    "/live/3",
+    "/live/4",
+    "/live/5",
+  ]);
+});
+
+test("as a download and on the command line", async () => {
+  const url = `http://127.0.0.1:${croft.panelPort}/api/v1/sites/${slug}/access-log?format=combined&path=/live`;
+  const response = await fetch(url, { headers: { Authorization: `Bearer ${croft.token}` } });
+  expect(response.headers.get("content-disposition")).toBe(`attachment; filename="${slug}-access.log"`);
+  const text = await response.text();
+  expect(text.trim().split("\n")).toHaveLength(5);
+  expect(text).toMatch(/^127\.0\.0\.0 - - \[.+\] "GET \/live\/1 HTTP\/1\.1" 404 \d+ "-" "-"\n/);
+  const combined = await croft.cli([
+    "access-log",
+    slug,
+    "--format",
+    "combined",
+    "--path",
+    "/live",
+    "--since",
+    "1h",
+  ]);
+  expect(combined).toMatchObject({ exitCode: 0, stdout: text });
+  await until(
+    "counts by path",
+    async () => (await croft.cli(["paths", slug])).stdout,
+    (stdout) => /5 +5 +0 +\S+ +\S+ +\S+ KB +GET \/live\/:id\n/.test(stdout),
+  );
+  const page = await croft.cli(["access-log", slug, "--status", "5xx", "--json"]);
+  expect(JSON.parse(page.stdout)).toEqual({ items: [], dropped: 0, whole: true });
+});
+
+test("a site that is deleted takes its log along, and ends what follows it", async () => {
   const folder = join(croft.dataDir, "run/edge/access-log");
   const before = readdirSync(folder);
   expect(before).toHaveLength(1);
+  const following = await follow();
   const { status } = await croft.api("DELETE", `/sites/${slug}?confirm=${slug}`);
   expect(status).toBe(202);
   await until(
@@ -103,4 +195,7 @@ test("a site that is deleted takes its log along", async () => {
     async () => existsSync(join(folder, before[0]!)),
     (there) => !there,
   );
+  // It is asked with the next heartbeat.
+  await following.ended;
+  expect(await croft.api("GET", `/sites/${slug}/access-log`)).toMatchObject({ status: 404 });
 });
