@@ -1,12 +1,21 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { servingCertificate } from "../domain/certificate.ts";
+import { silentLog } from "../domain/log.ts";
 import { AppError } from "../errors.ts";
 import { reachSite } from "../sites/access.ts";
 import { seedSite } from "../testing/seed.ts";
 import { type SiteFixture, siteFixture } from "../testing/site-fixture.ts";
 import { type TestCertificate, testCertificate } from "../testing/test-certificate.ts";
 import type { UploadDeps } from "./deps.ts";
-import { listCertificates, removeCertificate, uploadCertificate } from "./upload.ts";
+import {
+  listCertificates,
+  listInstallationCertificates,
+  removeCertificate,
+  removeInstallationCertificate,
+  uploadCertificate,
+  uploadInstallationCertificate,
+} from "./upload.ts";
+import { warnOfEnds } from "./warn-of-ends.ts";
 
 const day = 24 * 3_600_000;
 let good: TestCertificate & { authority: string };
@@ -137,4 +146,44 @@ test("one that is over is refused, or no longer served", async () => {
   expect(served("www.example.org", nowMs, null)).toBeNull();
   fixture.clock.advance(31 * day);
   expect(await refusal(good)).toContain("certificate: ended on");
+});
+
+test("one for all sites and the panel: kept apart from the sites' own, removed by its id, told when it ends", async () => {
+  const { certificate, key } = await testCertificate(["*.base.test", "panel.test"], { days: 40 });
+  const made = await uploadInstallationCertificate(deps, fixture.owner, { certificate, key });
+  expect(made).toMatchObject({ state: "valid", nextStep: null, names: ["*.base.test", "panel.test"] });
+  expect(told).toBe(1);
+  expect(await listCertificates(deps, fixture.owner, fixture.slug)).toEqual([]);
+  expect((await listInstallationCertificates(deps)).map(({ id }) => id)).toEqual([made.id]);
+  const rows = await fixture.store.certificates();
+  expect(rows[0]).toMatchObject({ environmentId: null, source: "upload" });
+  expect(rows[0]!.keyCiphertext).not.toContain("PRIVATE KEY");
+  // The sites' own door does not reach it.
+  await expect(removeCertificate(deps, fixture.owner, fixture.slug, made.id)).rejects.toMatchObject({
+    code: "not_found",
+  });
+  await expect(
+    uploadInstallationCertificate(deps, fixture.owner, { certificate, key }),
+  ).rejects.toMatchObject({
+    code: "conflict",
+  });
+  const warned: unknown[] = [];
+  const warn = (message: string, more: object) => void warned.push({ message, ...more });
+  const look = () =>
+    warnOfEnds({ store: fixture.store, clock: fixture.clock, log: { ...silentLog, warn: warn as never } });
+  await look();
+  expect(warned).toEqual([]);
+  fixture.clock.advance(20 * 24 * 3_600_000);
+  const [soon] = await listInstallationCertificates(deps);
+  expect(soon).toMatchObject({
+    state: "ending",
+    nextStep: expect.stringContaining("add its successor before then"),
+  });
+  fixture.clock.advance(21 * 24 * 3_600_000);
+  const [over] = await listInstallationCertificates(deps);
+  expect(over).toMatchObject({ state: "ended", nextStep: expect.stringContaining("or remove it") });
+  await look();
+  expect(warned).toMatchObject([{ message: "a certificate has ended", names: made.names }]);
+  await removeInstallationCertificate(deps, fixture.owner, made.id);
+  expect(await fixture.store.certificates()).toEqual([]);
 });

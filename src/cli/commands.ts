@@ -229,6 +229,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/certificate.ts")).certificateList,
   },
   {
+    name: "certificate status",
+    usage: "",
+    summary: "the panel's certificate, the sites' common one, and the authority's state (operators)",
+    load: async () => (await import("./commands/certificate.ts")).certificateStatus,
+  },
+  {
     name: "certificate add",
     usage: "SLUG|--installation --certificate FILE --key FILE",
     summary: "use a certificate of your own (PEM) for a site's names, or for the panel and all sites",

@@ -8,10 +8,12 @@ import type { UploadDeps } from "../certificates/deps.ts";
 import type { DnsProviderDeps } from "../certificates/dns/manage.ts";
 import { httpsOverview } from "../certificates/overview.ts";
 import { listCertificates, removeCertificate, uploadCertificate } from "../certificates/upload.ts";
+import { warnOfEnds } from "../certificates/warn-of-ends.ts";
 import type { Store } from "../db/store.ts";
 import { hostOfDomain, type HostToServe, wildcardsOver } from "../domain/certificate.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
+import { isWildcard, isWithin } from "../domain/host-name.ts";
 import { isPublicAddress } from "../domain/public-address.ts";
 import { hostOf } from "../domain/slug.ts";
 import type { EdgeClient } from "../edge/client.ts";
@@ -123,7 +125,13 @@ export const domainDeps = (wiring: DomainWiring) => {
         name,
       ),
     texts: lookup.texts,
-    challengeZones: async () => (await store.dnsProviders()).map(({ zone }) => zone),
+    // The base domain's first: it is this installation's own.
+    challengeZones: async () =>
+      (await store.dnsProviders())
+        .map(({ zone }) => zone)
+        .toSorted(
+          (a, b) => Number(isWithin(settings.baseDomain, b)) - Number(isWithin(settings.baseDomain, a)),
+        ),
     onDomains: async () => {
       await wiring.publishRoutes(AbortSignal.timeout(1000)).catch(() => {});
       certificates.kick();
@@ -145,12 +153,20 @@ export const domainDeps = (wiring: DomainWiring) => {
     onUploaded: certificates.kick,
   };
 
+  /** What failed for want of a provider that works. */
+  const retryWildcards = async (): Promise<void> => {
+    for (const { name, lastError } of await store.certificates())
+      if (name !== null && isWildcard(name) && lastError !== null) await certificates.retry(name);
+  };
   const dnsProviders: DnsProviderDeps = {
     ...dnsDeps,
     store,
     secretBox,
     baseDomain: settings.baseDomain,
-    onChange: certificates.kick,
+    onChange: () => {
+      certificates.kick();
+      retryWildcards().catch((error) => log.warn("certificates were not asked for again", { error }));
+    },
   };
 
   const panel: Pick<
@@ -179,6 +195,12 @@ export const domainDeps = (wiring: DomainWiring) => {
   };
   const jobs: Job[] = [
     { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
+    {
+      name: "certificates that end",
+      when: "0 20 6 * * *",
+      atStart: true,
+      run: () => warnOfEnds({ store, clock, log }),
+    },
   ];
 
   // What readSettings makes of it when nothing was configured.

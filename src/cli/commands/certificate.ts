@@ -1,4 +1,4 @@
-import type { CertificateView } from "../../domain/views.ts";
+import type { CertificateView, HttpsView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
 import { facts, localTime, table } from "../text.ts";
@@ -84,5 +84,35 @@ export const certificateRemove = defineCommand({
     const path = pathOf(words[0], `/${encodeURIComponent(id)}`, flags);
     const answer = await (await client()).send("DELETE", path);
     print(answer, () => `Certificate ${id} is removed\n`);
+  },
+});
+
+const told = (certificate: CertificateView | null): string => {
+  if (certificate === null) return "none";
+  if (certificate.notAfter === null) return certificate.error === null ? "on its way" : "none yet";
+  return `${certificate.issuer ?? "unknown"}, until ${ends(certificate)}`;
+};
+
+export const certificateStatus = defineCommand({
+  options: {},
+  words: [0, 0],
+  run: async ({ client, print }) => {
+    const https = await (await client()).get<HttpsView>("/https");
+    const { panel, wildcard, authority } = https;
+    const failing = [panel.certificate, wildcard?.certificate].find((one) => one?.error);
+    const paused = authority?.pausedUntil;
+    print(https, () =>
+      facts([
+        ["https", https.on ? "on" : "off"],
+        ["panel", panel.url],
+        ["certificate", told(panel.certificate)],
+        ["all sites", wildcard ? `${wildcard.name}: ${told(wildcard.certificate)}` : "one certificate each"],
+        ["authority", authority ? authority.host + (authority.isStaging ? " (staging)" : "") : "none"],
+        ["paused", paused ? `until ${localTime(paused)}: ${authority.pauseReason}` : undefined],
+        ["problem", failing?.error ?? undefined],
+        ["next try", failing?.nextAttemptAt ? localTime(failing.nextAttemptAt) : undefined],
+        ["next", panel.nextStep ?? undefined],
+      ]),
+    );
   },
 });

@@ -94,6 +94,14 @@ test("without a port for HTTP the panel has its certificate by the handshake", a
   });
 });
 
+test("all of it stands in one command", async () => {
+  const status = await croft.cli(["certificate", "status"]);
+  expect(status.exitCode, status.stderr).toBe(0);
+  expect(status.stdout).toContain(`https://${panel}:${httpsPort}`);
+  expect(status.stdout).toContain("one certificate each");
+  expect(status.stdout).toContain(new URL(pebble.directoryUrl).host);
+});
+
 test("a name server that is added is tested at once; one that refuses is said so", async () => {
   await Bun.write(file("wrong.key"), `key "croft" { algorithm hmac-sha256; secret "d3Jvbmc="; };`);
   const add = (key: string) =>
