@@ -23,6 +23,8 @@ export interface Named {
 export interface NamedOptions {
   /** In each zone every name leads to 127.0.0.1. */
   zones: string[];
+  /** Zones with nothing in them. */
+  emptyZones?: string[];
   /** Another server that has copies of the zones and is one of their servers; it looks for changes so often. */
   secondaryAfterSeconds?: number;
   algorithm?: string;
@@ -99,8 +101,7 @@ export const startNamed = async (options: NamedOptions): Promise<Named> => {
         `@ IN NS ns1.${zone}.`,
         `ns1 IN A ${host}`,
         ...(withSecond ? [`@ IN NS ns2.${zone}.`, `ns2 IN A ${second}`] : []),
-        "@ IN A 127.0.0.1",
-        "* IN A 127.0.0.1",
+        ...(options.emptyZones?.includes(zone) ? [] : ["@ IN A 127.0.0.1", "* IN A 127.0.0.1"]),
         "",
       ].join("\n"),
     );
@@ -111,7 +112,7 @@ export const startNamed = async (options: NamedOptions): Promise<Named> => {
     for (const one of hosts) await run(["ip", "address", "add", `${one}/32`, "dev", "lo"]);
     for (const name of ["primary", "second"]) await Bun.write(join(dir, name, "key.conf"), key);
     await Bun.write(join(dir, "key.conf"), key);
-    const zones = await Promise.all(options.zones.map(primaryZone));
+    const zones = await Promise.all([...options.zones, ...(options.emptyZones ?? [])].map(primaryZone));
     children.push(await spawnNamed(join(dir, "primary"), host, zones.join("\n")));
     if (withSecond) {
       const copies = options.zones.map(

@@ -74,7 +74,7 @@ test("messages that are cut off, lie about lengths or lead in circles end in an 
 });
 
 test("bytes by the thousand: read or refused, never for long", () => {
-  const rounds = process.env.CROFT_SOAK ? 500_000 : 20_000;
+  const rounds = process.env.CROFT_SOAK ? 200_000 : 20_000;
   const whole = Buffer.from(signMessage(message(), key, nowMs).bytes);
   let refused = 0;
   for (let i = 0; i < rounds; i++) {
@@ -91,7 +91,7 @@ test("bytes by the thousand: read or refused, never for long", () => {
     }
   }
   expect(refused).toBeGreaterThan(0);
-});
+}, 60_000);
 
 test("a signature is for one request, one key, one time and these bytes", () => {
   const requestMac = signMessage(message(), key, nowMs).mac;

@@ -5,6 +5,7 @@ import type { CertificateView, DnsProviderView, DomainView, HttpsView } from "..
 import { type Named, startNamed } from "../named.ts";
 import { type Pebble, startPebble } from "../pebble.ts";
 import { testCertificate } from "../test-certificate.ts";
+import { tenantOf } from "./tenant.ts";
 import { freePort, run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 
 setDefaultTimeout(180_000);
@@ -22,7 +23,7 @@ const file = (name: string): string => join(root, name);
 
 /** There is no port for plain HTTP at all. */
 beforeAll(async () => {
-  named = await startNamed({ zones: ["example.test", "customer.test"] });
+  named = await startNamed({ zones: ["example.test", "customer.test"], emptyZones: ["nowhere.test"] });
   pebble = await startPebble(1, { nonceReject: 50, dnsServer: `${named.host}:53`, tlsPort: httpsPort });
   croft = await startCroft({
     CROFT_HTTP: "off",
@@ -241,6 +242,39 @@ test("none of it is for people who operate nothing", async () => {
     expect(answer.exitCode, args.join(" ")).toBe(1);
     expect(answer.stderr, args.join(" ")).toMatch(/operator|scope/);
   }
+});
+
+test("a tenant's claims order nothing until they are proven, a wildcard around everybody least of all", async () => {
+  const eve = await tenantOf(croft, "mallory");
+  const own = uniqueSlug("mallory");
+  await eve.createSite(own);
+  const certificates = async () =>
+    (await croft.api<{ items: CertificateView[] }>("GET", "/certificates")).body.items.map(({ names }) =>
+      names.join(),
+    );
+  const before = await certificates();
+  const claim = (name: string) =>
+    eve.api<DomainView & { detail: string }>("POST", `/sites/${own}/domains`, { name });
+  // The zone has a DNS provider, so a certificate could be had; the name is not theirs.
+  const wild = await claim("*.example.test");
+  expect(wild.status).toBe(201);
+  expect(wild.body).toMatchObject({ state: "waiting", certificate: null });
+  expect((await eve.api("POST", `/sites/${own}/domains/*.example.test/verify`)).body).toMatchObject({
+    state: "waiting",
+  });
+  // Below somebody else's wildcard, the wildcard itself, the base domain, the panel.
+  expect((await claim("c.shop.customer.test")).body.detail).toContain("verified for somebody else");
+  expect((await claim("*.shop.customer.test")).body.detail).toContain("verified for another site");
+  for (const name of [`*.${base}`, `x.${base}`, panel, `*.${panel}`])
+    expect((await claim(name)).status, name).toBe(422);
+  for (let i = 0; i < 60; i++) await claim(`name-${i}.nowhere.test`);
+  const { items } = (await eve.api<{ items: DomainView[] }>("GET", `/sites/${own}/domains`)).body;
+  expect(items).toHaveLength(50);
+  await Bun.sleep(1000);
+  const site = `${own}.${base}`;
+  expect((await certificates()).filter((names) => !before.includes(names))).toEqual([]);
+  expect(await namesServedAt(site)).toBe(`DNS:*.${base}`);
+  expect(await named.texts("_acme-challenge.example.test")).toEqual([]);
 });
 
 test("secrets and keys are in no log and no file that others read", async () => {
