@@ -136,6 +136,8 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
   if (target.rules !== null) dressHead(target.rules, out);
   const transportSecurity = transportSecurityOf(exchange);
   if (transportSecurity !== "") appendText(out, transportSecurity);
+  // Whoever passes on an answer without a date dates it (RFC 9110 section 6.6.1).
+  if (!fields.dated) append(out, edge.date.line);
   if (exchange.chunkedOut) append(out, chunkedLine);
   if (!exchange.keepAlive) append(out, closeLine);
   else if (exchange.minor === 0) append(out, keepAliveLine);

@@ -4,6 +4,7 @@ import type { Log } from "../domain/log.ts";
 import { upstreamData, upstreamEnded } from "./answer.ts";
 import { createBodyFrame } from "./body-frame.ts";
 import { makeRoom, visitorCapacity } from "./capacity.ts";
+import { createDateLine } from "./date-line.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { serveAgain } from "./exchange.ts";
 import { abandonExchange } from "./exchange-end.ts";
@@ -67,6 +68,7 @@ export const createEdge = (deps: {
     httpsPort: null,
     traffic: createTraffic({ dir: deps.dir ?? null, log: deps.log, idLine }),
     idLine,
+    date: createDateLine(),
     requests: 0,
     leaving: false,
     stopping: false,

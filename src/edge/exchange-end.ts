@@ -2,6 +2,7 @@ import { countAnswer, countLatency, countOut } from "./meter.ts";
 import { type OwnAnswer, pageAnswer, writeAnswer } from "./own-answer.ts";
 import { dressOwnAnswer } from "./rules/dress-answer.ts";
 import { tellServing } from "./shared/share.ts";
+import { requestIdLine } from "./provenance.ts";
 import type { Exchange } from "./state.ts";
 import { noteEnd } from "./traffic.ts";
 import { cancelUpstream } from "./upstream-connection.ts";
@@ -66,7 +67,7 @@ export const answerExchange = (exchange: Exchange, plain: OwnAnswer): void => {
   visitor.phase = "answer";
   if (exchange.body !== "none" || edge.leaving) exchange.keepAlive = false;
   countAnswer(exchange, answer.status);
-  const fields = `${answer.fields ?? ""}${transportSecurityOf(exchange)}`;
+  const fields = `${answer.fields ?? ""}${requestIdLine(edge, exchange)}${transportSecurityOf(exchange)}`;
   countOut(exchange, writeAnswer(edge, visitor, { ...answer, fields }, exchange));
   completeExchange(exchange);
 };

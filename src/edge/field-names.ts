@@ -16,6 +16,7 @@ export const Field = {
   provenance: 9,
   trailer: 10,
   transportSecurity: 11,
+  date: 12,
 } as const;
 
 const named: [string, number][] = [
@@ -38,6 +39,7 @@ const named: [string, number][] = [
   ["x-request-id", Field.provenance],
   ["trailer", Field.trailer],
   ["strict-transport-security", Field.transportSecurity],
+  ["date", Field.date],
 ];
 
 interface Name {

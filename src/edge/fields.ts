@@ -23,6 +23,8 @@ export interface Fields {
   refererEnd: number;
   agentStart: number;
   agentEnd: number;
+  /** There is a `Date`. */
+  dated: boolean;
   /** Lower-case names of further fields that `Connection` declares hop-by-hop. */
   named: string[] | null;
 }
@@ -41,6 +43,7 @@ const resetFields = (fields: Fields): Fields => {
   fields.upgradeEnd = -1;
   fields.expectContinue = false;
   fields.keepAliveSeconds = -1;
+  fields.dated = false;
   fields.refererStart = -1;
   fields.refererEnd = -1;
   fields.agentStart = -1;
@@ -200,6 +203,9 @@ const read = (id: number, input: Uint8Array, from: number, to: number, fields: F
     case Field.expect:
       if (!equalsFolded(input, from, to, continueName)) return -417;
       fields.expectContinue = true;
+      return 0;
+    case Field.date:
+      fields.dated = true;
       return 0;
     case Field.keepAlive:
       readKeepAlive(input, from, to, fields);

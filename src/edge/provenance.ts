@@ -1,4 +1,5 @@
 import { ascii, CR, LF } from "./byte-classes.ts";
+import { textOf } from "./fields.ts";
 import { append, appendText, type HeadWriter } from "./head-writer.ts";
 import type { Edge, Exchange } from "./state.ts";
 
@@ -20,6 +21,13 @@ export const createIdLine = (): Uint8Array =>
   ascii(`X-Request-Id: ${Bun.randomUUIDv7().replaceAll("-", "").slice(-12)}-`);
 
 const digits = ascii("0123456789abcdef");
+
+/** The same line, for an answer of the edge's own: people quote it, and the access log has it. */
+export const requestIdLine = (edge: Edge, exchange: Exchange): string => {
+  const out = { bytes: new Uint8Array(256), length: 0 };
+  appendRequestId(out, edge, exchange);
+  return textOf(out.bytes, 0, out.length);
+};
 
 /** Names the request to the app, by the same id when it is sent once more. */
 export const appendRequestId = (out: HeadWriter, edge: Edge, exchange: Exchange): void => {

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type EdgeFixture, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw, exchangeRaw } from "./testing/raw-client.ts";
-import { okAnswer, type RawUpstream, startOkUpstream, startRawUpstream } from "./testing/raw-upstream.ts";
+import {
+  dated,
+  okAnswer,
+  type RawUpstream,
+  startOkUpstream,
+  startRawUpstream,
+} from "./testing/raw-upstream.ts";
 
 /** One request and its answer through the edge, in every framing. */
 
@@ -41,34 +47,36 @@ describe("answers", () => {
 
   test("chunked ones are framed anew, trailers kept", async () => {
     answering(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n",
+      `HTTP/1.1 200 OK\r\n${dated}Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\n\r\n`,
     );
     const client = await connectRaw(fixture.port);
     client.send(get);
     const text = await client.until((text) => text.endsWith("X-Sum: 5\r\n\r\n"));
     client.close();
     expect(text).toBe(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\nX-Sum: 5\r\n\r\n",
+      `HTTP/1.1 200 OK\r\n${dated}Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\nX-Sum: 5\r\n\r\n`,
     );
   });
 
   test("chunked ones reach an HTTP/1.0 visitor plain, ended by the connection's end", async () => {
-    answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    answering(
+      `HTTP/1.1 200 OK\r\n${dated}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
+    );
     const text = await exchangeRaw(fixture.port, `GET / HTTP/1.0\r\n${host}Connection: keep-alive\r\n\r\n`);
-    expect(text).toBe("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde");
+    expect(text).toBe(`HTTP/1.1 200 OK\r\n${dated}Connection: close\r\n\r\nabcde`);
   });
 
   test("ended by the upstream's connection: chunked for HTTP/1.1, whose connection goes on", async () => {
     site((text, socket) => {
       if (!text.endsWith("\r\n\r\n")) return;
-      socket.write("HTTP/1.1 200 OK\r\n\r\nabc");
+      socket.write(`HTTP/1.1 200 OK\r\n${dated}\r\nabc`);
       setTimeout(() => socket.end("def"), 20);
     });
     const client = await connectRaw(fixture.port);
     client.send(get);
     const text = await client.until((text) => text.endsWith("0\r\n\r\n"));
     expect(text).toBe(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n",
+      `HTTP/1.1 200 OK\r\n${dated}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n`,
     );
     client.send(get);
     await client.until((text) => text.match(/\r\n0\r\n\r\n/g)?.length === 2);
@@ -88,20 +96,22 @@ describe("answers", () => {
   });
 
   test("to HEAD, 204 and 304 have no body, whatever their fields say", async () => {
-    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n";
+    let answer = `HTTP/1.1 200 OK\r\n${dated}Content-Length: 50\r\n\r\n`;
     site((text) => (text.endsWith("\r\n\r\n") ? answer : undefined));
     const client = await connectRaw(fixture.port);
     client.send(`HEAD / HTTP/1.1\r\n${host}\r\n`);
     await client.until((text) => text.endsWith("Content-Length: 50\r\n\r\n"));
-    answer = "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n";
+    answer = `HTTP/1.1 304 Not Modified\r\n${dated}Content-Length: 50\r\n\r\n`;
     client.send(get);
-    await client.until((text) => text.endsWith("304 Not Modified\r\nContent-Length: 50\r\n\r\n"));
-    answer = "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n";
+    await client.until((text) => text.endsWith(`304 Not Modified\r\n${dated}Content-Length: 50\r\n\r\n`));
+    answer = `HTTP/1.1 204 No Content\r\n${dated}Content-Length: 3\r\n\r\n`;
     client.send(get);
-    await client.until((text) => text.endsWith("HTTP/1.1 204 No Content\r\n\r\n"));
-    answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    await client.until((text) => text.endsWith(`HTTP/1.1 204 No Content\r\n${dated}\r\n`));
+    answer = `HTTP/1.1 200 OK\r\n${dated}Transfer-Encoding: chunked\r\n\r\n`;
     client.send(`HEAD / HTTP/1.1\r\n${host}\r\n`);
-    await client.until((text) => text.endsWith("204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"));
+    await client.until((text) =>
+      text.endsWith(`204 No Content\r\n${dated}\r\nHTTP/1.1 200 OK\r\n${dated}\r\n`),
+    );
     client.close();
   });
 
@@ -113,19 +123,53 @@ describe("answers", () => {
     client.close();
     expect(text).toBe(`HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n${okAnswer}`);
     const old = await exchangeRaw(fixture.port, `GET / HTTP/1.0\r\n${host}\r\n`);
-    expect(old).toStartWith("HTTP/1.1 200 OK\r\n");
+    expect(old).toStartWith(`HTTP/1.1 200 OK\r\n${dated}`);
+  });
+
+  test("say when they were made: by the app, or else by the edge, which adds no word on itself", async () => {
+    for (const own of ["", "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nServer: app/1\r\n"]) {
+      answering(`HTTP/1.1 200 OK\r\n${own}Content-Length: 2\r\n\r\nok`);
+      const client = await connectRaw(fixture.port);
+      client.send(get);
+      const text = await client.until((text) => text.endsWith("ok"));
+      client.close();
+      const dates = [...text.matchAll(/^Date: (.*)\r$/gim)].map(([, date]) => date!);
+      expect(dates).toHaveLength(1);
+      if (own === "") expect(dates[0]).toBe(new Date(Date.parse(dates[0]!)).toUTCString());
+      else expect(text).toContain(own);
+      expect(text.match(/^server: .*/gim)?.length ?? 0).toBe(own === "" ? 0 : 1);
+      expect(Math.abs(Date.parse(dates[0]!) - Date.now()) < 60_000).toBe(own === "");
+    }
+    const unknown = await exchangeRaw(
+      fixture.port,
+      "GET / HTTP/1.1\r\nHost: no.test\r\nConnection: close\r\n\r\n",
+    );
+    expect(unknown).toMatch(/^Date: /m);
+    expect(unknown).not.toMatch(/^(server|via): /im);
+  });
+
+  test("of the edge's own name the request, as the app would have been told", async () => {
+    const upstream = site(() => "no answer");
+    const client = await connectRaw(fixture.port);
+    client.send(get);
+    const text = await client.until((text) => text.includes("</html>"));
+    client.close();
+    const [, id] = /^X-Request-Id: ([0-9a-f]{12}-[0-9a-f]+)\r$/m.exec(text)!;
+    expect(upstream.received().join("")).toContain(`X-Request-Id: ${id}\r\n`);
   });
 
   test("lose hop-by-hop fields, those named by Connection included", async () => {
     answering(
-      "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Inner\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\n" +
+      `HTTP/1.1 200 OK\r\n${dated}Connection: keep-alive, X-Inner\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\n` +
         "Proxy-Authenticate: x\r\nUpgrade: h2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n",
     );
     const client = await connectRaw(fixture.port);
     client.send(get);
     const text = await client.until((text) => text.endsWith("\r\n\r\n"));
     client.close();
-    expect(text).toBe("HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n");
+    expect(text).toBe(
+      `HTTP/1.1 200 OK\r\n${dated}Set-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n`,
+    );
   });
 
   test("heads that come in pieces", async () => {

@@ -2,6 +2,7 @@ import type { Route, Upstream } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import type { CoarseClock, Outlet } from "./byte-socket.ts";
 import type { ChunkedBody } from "./chunked-body.ts";
+import type { DateLine } from "./date-line.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { BodyFrame } from "./body-frame.ts";
 import type { Session } from "./h2/state.ts";
@@ -62,6 +63,8 @@ export interface Edge {
   /** Where HTTPS is served; null when it is not. */
   httpsPort: number | null;
   readonly traffic: Traffic;
+  /** Kept by the sweep. */
+  readonly date: DateLine;
   /** The line of a request's id up to its number. */
   readonly idLine: Uint8Array;
   /** How many ids were given. */

@@ -3,6 +3,7 @@ import { tellNews } from "./await-news.ts";
 import { releaseHeld } from "./hold.ts";
 import { isUsedUp, refill } from "./bandwidth.ts";
 import { cutTunnel } from "./cut-tunnel.ts";
+import { keepDate } from "./date-line.ts";
 import { sweepSession } from "./h2/session.ts";
 import { shedPending } from "./pending-budget.ts";
 import { sweepIdle } from "./replica-pool.ts";
@@ -25,6 +26,7 @@ export const sweep = (edge: Edge): void => {
   for (const session of edge.sessions) sweepSession(session, nowMs);
   shedPending(edge);
   const wallMs = Date.now();
+  keepDate(edge.date, wallMs);
   shareCounts(edge);
   const sharers = sharersOf(edge.router.shared);
   for (const { bandwidth, meter } of edge.router.byId.values())

@@ -34,7 +34,9 @@ export const follow = (
     header.push(input[at++]!);
     if (header.length < 2 || header.length < headerBytes(header[1]!)) continue;
     const payload = payloadBytes(header);
-    if ((header[0]! & controlBit) === 0) {
+    // A length of 2^63 and more is the app's to refuse, as a fault of the protocol.
+    const impossible = (header[1]! & 0x7f) === 127 && (header[2]! & 0x80) !== 0;
+    if ((header[0]! & controlBit) === 0 && !impossible) {
       position.message += payload;
       if (position.message > mostBytes) {
         if (at - frameAt === header.length) header.length = 0;

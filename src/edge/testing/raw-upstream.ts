@@ -9,7 +9,9 @@ export interface RawUpstream {
   close(): void;
 }
 
-export const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+/** A line without which the edge would add one of its own. */
+export const dated = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+export const okAnswer = `HTTP/1.1 200 OK\r\n${dated}Content-Length: 2\r\n\r\nok`;
 
 /**
  * @param respond called with each connection's text so far, whenever bytes come, and with how many requests it
