@@ -4,7 +4,13 @@ import { type EdgeFixture, routeTo, startEdge, toPort } from "../testing/edge-fi
 import { readAnswer } from "./testing/answer-reader.ts";
 import { connectKept, type KeptConnection, sendAndEnd } from "./testing/connections.ts";
 import { type Llhttp, startLlhttp } from "./testing/llhttp.ts";
-import { type ReadingServer, startBunServer, startNginx } from "./testing/nginx.ts";
+import {
+  type ReadingServer,
+  startBunServer,
+  startGunicorn,
+  startNginx,
+  startUvicorn,
+} from "./testing/reading-servers.ts";
 import { type Recorder, startRecorder } from "./testing/recorder.ts";
 import { mutatedRequests } from "./testing/request-mutations.ts";
 import { firstSeed, seeded, trials } from "./testing/seeded.ts";
@@ -34,6 +40,8 @@ beforeAll(async () => {
     await startNginx(),
     { name: "node:http", host: llhttp.host, port: llhttp.port, close: () => llhttp.close() },
     startBunServer(),
+    await startGunicorn(),
+    await startUvicorn(),
   ];
 }, 60_000);
 afterAll(async () => {
@@ -163,9 +171,11 @@ const asOrigin = (
   // A URL is all that `Bun.serve` tells of a target.
   const normal = server === "Bun.serve" && path.startsWith("/") ? new URL(`http://x${path}`) : null;
   return JSON.stringify([
-    method,
+    // gunicorn gives apps all methods in capitals.
+    server === "gunicorn" ? method.toUpperCase() : method,
     normal === null ? path : normal.pathname + normal.search,
-    host.toLowerCase(),
+    // Some keep blanks behind a value; the edge passes on none.
+    host.trim().toLowerCase(),
     // Nor does it tell the body of these.
     normal !== null && bodiless.test(method) ? "" : Buffer.from(body, "latin1").toString("base64"),
   ]);
@@ -193,8 +203,15 @@ const asker = (
 ): ((raw: string, isHead: boolean) => Promise<string>) & { close(): void } => {
   let kept: KeptConnection | null = null;
   const ask = async (raw: string, isHead: boolean): Promise<string> => {
-    if (kept === null || kept.closed()) kept = await connectKept(server.host, server.port);
-    const text = await kept.ask(raw, isHead);
+    const isNew = kept === null || kept.closed();
+    if (kept === null || isNew) kept = await connectKept(server.host, server.port);
+    let text = await kept.ask(raw, isHead);
+    if (text === "" && !isNew) {
+      // A server may close what is kept.
+      kept.close();
+      kept = await connectKept(server.host, server.port);
+      text = await kept.ask(raw, isHead);
+    }
     // Whatever else the server makes of it: the next request begins afresh.
     if (!/^HTTP\/1\.1 (100[^]*HTTP\/1\.1 )?200 /.test(text)) {
       kept.close();
