@@ -82,6 +82,7 @@ test("a change that is refused stands in the form of its domain, which stays ope
   expect(refused.html.match(/<details class="domain-change" open/g)?.length).toBe(1);
   expect(await markupFaults(refused.html)).toEqual([]);
   expect((await client.submit(`${base}/nobody.example.net`, {})).status).toBe(404);
+  expect((await client.get(`${base}/bikes.example.net`)).location).toBe(`${base}#domain-bikes.example.net`);
 });
 
 test("the page asks after what is on its way, and no longer when all is well", async () => {

@@ -71,6 +71,8 @@ test("what is refused stands in its section beside the field, and is kept", asyn
   expect(ticked.status).toBe(422);
   expect(ticked.html).toMatch(/name="maintenance" value="yes" checked/);
   expect((await client.submit(`${base}/nothing`, {})).status).toBe(404);
+  expect((await client.get(`${base}/redirects`)).location).toBe(`${base}#rules-redirects`);
+  expect((await client.get(`${base}/nothing`)).status).toBe(404);
 });
 
 test("users are set and removed one by one; the others keep their passwords, which are never sent back", async () => {

@@ -5,7 +5,7 @@ import { addDomainSchema, changeDomainSchema } from "../../sites/domains.ts";
 import { isWildcard } from "../../domain/host-name.ts";
 import type { DomainView } from "../../domain/views.ts";
 import { notFound } from "../../errors.ts";
-import { isMoving } from "../domain-words.ts";
+import { domainId, isMoving } from "../domain-words.ts";
 import type { PanelDeps, PanelEnv } from "../deps.ts";
 import { attempt, parse, readForm, type Typed } from "../form.ts";
 import { type DomainsRefused, SiteDomains } from "../pages/site-domains.tsx";
@@ -76,6 +76,11 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
     domain.state === "verified" ? "domain-verified" : "domain-waiting";
 
   app.get("/sites/:slug/domains", (c) => show(c, c.req.param("slug"), null));
+
+  // What was refused stands under the domain's own address; reloaded or shared, it leads to its card.
+  app.get("/sites/:slug/domains/:name", (c) =>
+    c.redirect(`/sites/${c.req.param("slug")}/domains#${domainId(c.req.param("name"))}`, 303),
+  );
 
   app.post("/sites/:slug/domains", (c) =>
     act(c, "add", async (slug, typed) => {

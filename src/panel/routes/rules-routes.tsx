@@ -96,6 +96,13 @@ export const rulesRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =
     return show(c, site, await deps.showRules(person, site.slug), null);
   });
 
+  // What was refused stands under the section's own address; reloaded or shared, it leads to the section.
+  app.get("/sites/:slug/rules/:section", (c) => {
+    const section = c.req.param("section");
+    if (!isRuleSection(section) && !["users", "body"].includes(section)) throw notFound(`section ${section}`);
+    return c.redirect(`/sites/${c.req.param("slug")}/rules#rules-${section}`, 303);
+  });
+
   app.post("/sites/:slug/rules/users", (c) =>
     act(c, "users", async (site, { userName = "", userPassword = "" }, now) => {
       const user = { name: userName.trim(), password: userPassword };
