@@ -7,6 +7,7 @@ import { type Llhttp, startLlhttp } from "./testing/llhttp.ts";
 import {
   type ReadingServer,
   startBunServer,
+  startCaddy,
   startGunicorn,
   startNginx,
   startUvicorn,
@@ -19,8 +20,9 @@ import { type Read, type Reading, readStrictly } from "./testing/strict-reader.t
 /**
  * Mutated requests by the ten thousand (with `CROFT_SOAK=1` by the hundred thousand), each on a connection of its
  * own. What the edge takes for a request, a strict second reader takes for the same one; what it passes on, Node,
- * nginx and `Bun.serve` read as exactly one request, the same one; and none of the three reads what the visitor
- * sent in another way than the edge. A failure names its seed: `CROFT_FUZZ_SEED=… CROFT_FUZZ_ROUNDS=1`.
+ * nginx, `Bun.serve`, Caddy, gunicorn and uvicorn read as exactly one request, the same one; and none of them reads
+ * what the visitor sent in another way than the edge. A failure names its seed: `CROFT_FUZZ_SEED=…
+ * CROFT_FUZZ_ROUNDS=1`.
  */
 
 let recorder: Recorder;
@@ -40,6 +42,7 @@ beforeAll(async () => {
     await startNginx(),
     { name: "node:http", host: llhttp.host, port: llhttp.port, close: () => llhttp.close() },
     startBunServer(),
+    await startCaddy(),
     await startGunicorn(),
     await startUvicorn(),
   ];
@@ -227,7 +230,7 @@ const asker = (
  * nobody reads it in another way. Each such case is one of these.
  */
 const mayRefuse = ({ raw, read: { reading } }: { raw: string; read: Read }): boolean =>
-  // The edge takes any token for a method, these three know their lists (nginx: capital letters, `_` and `-`).
+  // The edge takes any token for a method, most servers know a list (nginx: capital letters, `_` and `-`).
   !METHODS.includes(reading.method) ||
   reading.target === "*" ||
   // Browsers send a `%` that encodes nothing as it is typed; nginx refuses it, as it does an encoded NUL.

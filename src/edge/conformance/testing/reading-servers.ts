@@ -107,6 +107,42 @@ export const startNginx = (): Promise<ReadingServer> => {
   return startProgram("nginx", argvOf, () => behind.stop(true));
 };
 
+const caddyConfig = (port: number, behind: number): string =>
+  `{
+     admin off
+     auto_https off
+   }
+   :${port} {
+     bind 127.0.0.1
+     reverse_proxy 127.0.0.1:${behind} {
+       method POST
+       header_up X-Method {http.request.orig_method}
+       header_up X-Target {http.request.orig_uri}
+       header_up X-Host {http.request.hostport}
+       header_up Host behind
+       header_up -Range
+     }
+   }`;
+
+/** Caddy in the same way, for what Go's `net/http` reads. */
+export const startCaddy = (): Promise<ReadingServer> => {
+  const behind = startBehind();
+  const argvOf = (dir: string, port: number): string[] => {
+    writeFileSync(join(dir, "Caddyfile"), caddyConfig(port, behind.port!));
+    return [
+      "env",
+      `HOME=${dir}`,
+      "caddy",
+      "run",
+      "--config",
+      join(dir, "Caddyfile"),
+      "--adapter",
+      "caddyfile",
+    ];
+  };
+  return startProgram("Caddy", argvOf, () => behind.stop(true));
+};
+
 /** gunicorn, with threads so that connections are kept. */
 export const startGunicorn = (): Promise<ReadingServer> =>
   startProgram("gunicorn", (_, port) => [
