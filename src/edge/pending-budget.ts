@@ -24,7 +24,9 @@ const keptBy = (outlet: Outlet): number => {
 
 /** Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. */
 const trim = (outlet: Outlet): void => {
-  const { pending } = outlet;
+  const { pending, socket } = outlet;
+  // Below TLS a part of the same buffer is on its way still.
+  if (socket.holding === true) return;
   for (let i = 0; i < pending.length; i++) {
     const rest = pending[i]!;
     if (rest.buffer.byteLength < Math.max(smallBytes, 2 * rest.length)) continue;
