@@ -111,7 +111,7 @@ export const passOn = (
 };
 
 /** Below this the collector is cheaper. */
-const spendableBytes = 32 * 1024;
+const spendableBytes = 8 * 1024;
 
 /** A buffer as a socket gives it, whole: nobody else has a view of its memory. */
 const isSpendable = (bytes: Uint8Array): boolean =>
