@@ -22,6 +22,7 @@ import { portOf, refuseTaken } from "./listening.ts";
 import { processState } from "./processes/commands.ts";
 import { letConnectionsMigrate } from "./processes/migration.ts";
 import { createPeers } from "./processes/peers.ts";
+import { ownScope } from "./processes/systemd-scope.ts";
 import { programFor } from "./program-for.ts";
 import { blockingFolder } from "./reachable.ts";
 
@@ -154,13 +155,14 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
   ];
   const { program, staged } = await programFor(wanted);
   const argv = [...program, ...options, ...(staged && program.length > 1 ? ["--as-version", version] : [])];
+  const scope = await ownScope(log);
 
   const output = openSync(wanted.logFile, "a", 0o640);
   const logStart = statSync(wanted.logFile).size;
   const handed = view.handed ? [openSync(view.root, asPlace)] : [];
   let child: Bun.Subprocess;
   try {
-    child = Bun.spawn(uid === null ? argv : [...unprivileged(uid), ...argv], {
+    child = Bun.spawn([...scope, ...(uid === null ? argv : [...unprivileged(uid), ...argv])], {
       // Root's own, so that nothing the edge's user writes can set Bun up (.env, bunfig.toml).
       cwd: "/",
       env: environment,
