@@ -212,7 +212,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "domain set",
-    usage: "SLUG DOMAIN --primary|--redirect-to DOMAIN|none|--automatic-https",
+    usage:
+      "SLUG DOMAIN [--primary|--no-primary] [--redirect-to DOMAIN|none] [--automatic-https|--no-automatic-https]",
     summary: "make a domain the primary one, or let it lead to another",
     load: async () => (await import("./commands/domain.ts")).domainSet,
   },

@@ -108,7 +108,9 @@ export const domainSet = defineCommand({
       automaticHttps: flags["automatic-https"],
     };
     if (Object.values(change).every((value) => value === undefined))
-      throw new UsageError("say what changes: --primary, --redirect-to or --automatic-https");
+      throw new UsageError(
+        "say what changes: --primary, --redirect-to or --automatic-https, or --no-… of them",
+      );
     const domain = await (
       await client()
     ).send<DomainView>("PATCH", pathOf(slug!, name!, "", flags.environment), change);
