@@ -111,6 +111,7 @@ const residentBytes = async (pid: number): Promise<number> =>
 test("a push of 200 MB goes through, and neither daemon nor edge keeps it in memory", async () => {
   const dir = join(croft.dataDir, "..", "large");
   await run(["git", "init", "-q", "-b", "main", dir]);
+  await run(["git", "config", "core.compression", "0"], { cwd: dir });
   // Nothing that compresses: as many bytes go over the network.
   for (let i = 0; i < 4; i++) await Bun.write(join(dir, `${i}.bin`), randomFillSync(new Uint8Array(50 * MB)));
   await Bun.write(join(dir, "index.html"), "large");
