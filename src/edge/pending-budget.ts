@@ -1,5 +1,5 @@
 import { abandonExchange } from "./exchange-end.ts";
-import { type Outlet, spend } from "./byte-socket.ts";
+import type { Outlet } from "./byte-socket.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -31,10 +31,8 @@ const trim = (outlet: Outlet): void => {
     const rest = pending[i]!;
     if (rest.buffer.byteLength < Math.max(smallBytes, 2 * rest.length)) continue;
     pending[i] = rest.slice();
-    if (outlet.spent?.buffer === rest.buffer) {
-      spend(outlet.spent);
-      outlet.spent = null;
-    }
+    // Left to the collector, since another rest may be of the same buffer.
+    if (outlet.spent?.buffer === rest.buffer) outlet.spent = null;
   }
 };
 
