@@ -150,8 +150,8 @@ export const upstreamFailed = (upstream: UpstreamConnection): void => {
       ? chooseReplica(exchange.target, edge.clock.nowMs, replica, exchange.group)
       : null;
   if (other === null) {
-    const refused = upstream.deadlineMs > edge.clock.nowMs;
-    if (!refused || !awaitNews(exchange)) failExchange(exchange, 502);
+    if (upstream.deadlineMs <= edge.clock.nowMs) failExchange(exchange, 504);
+    else if (!awaitNews(exchange)) failExchange(exchange, 502);
     return;
   }
   assign(exchange, other);

@@ -17,7 +17,7 @@ const answering = (answer: string): RawUpstream =>
   site((text) => (text.endsWith("\r\n\r\n") ? answer : undefined));
 
 beforeAll(() => {
-  fixture = startEdge([]);
+  fixture = startEdge([], { newsMs: 100 });
 });
 afterAll(async () => {
   await fixture.close();
