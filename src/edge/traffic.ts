@@ -3,7 +3,7 @@ import type { Log } from "../domain/log.ts";
 import { originOf, withoutUserinfo } from "./access-log/anonymous.ts";
 import { createLineClock, type LineClock } from "./access-log/log-line.ts";
 import { jsonText, logRequest, type SiteLog } from "./access-log/log-request.ts";
-import { createLogWriter, type LogWriter } from "./access-log/log-writer.ts";
+import { createLogWriter, createSpare, type LogWriter, type WriterDeps } from "./access-log/log-writer.ts";
 import { logFolder } from "./access-log/segments.ts";
 import { textOf } from "./fields.ts";
 import { countPath, createPathCounts, type PathCounts } from "./paths/path-counts.ts";
@@ -17,6 +17,7 @@ export interface Traffic {
   readonly dir: string | null;
   readonly log: Log;
   readonly nowMs: () => number;
+  readonly spare: WriterDeps["spare"];
   readonly clock: LineClock;
   /** How the ids of this process begin, with the dash before the number. */
   readonly idWords: Uint8Array;
@@ -41,6 +42,7 @@ export const createTraffic = (deps: { dir: string | null; log: Log; idLine: Uint
   dir: deps.dir,
   log: deps.log,
   nowMs: Date.now,
+  spare: createSpare(),
   clock: createLineClock(Date.now() - performance.now()),
   idWords: deps.idLine.slice(idFieldBytes),
   seen: createSeenPaths(),

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { silentLog } from "../../domain/log.ts";
 import { ascii } from "../byte-classes.ts";
 import { entriesOn, linesOn } from "../testing/access-logs.ts";
-import { createLogWriter, flushLog, type LogWriter, makeRoom, pruneLog } from "./log-writer.ts";
+import { createLogWriter, createSpare, flushLog, type LogWriter, makeRoom, pruneLog } from "./log-writer.ts";
 import { openAccessLogs } from "./read-log.ts";
 import { logFolder, parseSegment, segmentAt, segmentBytes, segmentName, spanMs } from "./segments.ts";
 
@@ -54,7 +54,7 @@ const ringSize = (): number => {
   const folder = logFolder(dir, "env_1");
   return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 };
-const deps = { log: silentLog, nowMs: Date.now };
+const deps = { log: silentLog, nowMs: Date.now, spare: createSpare() };
 const lineOf = (id: string, time = new Date().toISOString()): Uint8Array =>
   ascii(
     `${JSON.stringify({ time, id, address: "", method: "GET", path: "/", status: 200, bytesIn: 1, bytesOut: 1, ms: 1, protocol: "HTTP/1.1", tls: false, host: "a" })}\n`,
@@ -122,9 +122,9 @@ describe("a disk that does not take them", () => {
       for (let number = 0; number < 2_000; number++) {
         ids.push(`l-${number}`);
         put(writer, lineOf(`l-${number}`));
-        if (number % 50 === 0) await flushLog(writer, { log, nowMs: Date.now });
+        if (number % 50 === 0) await flushLog(writer, { ...deps, log });
       }
-      await flushLog(writer, { log, nowMs: Date.now });
+      await flushLog(writer, { ...deps, log });
       expect(writer.dropped).toBeGreaterThan(0);
       // once for all of it
       expect(warnings).toHaveLength(1);
@@ -195,7 +195,7 @@ describe("what is too old or too much", () => {
 
   test("a writer begins a new segment with each span of time and when one is full", async () => {
     let nowMs = Date.parse("2026-03-10T13:30:00Z");
-    const clock = { log: silentLog, nowMs: () => nowMs };
+    const clock = { ...deps, nowMs: () => nowMs };
     const writer = createLogWriter(logFolder(dir, "env_1"), MB, dayMs);
     const perSegment = Math.ceil(segmentBytes(MB) / lineOf("l").length);
     for (let i = 0; i < perSegment * 2.5; i++) {

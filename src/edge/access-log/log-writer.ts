@@ -50,10 +50,27 @@ interface OpenSegment extends Segment {
 export interface WriterDeps {
   log: Log;
   nowMs: () => number;
+  /** Buffers that nobody uses: new ones for each batch would keep the collector busy. */
+  spare: { small: Uint8Array[]; large: Uint8Array[] };
 }
 
+export const createSpare = (): WriterDeps["spare"] => ({ small: [], large: [] });
+
+/** For sites that are asked a little now and then, */
 const smallBytes = 4 * 1024;
+/** and for busy ones: so much is written at once. */
 const batchBytes = 64 * 1024;
+const longestLine = batchBytes - smallBytes;
+const mostSpare = 32;
+
+const takeBuffer = ({ small, large }: WriterDeps["spare"], isLarge: boolean): Uint8Array =>
+  (isLarge ? large : small).pop() ?? new Uint8Array(isLarge ? batchBytes : smallBytes);
+
+const giveBack = ({ small, large }: WriterDeps["spare"], bytes: Uint8Array): void => {
+  const pool = bytes.length === batchBytes ? large : small;
+  if (bytes.length > 0 && pool.length < mostSpare) pool.push(bytes);
+};
+
 /** How much may wait for a slow disk, per site. */
 const mostWaiting = 8;
 const idleMs = 60_000;
@@ -74,25 +91,32 @@ export const createLogWriter = (folder: string, ringBytes: number, keptMs: numbe
   failing: false,
 });
 
-/** Makes room for a line. @returns false when it is dropped */
+/**
+ * Makes room for a line, which is far shorter than a batch.
+ * @returns false when it is dropped
+ */
 export const makeRoom = (writer: LogWriter, bytes: number, deps: WriterDeps): boolean => {
-  const { length } = writer;
-  if (writer.bytes.length - length >= bytes) return true;
-  if (length + bytes > batchBytes && length > 0) {
-    if (writer.waiting.length >= mostWaiting) {
-      writer.dropped++;
-      return false;
-    }
+  if (writer.bytes.length - writer.length >= bytes) return true;
+  const before = writer.bytes;
+  const isFull = before.length === batchBytes;
+  if (bytes > longestLine || (isFull && writer.waiting.length >= mostWaiting)) {
+    writer.dropped++;
+    return false;
+  }
+  if (isFull) {
     putBy(writer);
     void drain(writer, deps);
   }
-  const grown = new Uint8Array(
-    Math.max(smallBytes, Math.min(batchBytes, writer.bytes.length * 2), writer.length + 1 + bytes),
-  );
-  grown.set(writer.bytes.subarray(0, writer.length));
-  // Whatever another process left behind unfinished, killed while it wrote, ends here.
-  if (writer.length === 0) grown[writer.length++] = LF;
-  writer.bytes = grown;
+  const { length } = writer;
+  writer.bytes = takeBuffer(deps.spare, isFull || length + bytes + 1 > smallBytes);
+  if (length === 0) {
+    // Whatever another process left behind unfinished, killed while it wrote, ends here.
+    writer.bytes[0] = LF;
+    writer.length = 1;
+    return true;
+  }
+  writer.bytes.set(before.subarray(0, length));
+  giveBack(deps.spare, before);
   return true;
 };
 
@@ -134,6 +158,7 @@ const drainAll = async (writer: LogWriter, deps: WriterDeps): Promise<void> => {
       closeSegment(writer);
     }
     writer.waiting.shift();
+    giveBack(deps.spare, batch.bytes);
   }
 };
 

@@ -7,7 +7,7 @@ import { pathFolder } from "../paths/path-store.ts";
 import { ensureEdge } from "../spawn.ts";
 import { linesOn, logInto } from "../testing/access-logs.ts";
 import { routeTo, toPort } from "../testing/edge-fixture.ts";
-import { killEdge } from "../testing/edge-process.ts";
+import { ended, killEdge } from "../testing/edge-process.ts";
 import { type EdgeProcesses, edgeProcesses } from "../testing/edge-processes.ts";
 import { startLoad } from "../testing/steady-load.ts";
 import { logFolder } from "./segments.ts";
@@ -56,10 +56,9 @@ test("two processes write into one log; each request is in it once, and in the c
   await running.stop();
   expect(running.failed()).toEqual([]);
   // What is stopped in good order writes all it knows.
+  const { lead, worker } = await edge.roles();
   await edge.client.stop();
-  for (let i = 0; (await edge.client.health().catch(() => null)) !== null && i < 500; i++)
-    await Bun.sleep(20);
-  await killEdge(edge.dir);
+  for (const pid of [...lead, ...worker]) await ended(pid);
   const lines = await linesOn(edge.dir, "env_1");
   expect(lines).toHaveLength(running.answered());
   expect(new Set(lines.map(({ id }) => id)).size).toBe(lines.length);
