@@ -170,7 +170,8 @@ const asOrigin = (
   server: string,
   { method, target, host, body }: Pick<Reading, "method" | "target" | "host" | "body">,
 ): string => {
-  const path = originForm(target);
+  // ASGI tells of no query and of an empty one in the same way.
+  const path = server === "uvicorn" ? originForm(target).replace(/^([^?]*)\?$/, "$1") : originForm(target);
   // A URL is all that `Bun.serve` tells of a target.
   const normal = server === "Bun.serve" && path.startsWith("/") ? new URL(`http://x${path}`) : null;
   return JSON.stringify([
