@@ -8,7 +8,7 @@ import { createEdge, startSweep } from "./edge.ts";
 import { type Listening, listenOn, portOf, refuseTaken } from "./listening.ts";
 import { openMeterStore } from "./meter-store.ts";
 import { processState, type ProcessState, type Role } from "./processes/commands.ts";
-import { isLead, leadOf, leaveFolder, socketOf, takeLead } from "./processes/folder.ts";
+import { isLead, leadOf, leaveFolder, leaveLead, socketOf, takeLead } from "./processes/folder.ts";
 import { isLiving, type ProcessId, processIdOf } from "./processes/identity.ts";
 import { createLeadership } from "./processes/leadership.ts";
 import { createPeers } from "./processes/peers.ts";
@@ -88,7 +88,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     listening?.stop();
     saveMeters();
     const mine = wasLead && isLead(dir, own);
-    attempt("removing the control socket", () => leaveFolder(dir, own));
+    attempt("removing the control socket", () => leaveLead(dir, own));
     if (mine) await peers.tellAll({ method: "POST", path: "/stop" });
     void stopVisitors(edge)
       .then(() => listening?.flushed())

@@ -67,9 +67,14 @@ export const isLead = (dir: string, id: ProcessId): boolean => {
   return lead.kind === "process" && lead.id === id;
 };
 
-/** Removes this process's names. Of the lead's only while it is its own. */
-export const leaveFolder = (dir: string, id: ProcessId): void => {
+/** Ends being the lead, without another one. */
+export const leaveLead = (dir: string, id: ProcessId): void => {
   if (isLead(dir, id)) rmSync(leadSocket(dir), { force: true });
+};
+
+/** Removes this process's names. */
+export const leaveFolder = (dir: string, id: ProcessId): void => {
+  leaveLead(dir, id);
   rmSync(socketOf(dir, id), { force: true });
 };
 

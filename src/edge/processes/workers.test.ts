@@ -112,8 +112,10 @@ test("hand-overs to other numbers of processes, under load", async () => {
     for (const enough = load.answered() + 200; load.answered() < enough;) await Bun.sleep(2);
     await (processes === 2 ? handOverEdge : ensureEdge)(edge.wanted({ processes }));
     expect((await edge.client.health()).processes).toBe(processes);
-    const { lead, worker } = await edge.roles();
-    expect([lead.length, worker.length]).toEqual([1, processes - 1]);
+    await until(`${processes} that serve`, async () => {
+      const { lead, worker } = await edge.roles();
+      return lead.length === 1 && worker.length === processes - 1;
+    });
   }
   await load.stop();
   expect(load.failed()).toEqual([]);
