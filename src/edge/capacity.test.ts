@@ -2,18 +2,20 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { visitorCapacity } from "./capacity.ts";
+import { capacityOf } from "./capacity.ts";
 import { createEdgeClient } from "./client.ts";
-import { noLimits } from "./testing/edge-fixture.ts";
+import { noLimits, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw } from "./testing/raw-client.ts";
+import { okAnswer, startRawUpstream } from "./testing/raw-upstream.ts";
 
 test("capacity follows the limit of descriptors", () => {
   const limits = (soft: string): string =>
     `Limit  Soft Limit  Hard Limit\nMax open files            ${soft}   9  files\n`;
-  expect(visitorCapacity(limits("1024"))).toBe(448);
-  expect(visitorCapacity(limits("1048576"))).toBe(20_000);
-  expect(visitorCapacity(limits("64"))).toBe(16);
-  expect(visitorCapacity(limits("unlimited"))).toBe(20_000);
+  expect(capacityOf(limits("1024"))).toEqual({ visitors: 640, descriptors: 640 });
+  expect(capacityOf(limits("20000"))).toEqual({ visitors: 17_824, descriptors: 17_824 });
+  expect(capacityOf(limits("1048576"))).toEqual({ visitors: 20_000, descriptors: 1_046_400 });
+  expect(capacityOf(limits("64"))).toEqual({ visitors: 32, descriptors: 32 });
+  expect(capacityOf(limits("unlimited"))).toMatchObject({ visitors: 20_000 });
 });
 
 test("with few descriptors, idle connections make way and the edge serves on", async () => {
@@ -56,3 +58,37 @@ test("with few descriptors, idle connections make way and the edge serves on", a
   await server.stop(true);
   rmSync(dir, { recursive: true });
 }, 30_000);
+
+test("connections to upstreams take their descriptors from idle visitors, and from nobody who waits", async () => {
+  const upstream = startRawUpstream((text) => (text.startsWith("GET /now") ? okAnswer : undefined));
+  const fixture = startEdge([routeTo(["site.test"], toPort(upstream.port))]);
+  const { edge } = fixture;
+  (edge.capacity as { descriptors: number }).descriptors = 8;
+  const ask = async (path: string) => {
+    const client = await connectRaw(fixture.port);
+    client.send(`GET ${path} HTTP/1.1\r\nHost: site.test\r\n\r\n`);
+    return client;
+  };
+  const idle = await Promise.all(Array.from({ length: 5 }, () => connectRaw(fixture.port)));
+  const waiting = [];
+  for (let i = 0; i < 4; i++) {
+    waiting.push(await ask("/later"));
+    while (upstream.connections.length <= i) await Bun.sleep(2);
+  }
+  // Four pairs fill it: all idle ones went, and whoever comes now is turned away.
+  while (idle.some((one) => !one.closed())) await Bun.sleep(2);
+  expect(edge.visitors.size + edge.outgoing).toBe(8);
+  const late = await connectRaw(fixture.port).catch(() => null);
+  while (late !== null && !late.closed()) await Bun.sleep(2);
+  expect(waiting.every((one) => !one.closed())).toBe(true);
+
+  (edge.capacity as { descriptors: number }).descriptors = 9;
+  const refused = await ask("/now");
+  expect(await refused.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 503 ");
+  for (const one of waiting) one.close();
+  while (edge.outgoing > 0) await Bun.sleep(5);
+  const served = await ask("/now");
+  expect(await served.until((text) => text.endsWith("ok"))).toStartWith("HTTP/1.1 200 ");
+  await fixture.close();
+  upstream.close();
+}, 20_000);

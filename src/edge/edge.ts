@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../domain/log.ts";
 import { upstreamData, upstreamEnded } from "./answer.ts";
 import { createBodyFrame } from "./body-frame.ts";
-import { makeRoom, visitorCapacity } from "./capacity.ts";
+import { type Capacity, capacityOf, makeRoom } from "./capacity.ts";
 import { createDateLine } from "./date-line.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { serveAgain } from "./exchange.ts";
@@ -31,7 +31,7 @@ export const createEdge = (deps: {
   epoch?: string;
   random?: () => number;
   deadlines?: Partial<Deadlines>;
-  capacity?: number;
+  capacity?: Partial<Capacity>;
   /** Where access logs and counts by path are kept; nowhere when absent. */
   dir?: string;
   proxyProtocol?: boolean;
@@ -62,7 +62,8 @@ export const createEdge = (deps: {
     },
     proxyProtocol: deps.proxyProtocol ?? false,
     introductionNotedMs: Number.NEGATIVE_INFINITY,
-    capacity: deps.capacity ?? visitorCapacity(),
+    capacity: { ...capacityOf(), ...deps.capacity },
+  outgoing: 0,
     certificates: emptyBook,
     challenges: noChallenges,
     httpsPort: null,

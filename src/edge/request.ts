@@ -2,6 +2,7 @@ import { ascii } from "./byte-classes.ts";
 import { awaitNews } from "./await-news.ts";
 import { isHeldBack } from "./bandwidth.ts";
 import { decodeInto } from "./body-frame.ts";
+import { makeWay } from "./capacity.ts";
 import { flush, passOn, sendCopied, spend } from "./byte-socket.ts";
 import { failExchange } from "./exchange-end.ts";
 import { countIn } from "./meter.ts";
@@ -57,6 +58,10 @@ const assign = (exchange: Exchange, replica: Replica): void => {
 const connect = (exchange: Exchange, replica: Replica): void => {
   const { visitor } = exchange;
   const { edge } = visitor;
+  if (!makeWay(edge)) {
+    failExchange(exchange, 503);
+    return;
+  }
   visitor.phase = "connecting";
   connectUpstream(edge, replica, exchange, edge.upstreamEvents);
 };

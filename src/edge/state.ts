@@ -1,6 +1,7 @@
 import type { Route, Upstream } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import type { CoarseClock, Outlet } from "./byte-socket.ts";
+import type { Capacity } from "./capacity.ts";
 import type { ChunkedBody } from "./chunked-body.ts";
 import type { DateLine } from "./date-line.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -55,8 +56,9 @@ export interface Edge {
   readonly proxyProtocol: boolean;
   /** When the log last said that one did not (`now`). */
   introductionNotedMs: number;
-  /** How many visitors there may be at once. */
-  readonly capacity: number;
+  readonly capacity: Capacity;
+  /** Descriptors in use for connections to upstreams and files being served. */
+  outgoing: number;
   /** For handshakes from now on. */
   certificates: CertificateBook;
   challenges: Challenges;
@@ -141,6 +143,8 @@ export interface Replica {
 export interface UpstreamConnection {
   readonly replica: Replica;
   readonly edge: Edge;
+  /** Has a descriptor, or is about to get one. */
+  counted: boolean;
   out: Outlet;
   phase: "connecting" | "idle" | "head" | "body" | "tunnel" | "closed";
   exchange: Exchange | null;

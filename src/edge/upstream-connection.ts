@@ -23,6 +23,7 @@ export const connectUpstream = (
   const connection: UpstreamConnection = {
     replica,
     edge,
+    counted: true,
     out: null as never,
     phase: "connecting",
     exchange,
@@ -39,6 +40,7 @@ export const connectUpstream = (
     deadlineMs: edge.clock.nowMs + edge.deadlines.connectMs,
   };
   edge.connecting.add(connection);
+  edge.outgoing++;
   exchange.upstream = connection;
   const { address } = replica.upstream;
   const options = { data: connection, socket: handlers(events), allowHalfOpen: true };
@@ -47,7 +49,16 @@ export const connectUpstream = (
       ? Bun.connect<UpstreamConnection>({ unix: address.unixPath, ...options })
       : Bun.connect<UpstreamConnection>({ hostname: address.host, port: address.port, ...options });
   // `connectError` has told already.
-  opening.catch(() => fail(connection, events));
+  opening.catch(() => {
+    forget(connection);
+    fail(connection, events);
+  });
+};
+
+/** Its descriptor is gone, or never came about. */
+const forget = (connection: UpstreamConnection): void => {
+  if (connection.counted) connection.edge.outgoing--;
+  connection.counted = false;
 };
 
 const fail = (connection: UpstreamConnection, events: UpstreamEvents): void => {
@@ -82,11 +93,13 @@ const handlers = (events: UpstreamEvents): SocketHandler<UpstreamConnection> => 
   },
   close(socket, error) {
     const connection = socket.data;
+    forget(connection);
     if (connection.phase === "connecting") fail(connection, events);
     else if (connection.phase !== "closed") events.ended(connection, error === undefined);
     connection.phase = "closed";
   },
   connectError(socket) {
+    forget(socket.data);
     fail(socket.data, events);
   },
   error(socket, error) {

@@ -46,7 +46,7 @@ beforeAll(() => {
   edge = createEdge({
     log: { debug: say, info: say, warn: say, error: say } as never,
     deadlines: { sweepMs: 50 },
-    capacity: 5_000,
+    capacity: { visitors: 5_000 },
   });
   swapTable(
     edge.router,

@@ -145,7 +145,7 @@ describe("leaving", () => {
     const idle = await edge.connect();
     expect(await idle.alive()).toBe(true);
     // One connection, its stream, and the idle connection.
-    (edge.edge as { capacity: number }).capacity = 3;
+    (edge.edge.capacity as { visitors: number }).visitors = 3;
     client.send(headers(3));
     expect((await client.answer(3)).body.toString()).toBe("ok");
     await idle.until(() => false);

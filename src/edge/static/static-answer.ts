@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { promisify } from "node:util";
 import { send } from "../byte-socket.ts";
 import { ascii } from "../byte-classes.ts";
+import { makeWay } from "../capacity.ts";
 import { answerExchange, completeExchange, failExchange, transportSecurityOf } from "../exchange-end.ts";
 import { fieldTexts, textOf } from "../fields.ts";
 import { countAnswer, countOut } from "../meter.ts";
@@ -33,10 +34,17 @@ export const answerFromFolder = (
   exchange.visitor.phase = "answer";
   const path = staticPathOf(textOf(input, head.targetStart, head.targetEnd));
   const fields = fieldTexts(edge.requestOut, conditionNames);
-  serve(exchange, folder, path, fields).catch((error: unknown) => {
-    edge.log.error("a static file could not be served", { error, folder: folder.path });
-    if (exchange.visitor.exchange === exchange) failExchange(exchange, 500);
-  });
+  if (!makeWay(edge)) {
+    failExchange(exchange, 503);
+    return;
+  }
+  edge.outgoing++;
+  serve(exchange, folder, path, fields)
+    .catch((error: unknown) => {
+      edge.log.error("a static file could not be served", { error, folder: folder.path });
+      if (exchange.visitor.exchange === exchange) failExchange(exchange, 500);
+    })
+    .finally(() => edge.outgoing--);
 };
 
 const conditionNames = new Set([

@@ -4,7 +4,7 @@ import { AppError } from "../../errors.ts";
 import { acceptH2 } from "../h2/listener.ts";
 import { createShared } from "../h2/shared.ts";
 import type { Shared } from "../h2/state.ts";
-import { makeRoom } from "../capacity.ts";
+import { handshakesFor, makeRoom } from "../capacity.ts";
 import { createTlsFront, type TlsFront } from "../proxy-protocol/tls-front.ts";
 import { visitorFaulted } from "../edge.ts";
 import type { Edge, Visitor } from "../state.ts";
@@ -110,9 +110,6 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
     flushed: connections.flushed,
   };
 };
-
-/** They need descriptors beside those of visitors. */
-const handshakesFor = (capacity: number): number => Math.max(16, Math.min(1_024, Math.floor(capacity / 8)));
 
 const flushMs = 5_000;
 const pollMs = 5;

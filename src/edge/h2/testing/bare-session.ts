@@ -37,7 +37,7 @@ export const startBareEdge = (upstreamPort: number): BareEdge => {
   const edge = createEdge({
     log: { debug: say, info: say, warn: say, error: say } as never,
     deadlines: { sweepMs: 50 },
-    capacity: 5_000,
+    capacity: { visitors: 5_000 },
   });
   const table = { version: 1, routes: [routeTo(["site.test"], toPort(upstreamPort))] };
   swapTable(edge.router, table, edge.now(), 0);
