@@ -38,6 +38,11 @@ export const upstreamData = (upstream: UpstreamConnection, bytes: Uint8Array): v
   let input = bytes;
   if (upstream.held !== null) {
     input = Buffer.concat([upstream.held, bytes]);
+    // A head that drips in is not read again for every byte: only a line's end can complete it.
+    if (upstream.phase === "head" && input.length <= maxHeadBytes && !bytes.includes(0x0a)) {
+      upstream.held = input;
+      return;
+    }
     upstream.held = null;
   }
   switch (upstream.phase) {
