@@ -16,6 +16,8 @@ export interface Named {
   texts(name: string): Promise<string[]>;
   /** Makes a record by the same key's updates, such as `_acme-challenge.x CNAME y`. */
   add(record: string): Promise<void>;
+  /** Ends the one with copies. */
+  stopSecond(): Promise<void>;
   log(): Promise<string>;
   close(): Promise<void>;
 }
@@ -138,6 +140,10 @@ export const startNamed = async (options: NamedOptions): Promise<Named> => {
         input: `server ${host}\nupdate add ${record}\nsend\n`,
       });
       if (exitCode !== 0) throw new Error(stderr);
+    },
+    stopSecond: async () => {
+      children[1]!.kill("SIGKILL");
+      await children[1]!.exited;
     },
     log: () => Bun.file(join(dir, "primary", "log")).text(),
     close,

@@ -37,17 +37,17 @@ export interface WaitDeps {
   lookup: DnsLookup;
   sleep(ms: number): Promise<void>;
   monotonicMs(): number;
+  patienceMs: number;
   signal: AbortSignal;
 }
 
-const patienceMs = 120_000;
 const mostServers = 16;
 
 /**
  * Waits until every server of the zone that answers shows the record: an authority asks any of them, and one that
  * lags behind would fail the challenge. Servers that do not answer are left out as long as one does.
  * @param first a server that is asked besides, such as a hidden primary
- * @throws Error naming the servers that do not show it after two minutes
+ * @throws Error naming the servers that do not show it in time
  */
 export const waitUntilShown = async (
   deps: WaitDeps,
@@ -58,7 +58,7 @@ export const waitUntilShown = async (
 ): Promise<void> => {
   const servers = await serversOf(deps.lookup, zone, first);
   if (servers.length === 0) throw new Error(`the name servers of ${zone} could not be found`);
-  const endMs = deps.monotonicMs() + patienceMs;
+  const endMs = deps.monotonicMs() + deps.patienceMs;
   for (let pauseMs = 200; ; pauseMs = Math.min(5_000, pauseMs * 1.6)) {
     const seen = await Promise.all(
       servers.map((server) =>
@@ -73,7 +73,7 @@ export const waitUntilShown = async (
     if (deps.monotonicMs() > endMs) {
       const lagging = servers.filter((_, i) => seen[i] !== true).map(({ host }) => host);
       throw new Error(
-        `the record ${name} was added, but ${[...new Set(lagging)].join(", ")} did not show it within ${patienceMs / 60_000} minutes`,
+        `the record ${name} was added, but ${[...new Set(lagging)].join(", ")} did not show it within ${deps.patienceMs / 1000} s`,
       );
     }
     await deps.sleep(pauseMs);

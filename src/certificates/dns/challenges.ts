@@ -76,6 +76,7 @@ export const presentRecord = async (
   name: string,
   value: string,
   signal: AbortSignal,
+  patienceMs = 120_000,
 ): Promise<() => Promise<void>> => {
   const { store, clock, log } = deps;
   const secret = await deps.secretBox.open(row.secretCiphertext, dnsSecretPlace(row.id));
@@ -96,6 +97,7 @@ export const presentRecord = async (
           lookup: deps.lookup,
           sleep: (ms) => sleepUntilAborted(ms, signal),
           monotonicMs: clock.monotonicMs,
+          patienceMs,
           signal,
         },
         row.zone,

@@ -7,7 +7,7 @@ import { until } from "../../testing/e2e/croft.ts";
 import { type Named, startNamed } from "../../testing/named.ts";
 import { type Pebble, startPebble } from "../../testing/pebble.ts";
 import { type CertificatesFixture, certificatesFixture } from "../testing/certificates-fixture.ts";
-import { createDnsChallenges } from "./challenges.ts";
+import { createDnsChallenges, presentRecord } from "./challenges.ts";
 import { dnsSecretPlace } from "./providers.ts";
 
 setDefaultTimeout(120_000);
@@ -106,6 +106,13 @@ test("a wildcard of a domain elsewhere is answered where its CNAME record leads"
   await addProvider("delegated.test");
   await named.add("_acme-challenge.shop.customer.test 5 CNAME one.customer.test");
   await named.add("one.customer.test 5 CNAME dom-1.delegated.test");
+  const second = createLookup([`${named.secondHost}:53`]);
+  for (const name of ["_acme-challenge.shop.customer.test", "one.customer.test"])
+    await until(
+      "the other server has it",
+      () => second.alias(name),
+      (alias) => alias !== null,
+    );
   fixture.wanted = [
     own("*.shop.customer.test"),
     { ...own("a.shop.customer.test"), coveredBy: ["*.shop.customer.test"] },
@@ -252,5 +259,37 @@ test("20 wildcards while every second nonce is refused", async () => {
   } finally {
     await authority.close();
     await quick.close();
+  }
+});
+
+test("a name server that lags behind for too long is named, and the record taken away again", async () => {
+  const slow = await startNamed({ zones: ["slow.test"], secondaryAfterSeconds: 600 });
+  try {
+    await addProvider("slow.test", { host: slow.host, secret: slow.secret });
+    const [row] = await fixture.store.dnsProviders();
+    const deps = {
+      store: fixture.store,
+      secretBox: fixture.secretBox,
+      clock: { nowMs: Date.now, monotonicMs: () => performance.now() },
+      log: silentLog,
+      userAgent: "croft-test",
+      lookup: createLookup([`${slow.host}:53`]),
+    };
+    const name = "_acme-challenge.slow.test";
+    const refused = await presentRecord(deps, row!, name, "value", AbortSignal.timeout(30_000), 2_000).then(
+      () => "shown",
+      (error: Error) => error.message,
+    );
+    expect(refused).toBe(`the record ${name} was added, but ${slow.secondHost} did not show it within 2 s`);
+    expect(await slow.texts(name)).toEqual([]);
+    expect((await fixture.store.dnsProviders())[0]!.lastError).toBe(refused);
+    // One of the servers is down: the others are enough.
+    await slow.stopSecond();
+    const withdraw = await presentRecord(deps, row!, name, "value", AbortSignal.timeout(30_000), 20_000);
+    expect(await slow.texts(name)).toEqual(['"value"']);
+    await withdraw();
+    expect(await slow.texts(name)).toEqual([]);
+  } finally {
+    await slow.close();
   }
 });

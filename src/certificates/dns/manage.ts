@@ -24,22 +24,19 @@ const zone = z
     return z.NEVER;
   });
 
-const server = z
-  .string({ error: "must be the address of a name server, such as 192.0.2.53 or 192.0.2.53:5353" })
-  .transform((text, context): { host: string; port: number } => {
-    const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]]+)|([0-9a-f:.]+))(?::(\d{1,5}))?$/i.exec(text.trim());
-    const whole = text.trim();
-    const host = isIP(whole) === 6 ? whole : (match?.[1] ?? match?.[2] ?? "");
-    const port = isIP(whole) === 6 ? 53 : Number(match?.[4] ?? 53);
-    if ((isIP(host) === 0 && !("name" in parseHostName(host))) || port < 1 || port > 65_535) {
-      context.addIssue({
-        code: "custom",
-        message: "must be the address of a name server, such as 192.0.2.53 or 192.0.2.53:5353",
-      });
-      return z.NEVER;
-    }
-    return { host, port };
-  });
+const noServer = "must be the address of a name server, such as 192.0.2.53 or 192.0.2.53:5353";
+const server = z.string({ error: noServer }).transform((text, context): { host: string; port: number } => {
+  const whole = text.trim();
+  if (isIP(whole) !== 0) return { host: whole, port: 53 };
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i.exec(whole);
+  const host = match?.[1] ?? match?.[2] ?? "";
+  const port = Number(match?.[3] ?? 53);
+  if ((isIP(host) === 0 && !("name" in parseHostName(host))) || port < 1 || port > 65_535) {
+    context.addIssue({ code: "custom", message: noServer });
+    return z.NEVER;
+  }
+  return { host, port };
+});
 
 const secretText = z.string({ error: "is required" }).min(1, "is required").max(1_000, "is too long");
 
@@ -93,6 +90,8 @@ export interface DnsProviderDeps extends DnsChallengeDeps {
 }
 
 const mostProviders = 100;
+/** A person waits for a test, and what stands between waits a minute. */
+const testMs = 45_000;
 
 const viewOf = (row: DnsProviderRecord): DnsProviderView => {
   const settings: unknown = JSON.parse(row.settings);
@@ -203,7 +202,7 @@ export const testDnsProvider = async (
   const record = challengeName(isWithin(deps.baseDomain, row.zone) ? deps.baseDomain : row.zone);
   const value = `croft-test-${newId("dns", deps.clock.nowMs())}`;
   try {
-    const withdraw = await presentRecord(deps, row, record, value, signal);
+    const withdraw = await presentRecord(deps, row, record, value, signal, testMs);
     await withdraw();
     deps.onChange();
     return { ok: true, record, error: null };
