@@ -313,7 +313,7 @@ describe("acts", () => {
     expect(taken.html).not.toContain("a long enough one");
     const backup = await client.submit("/host/backups");
     expect(backup.status).toBe(409);
-    expect(textOf(backup.html)).toContain("a backup is being made already");
+    expect(textOf(backup.html)).toContain("A backup is being made already.");
   });
 
   test("a form larger than anybody types is refused", async () => {

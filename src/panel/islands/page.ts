@@ -36,8 +36,11 @@ addEventListener("pageshow", () => {
 
 // The notice was read: a reload should not say it again.
 const said = new URL(location.href);
-for (const name of ["done", "saved"]) said.searchParams.delete(name);
-if (said.href !== location.href) history.replaceState(null, "", said);
+for (const name of ["done", "saved"])
+  if (said.searchParams.has(name)) {
+    said.searchParams.delete(name);
+    history.replaceState(null, "", said);
+  }
 
 document.querySelector<HTMLElement>("[data-focus]")?.focus();
 
