@@ -4,7 +4,7 @@ import { memoryOf } from "../processes.ts";
 import { type Row, row } from "../row.ts";
 import { type Proxy, smallHost, type Stage, withStage } from "./proxies.ts";
 
-/** Each proxy wants two descriptors for each connection, and the machine may allow fewer than that. */
+/** Peers want two descriptors for each connection, and the machine may allow fewer than that. */
 const fitting = (count: number): number => {
   const limits = readFileSync("/proc/self/limits", "utf8");
   const descriptors = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
@@ -41,8 +41,8 @@ const hold = async (
 };
 
 export const edgeIdleBench = async (count = 10_000, restMs = 3_000): Promise<Row[]> => [
-  ...(await idle(false, fitting(count), restMs)),
-  ...(await idle(true, fitting(count), restMs)),
+  ...(await idle(false, count, restMs)),
+  ...(await idle(true, count, restMs)),
 ];
 
 const idle = (secure: boolean, count: number, restMs: number): Promise<Row[]> =>
@@ -50,7 +50,7 @@ const idle = (secure: boolean, count: number, restMs: number): Promise<Row[]> =>
     const rows: Row[] = [];
     const croft = await hold(stage, await stage.start("croft"), count, restMs);
     for (const peer of ["haproxy", "nginx"] as const) {
-      const other = await hold(stage, await stage.start(peer), count, restMs);
+      const other = await hold(stage, await stage.start(peer), fitting(count), restMs);
       rows.push(
         row(`edge/idle-memory${secure ? "-tls" : ""}`, {
           value: croft.mb,
@@ -60,7 +60,7 @@ const idle = (secure: boolean, count: number, restMs: number): Promise<Row[]> =>
           note:
             `bar: ≤ 150 MB; ${croft.open} kept connections ${secure ? "over TLS 1.3 " : ""}after an answer each; RSS ` +
             `${croft.rssMb.toFixed(0)} MB; before ${croft.startMb.toFixed(0)} MB, so ${(((croft.mb - croft.startMb) * 1000) / croft.open).toFixed(1)} kB each ` +
-            `(${peer} ${(((other.mb - other.startMb) * 1000) / other.open).toFixed(1)} kB)`,
+            `(${peer}, ${other.open} connections, ${(((other.mb - other.startMb) * 1000) / other.open).toFixed(1)} kB)`,
         }),
       );
     }
