@@ -58,6 +58,7 @@ export interface DeployQueries {
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   updateEnvironment(id: string, patch: Partial<EnvironmentRecord>): Promise<void>;
+  deleteTrafficSplit(environmentId: string): Promise<boolean>;
   siteById(id: string): Promise<SiteRecord | undefined>;
   envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;

@@ -128,6 +128,8 @@ export const switchTo = async (
       currentReleaseId: release.id,
       ...(wasStopped ? { stoppedReason: null } : {}),
     });
+    // It was about releases that were there before.
+    await queries.deleteTrafficSplit(job.environment.id);
     for (const replica of serving) await queries.updateReplica(replica.id, { state: "draining" });
     await queries.patchDeployment(job.deployment.id, {
       switchedAt: nowMs,

@@ -189,6 +189,27 @@ test("visitors are shared out among two releases, stay with theirs, and follow t
     expect(releaseOf((await croft.visit(host, "/", { headers: { cookie } })).body)).toBe("r3");
 });
 
+test("a rollback to a release of the split is for all visitors", async () => {
+  const { currentRelease } = await site();
+  const releases = [
+    { release: currentRelease!.number, weight: 1 },
+    { release: currentRelease!.number - 1, weight: 1 },
+  ];
+  await croft.api("PUT", `/sites/${slug}/split`, { releases });
+  await until(
+    "both run",
+    site,
+    ({ replicas }) => replicas.filter(({ state }) => state === "running").length === 2,
+  );
+  const visitors = keepVisiting(croft, host);
+  const back = await croft.cli(["rollback", slug, "--wait"]);
+  expect(back.exitCode, back.stderr).toBe(0);
+  await until("only the old one runs", site, ({ replicas }) => replicas.length === 1);
+  expect((await visitors.stop()).failures).toEqual([]);
+  expect((await site()).split).toBeNull();
+  for (let i = 0; i < 10; i++) expect(releaseOf((await croft.visit(host)).body)).toBe("r2");
+});
+
 test("a split names releases that are kept, the current one among them", async () => {
   const put = (releases: unknown) => croft.api("PUT", `/sites/${slug}/split`, { releases });
   const { currentRelease } = await site();
