@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { shedPending } from "./pending-budget.ts";
 import { routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw, type RawClient } from "./testing/raw-client.ts";
+import { startRawUpstream } from "./testing/raw-upstream.ts";
 
 test("above the bound of all that is pending, the slowest readers go, and no others", async () => {
   const big = Buffer.alloc(8_000_000, 0x61);
@@ -56,4 +57,25 @@ test("above the bound of all that is pending, the slowest readers go, and no oth
   while (meter.active > 0) await Bun.sleep(5);
   await fixture.close();
   await server.stop(true);
+}, 30_000);
+
+test("who sends far ahead while its request is not answered counts, too", async () => {
+  const silent = startRawUpstream(() => undefined);
+  const fixture = startEdge([routeTo(["site.test"], toPort(silent.port))]);
+  const { edge } = fixture;
+  const request = "GET / HTTP/1.1\r\nHost: site.test\r\n\r\n";
+  const waiting = await connectRaw(fixture.port);
+  waiting.send(request);
+  const greedy = await Promise.all(Array.from({ length: 5 }, () => connectRaw(fixture.port)));
+  for (const client of greedy) client.send(request.repeat(10_000));
+  const held = (): number =>
+    [...edge.visitors].reduce((sum, visitor) => sum + (visitor.held?.length ?? 0), 0);
+  while ([...edge.visitors].filter((visitor) => (visitor.held?.length ?? 0) > 65_536).length < 5)
+    await Bun.sleep(5);
+  expect(shedPending(edge, 100_000)).toBe(5);
+  expect(held()).toBe(0);
+  expect(edge.visitors.size).toBe(1);
+  waiting.close();
+  await fixture.close();
+  silent.close();
 }, 30_000);

@@ -15,22 +15,28 @@ const sendingOf = (exchange: Exchange | null): Outlet | undefined => exchange?.u
 /** Below this a buffer is not worth a copy. */
 const smallBytes = 32 * 1024;
 
-/** What the pending bytes keep in memory: a rest keeps all of the buffer that it is a part of. */
-const keptBy = (outlet: Outlet): number => {
+/** What bytes keep in memory: a rest keeps all of the buffer that it is a part of, if that is not a shared pool. */
+const keptBy = (bytes: Uint8Array): number =>
+  Math.max(bytes.length, bytes.buffer.byteLength > 8_192 ? bytes.buffer.byteLength : 0);
+
+const keptIn = ({ pending }: Outlet): number => {
   let bytes = 0;
-  for (const { buffer } of outlet.pending) bytes += buffer.byteLength;
+  for (const part of pending) bytes += keptBy(part);
   return bytes;
 };
 
-/** Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. */
+const isSmallRest = (bytes: Uint8Array): boolean =>
+  bytes.buffer.byteLength >= Math.max(smallBytes, 2 * bytes.length);
+
+/** Copies rests (not `slice`: that of a Buffer is a view) out of buffers more than twice their size, once a reader has turned out to be slow. */
 const trim = (outlet: Outlet): void => {
   const { pending, socket } = outlet;
   // Below TLS a part of the same buffer is on its way still.
   if (socket.holding === true) return;
   for (let i = 0; i < pending.length; i++) {
     const rest = pending[i]!;
-    if (rest.buffer.byteLength < Math.max(smallBytes, 2 * rest.length)) continue;
-    pending[i] = rest.slice();
+    if (!isSmallRest(rest)) continue;
+    pending[i] = new Uint8Array(rest);
     // Left to the collector, since another rest may be of the same buffer.
     if (outlet.spent?.buffer === rest.buffer) outlet.spent = null;
   }
@@ -38,27 +44,32 @@ const trim = (outlet: Outlet): void => {
 
 const slowMs = 1_000;
 
-/** Bytes that the edge keeps for somebody to take them. */
-const keptFor = ({ out, exchange, held }: Visitor, nowMs: number): number => {
-  let bytes = held?.length ?? 0;
+/** Bytes that the edge keeps for a visitor: what it sent ahead, and what somebody is to take. */
+const keptFor = (visitor: Visitor, nowMs: number): number => {
+  const { out, exchange } = visitor;
+  if (visitor.held !== null && isSmallRest(visitor.held)) visitor.held = new Uint8Array(visitor.held);
+  let bytes = visitor.held === null ? 0 : keptBy(visitor.held);
   const sending = sendingOf(exchange);
   if (out.pendingBytes > 0) {
     if (nowMs - out.pendingSinceMs > slowMs) trim(out);
-    bytes += keptBy(out);
+    bytes += keptIn(out);
   }
   if (sending !== undefined && sending.pendingBytes > 0) {
     if (nowMs - sending.pendingSinceMs > slowMs) trim(sending);
-    bytes += keptBy(sending);
+    bytes += keptIn(sending);
   }
   return bytes;
 };
 
 /** Since when something has waited without a break. Whoever reads at a usual pace takes all of it now and then. */
-const pendingSince = ({ out, exchange }: Visitor): number => {
+const pendingSince = ({ out, exchange, held }: Visitor): number => {
   const sending = sendingOf(exchange);
   return Math.min(
     out.pendingBytes > 0 ? out.pendingSinceMs : Number.POSITIVE_INFINITY,
     sending !== undefined && sending.pendingBytes > 0 ? sending.pendingSinceMs : Number.POSITIVE_INFINITY,
+    held !== null && held.length > smallBytes && exchange !== null
+      ? exchange.startedAtMs
+      : Number.POSITIVE_INFINITY,
   );
 };
 
