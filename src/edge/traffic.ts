@@ -5,6 +5,7 @@ import { createLineClock, type LineClock } from "./access-log/log-line.ts";
 import { jsonText, logRequest, type SiteLog } from "./access-log/log-request.ts";
 import { createLogWriter, createSpare, type LogWriter, type WriterDeps } from "./access-log/log-writer.ts";
 import { logFolder } from "./access-log/segments.ts";
+import { ascii } from "./byte-classes.ts";
 import { textOf } from "./fields.ts";
 import { countPath, createPathCounts, type PathCounts } from "./paths/path-counts.ts";
 import { createSeenPaths, entryFor, type SeenPaths, seePath } from "./paths/seen-paths.ts";
@@ -19,14 +20,13 @@ export interface Traffic {
   readonly nowMs: () => number;
   readonly spare: WriterDeps["spare"];
   readonly clock: LineClock;
-  /** How the ids of this process begin, with the dash before the number. */
+  /** `Z","id":"9f31c0a2b7d4-`: the end of the time, and how the ids of this process begin. */
   readonly idWords: Uint8Array;
   readonly seen: SeenPaths;
   /** By route. */
   readonly counts: Map<string, PathCounts>;
   /** By environment: the routes of one site share its log. */
   readonly writers: Map<string, LogWriter>;
-  readonly replicas: Map<string, Uint8Array>;
   readonly lastAddress: { address: string; full: boolean; words: Uint8Array };
 }
 
@@ -44,11 +44,10 @@ export const createTraffic = (deps: { dir: string | null; log: Log; idLine: Uint
   nowMs: Date.now,
   spare: createSpare(),
   clock: createLineClock(Date.now() - performance.now()),
-  idWords: deps.idLine.slice(idFieldBytes),
+  idWords: Buffer.concat([ascii('Z","id":"'), deps.idLine.subarray(idFieldBytes)]),
   seen: createSeenPaths(),
   counts: new Map(),
   writers: new Map(),
-  replicas: new Map(),
   lastAddress: { address: "", full: false, words: new Uint8Array() },
 });
 
@@ -72,7 +71,7 @@ export const routeTraffic = (
   }
   writer.ringBytes = maxBytes;
   writer.keptMs = keptDays * dayMs;
-  return { counts, siteLog: { writer, full: detail === "full", hosts: new Map() } };
+  return { counts, siteLog: { writer, full: detail === "full", tails: new Map() } };
 };
 
 export const trafficOf = (edge: Edge, target: ActiveRoute): RouteTraffic =>

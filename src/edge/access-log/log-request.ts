@@ -2,21 +2,26 @@ import { ascii } from "../byte-classes.ts";
 import type { Exchange, Replica } from "../state.ts";
 import type { Traffic } from "../traffic.ts";
 import { networkOf } from "./anonymous.ts";
-import { put, putMs, putNumber, putThree, putTime } from "./log-line.ts";
+import { put, putMs, putReversedHex, putNumber, putThree, putTime } from "./log-line.ts";
 import { type LogWriter, makeRoom } from "./log-writer.ts";
 
-/** A site's log with what its lines have in common, ready as bytes. */
+/** A site's log, and how its lines end, ready as bytes. */
 export interface SiteLog {
   readonly writer: LogWriter;
   /** Addresses, queries, referrers and user agents are told whole. */
   readonly full: boolean;
-  readonly hosts: Map<string, Uint8Array>;
+  /** By replica, null for the edge itself; the places are those of `tailAt`. */
+  readonly tails: Map<Replica | null, (Tail | undefined)[]>;
 }
 
-const timePart = ascii('{"time":"');
-const idPart = ascii('","id":"');
-const addressPart = ascii('","address":"');
-const commaPart = ascii('",');
+interface Tail {
+  host: string;
+  words: Uint8Array;
+}
+
+const protocols = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"] as const;
+const tailAt = (version: number, secure: boolean): number => version + (secure ? protocols.length : 0);
+
 const bytesInPart = ascii(',"bytesIn":');
 const bytesOutPart = ascii(',"bytesOut":');
 const msPart = ascii(',"ms":');
@@ -24,14 +29,8 @@ const upstreamPart = ascii(',"upstreamMs":');
 const endPart = ascii("}\n");
 const abortedPart = ascii(',"aborted":true');
 
-const protocolParts = [false, true].map((tls) =>
-  ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"].map((name) => ascii(`,"protocol":"${name}","tls":${tls}`)),
-);
-
 /** All parts of a fixed length together, and then some. */
 const fixedBytes = 512;
-
-const hexDigits = ascii("0123456789abcdef");
 
 /** Bytes that are not ASCII are told as U+0080 to U+00FF: nothing a visitor sends can break or end a line. */
 export const jsonText = (text: string): string =>
@@ -62,7 +61,7 @@ export type Logged = Pick<
 /** Writes the line of an exchange that is over. */
 export const logRequest = (
   traffic: Traffic,
-  { writer, full, hosts }: SiteLog,
+  { writer, full, tails }: SiteLog,
   exchange: Logged,
   replica: Replica | null,
   nowMs: number,
@@ -71,23 +70,19 @@ export const logRequest = (
   const { visitor, detail, requestId } = exchange;
   const { words } = exchange.seen!;
   const { edge } = visitor;
-  const room = fixedBytes + words.length + detail.length + exchange.host.length + (requestId?.length ?? 0);
+  const version = visitor.out.socket.http2 === true ? 2 : exchange.minor;
+  const tail = tailOf(tails, replica, version, exchange.secure, exchange.host);
+  const room = fixedBytes + words.length + tail.length + detail.length + (requestId?.length ?? 0);
   if (!makeRoom(writer, room, traffic)) return;
   const out = writer.bytes;
-  let at = put(out, writer.length, timePart);
-  at = putTime(out, at, traffic.clock, nowMs);
-  at = put(out, at, idPart);
-  if (requestId !== null) at = put(out, at, ascii(requestId));
+  let at = putTime(out, writer.length, traffic.clock, nowMs);
+  if (requestId !== null) at = put(out, at, ascii(`Z","id":"${requestId}`));
   else {
     if (exchange.requestNumber === 0) exchange.requestNumber = ++edge.requests;
     at = put(out, at, traffic.idWords);
-    // As the app reads it in X-Request-Id.
-    for (let left = exchange.requestNumber; left > 0; left = Math.floor(left / 16))
-      out[at++] = hexDigits[left % 16]!;
+    at = putReversedHex(out, at, exchange.requestNumber);
   }
-  at = put(out, at, addressPart);
   at = put(out, at, addressWords(traffic, exchange.address, full));
-  at = put(out, at, commaPart);
   at = put(out, at, words);
   at = putThree(out, at, exchange.status);
   at = put(out, at, bytesInPart);
@@ -100,10 +95,7 @@ export const logRequest = (
     at = put(out, at, upstreamPart);
     at = putMs(out, at, exchange.answeredAtMs - exchange.startedAtMs);
   }
-  if (replica !== null) at = put(out, at, replicaWords(traffic, replica));
-  const version = visitor.out.socket.http2 === true ? 2 : exchange.minor;
-  at = put(out, at, protocolParts[exchange.secure ? 1 : 0]![version]!);
-  at = put(out, at, hostWords(hosts, exchange.host));
+  at = put(out, at, tail);
   if (detail !== "") at = put(out, at, ascii(detail));
   if (aborted) at = put(out, at, abortedPart);
   writer.length = put(out, at, endPart);
@@ -114,28 +106,31 @@ export const logRequest = (
 const addressWords = (traffic: Traffic, address: string, full: boolean): Uint8Array => {
   const { lastAddress } = traffic;
   if (lastAddress.address !== address || lastAddress.full !== full) {
+    const told = full ? address.replace(/[^0-9A-Fa-f:.]/g, "") : networkOf(address);
     lastAddress.address = address;
     lastAddress.full = full;
-    lastAddress.words = ascii(full ? address.replace(/[^0-9A-Fa-f:.]/g, "") : networkOf(address));
+    lastAddress.words = ascii(`","address":"${told}",`);
   }
   return lastAddress.words;
 };
 
-const replicaWords = ({ replicas }: Traffic, { upstream: { replicaId } }: Replica): Uint8Array => {
-  const known = replicas.get(replicaId);
-  if (known !== undefined) return known;
-  // They come and go with each deploy.
-  if (replicas.size > 1000) replicas.clear();
-  const words = ascii(`,"replica":${jsonText(replicaId)}`);
-  replicas.set(replicaId, words);
-  return words;
-};
-
-/** The hosts of a route are few and told by the daemon. */
-const hostWords = (hosts: Map<string, Uint8Array>, host: string): Uint8Array => {
-  const known = hosts.get(host);
-  if (known !== undefined) return known;
-  const words = ascii(`,"host":${jsonText(host)}`);
-  hosts.set(host, words);
+/** `,"replica":"…","protocol":"HTTP/1.1","tls":true,"host":"…"` */
+const tailOf = (
+  tails: SiteLog["tails"],
+  replica: Replica | null,
+  version: number,
+  secure: boolean,
+  host: string,
+): Uint8Array => {
+  let some = tails.get(replica);
+  if (some === undefined) tails.set(replica, (some = new Array<Tail | undefined>(2 * protocols.length)));
+  const at = tailAt(version, secure);
+  const known = some[at];
+  if (known !== undefined && known.host === host) return known.words;
+  const served = replica === null ? "" : `,"replica":${jsonText(replica.upstream.replicaId)}`;
+  const words = ascii(
+    `${served},"protocol":"${protocols[version]}","tls":${secure},"host":${jsonText(host)}`,
+  );
+  some[at] = { host, words };
   return words;
 };
