@@ -1,22 +1,11 @@
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  lchownSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../errors.ts";
 import type { EdgeHealth } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
 import { createEdgeClient, type EdgeClient, isHanging } from "./client.ts";
 import { type Address, argumentsOf } from "./edge-arguments.ts";
+import { prepareFolder } from "./edge-folder.ts";
 import { type EdgeView, wasHanded } from "./edge-view.ts";
 import { portOf, refuseTaken } from "./listening.ts";
 import { processState } from "./processes/commands.ts";
@@ -24,7 +13,6 @@ import { letConnectionsMigrate } from "./processes/migration.ts";
 import { createPeers } from "./processes/peers.ts";
 import { ownScope } from "./processes/systemd-scope.ts";
 import { programFor } from "./program-for.ts";
-import { blockingFolder } from "./reachable.ts";
 
 export interface EdgeProcess {
   /** The edge's folder; made when it is missing. */
@@ -230,27 +218,6 @@ const unprivileged = (uid: number): string[] => [
   "--bounding-set=-all,+net_bind_service",
   "--no-new-privs",
 ];
-
-/**
- * With a user of its own the folder stays root's, group-writable and sticky: the edge keeps its files there, but
- * cannot put anything in the place of the staged program.
- */
-const prepareFolder = ({ dir, view, uid }: EdgeProcess): void => {
-  mkdirSync(dir, { recursive: true, mode: 0o750 });
-  if (uid === null) return;
-  const blocked = blockingFolder(join(resolve(dir), "edge.sock"), uid, view.handed ? view.root : "/");
-  if (blocked !== null && blocked !== resolve(dir))
-    throw new AppError(
-      "unavailable",
-      `user ${uid}, as whom the edge runs, may not pass the folder ${blocked} on the way to ${dir}; allow it (chmod o+x) or choose another data directory`,
-    );
-  if (statSync(dir).gid !== uid) {
-    // First use by this user, so nobody else can have put links here.
-    for (const name of readdirSync(dir)) if (name !== "bin") lchownSync(join(dir, name), uid, uid);
-    chownSync(dir, process.getuid!(), uid);
-  }
-  chmodSync(dir, 0o1770);
-};
 
 const lastLine = (path: string, from: number): string => {
   const lines = readFileSync(path).subarray(from).toString().trim().split("\n");
