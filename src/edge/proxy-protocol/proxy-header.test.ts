@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { isIP } from "node:net";
 import { readProxyHeader } from "./proxy-header.ts";
 
 const text = (line: string) => readProxyHeader(Buffer.from(line, "latin1"));
@@ -94,3 +95,32 @@ test.each([
   ["a TLS field too short", binary(0x21, 0x11, [...ipv4, 0x20, 0, 1, 1])],
   ["another signature", Buffer.from("\r\n\r\n\0\r\nQUIX\n")],
 ])("version 2: %s is none", (_, bytes) => expect(readProxyHeader(bytes)).toBe("wrong"));
+
+test("whatever comes, what is read of a part stays true of the whole", () => {
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  const valid = [
+    Buffer.from("PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\nGET / HTTP/1.1\r\n"),
+    Buffer.from("PROXY TCP6 2001:db8::1 ::1 56324 443\r\nGET / HTTP/1.1\r\n"),
+    Buffer.concat([binary(0x21, 0x11, [...ipv4, 0x20, 0, 5, 1, 0, 0, 0, 0]), Buffer.from("GET /")]),
+    Buffer.concat([binary(0x21, 0x21, ipv6), Buffer.from("GET /")]),
+  ];
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 5_000; round++) {
+    const bytes = Buffer.from(valid[random(valid.length)]!);
+    for (let i = random(4); i > 0; i--) bytes[random(bytes.length)] = random(256);
+    const whole = readProxyHeader(bytes);
+    outcomes.add(typeof whole === "string" ? whole : "header");
+    const part = readProxyHeader(bytes.subarray(0, random(bytes.length)));
+    if (part !== "more") expect(part).toEqual(whole);
+    if (typeof whole === "string") continue;
+    expect(whole.length).toBeLessThanOrEqual(bytes.length);
+    expect(readProxyHeader(bytes.subarray(0, whole.length))).toEqual(whole);
+    expect(readProxyHeader(bytes.subarray(0, whole.length - 1))).toBe("more");
+    if (whole.address !== null) expect(isIP(whole.address)).not.toBe(0);
+  }
+  expect([...outcomes].toSorted()).toEqual(["header", "more", "wrong"]);
+});
