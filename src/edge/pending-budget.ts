@@ -28,7 +28,10 @@ const keptIn = ({ pending }: Outlet): number => {
 const isSmallRest = (bytes: Uint8Array): boolean =>
   bytes.buffer.byteLength >= Math.max(smallBytes, 2 * bytes.length);
 
-/** Copies rests (not `slice`: that of a Buffer is a view) out of buffers more than twice their size, once a reader has turned out to be slow. */
+/**
+ * Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. By a constructor,
+ * since `slice` of a Buffer is a view.
+ */
 const trim = (outlet: Outlet): void => {
   const { pending, socket } = outlet;
   // Below TLS a part of the same buffer is on its way still.
