@@ -20,7 +20,9 @@ import { silentLog } from "../domain/log.ts";
 import { createEdgeClient } from "./client.ts";
 import { edgeView, wasHanded } from "./edge-view.ts";
 import { copyFolder } from "./program-for.ts";
-import { type EdgeProcess, ensureEdge } from "./spawn.ts";
+import { processesIn } from "./processes/folder.ts";
+import { pidOf as pidOfProcess } from "./processes/identity.ts";
+import { type EdgeProcess, ensureEdge, handOverEdge } from "./spawn.ts";
 import { superviseEdge } from "./supervise.ts";
 import { routeTo } from "./testing/edge-fixture.ts";
 import { ended, killEdge } from "./testing/edge-process.ts";
@@ -144,6 +146,28 @@ test("its user is as unprivileged as ever, and the folder it was handed cannot b
   expect(parseInt(flags, 8) & 0o10000000).toBe(0o10000000);
   expect([statSync(home).mode & 0o777, statSync(data).mode & 0o777]).toEqual([0o700, 0o711]);
 });
+
+test("workers get there too, with the same few rights, and so does an edge that takes over", async () => {
+  await ensureEdge(wanted({ processes: 2 }));
+  await client().putTable({ version: 7, routes: tableFor() });
+  for (const before of [await pidOf(), null]) {
+    const pids = processesIn(dir).map(pidOfProcess);
+    expect(pids.length).toBe(2);
+    for (const pid of pids) {
+      expect(readlinkSync(`/proc/${pid}/fd/3`)).toBe(data);
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      expect(status).toContain(`\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
+      expect(status).toContain("\nNoNewPrivs:\t1\n");
+      for (const set of ["CapPrm", "CapEff", "CapBnd"]) expect(status).toContain(`${set}:\t0000000000000400`);
+    }
+    for (let i = 0; i < 20; i++) expect(await visit("static.test")).toBe("200 a page");
+    if (before === null) continue;
+    await handOverEdge(wanted({ processes: 2 }));
+    expect(await pidOf()).not.toBe(before);
+    for (const pid of pids) await ended(pid);
+    while (processesIn(dir).length > 2) await Bun.sleep(20);
+  }
+}, 30_000);
 
 test("an edge that hangs is killed", async () => {
   const end = new AbortController();

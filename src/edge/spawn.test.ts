@@ -126,6 +126,23 @@ describe("as an unprivileged user", () => {
     expect(await client.putTable({ version: 5, routes: [] })).toEqual({ version: 5 });
   });
 
+  test("an edge of another user is replaced, since the two cannot share an address", async () => {
+    const first = await ensureEdge(wanted());
+    const before = (await first.health()).pid;
+    await first.putTable({ version: 4, routes: [] });
+    const client = await ensureEdge(wanted({ uid, version: "2" }));
+    await ended(before);
+    const { pid, tableVersion } = await client.health();
+    expect(tableVersion).toBe(4);
+    expect(statusOf(pid)).toContain(`\nUid:\t${uid}\t`);
+    // Between two of that user there is a hand-over again.
+    const next = await ensureEdge(wanted({ uid, version: "3" }));
+    const health = await next.health();
+    expect(health.pid).not.toBe(pid);
+    expect(await next.putTable({ version: 5, routes: [] })).toEqual({ version: 5 });
+    await ended(pid);
+  }, 30_000);
+
   test("a folder that is out of its reach is named, and which one blocks", async () => {
     mkdirSync(join(root, "closed/inner"), { recursive: true });
     chmodSync(join(root, "closed"), 0o700);
