@@ -46,6 +46,7 @@ const bodies: Record<string, object> = {
   "/volumes": { name: "more", mountPath: "/more" },
   "/domains": { name: "www.example.org" },
   "/certificates": { certificate: "none", key: "none" },
+  "/split": { releases: [] },
 };
 
 const bodyOf = (method: string, path: string): object | undefined =>
