@@ -72,3 +72,18 @@ test("a certificate that does not come says why and when it is tried again; a do
   expect(text).toContain("No HTTPS yet at c.example.net. The authority says: no. Next try now");
   expect(text).toContain("d.example.net does not lead here yet. Add this A record: x.");
 });
+
+test("a site whose replicas are gone shows no memory of before; one without a release cannot go back", async () => {
+  const read = async () => textOf((await client.get(path)).html);
+  expect(await read()).toMatch(/Memory \d+\.?\d* of 128 MB/);
+  panel.world.sites = panel.world.sites.map((site) => ({
+    ...site,
+    status: "failed" as const,
+    replicas: site.replicas.map((replica) => ({ ...replica, state: "exited" })),
+  }));
+  const failed = await read();
+  expect(failed).toContain("Memory not running CPU not running");
+  expect(failed).toContain("Roll back");
+  panel.world.sites = panel.world.sites.map((site) => ({ ...site, currentRelease: null }));
+  expect(await read()).not.toContain("Roll back");
+});

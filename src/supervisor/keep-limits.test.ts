@@ -3,6 +3,7 @@ import type { ContainerLimits } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import { silentLog } from "../domain/log.ts";
+import { AppError, notFound } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
 
@@ -62,6 +63,22 @@ test("drift is recorded, put right, and what the kernel then holds is the last w
   await createLimitKeeper(deps).keepAll();
   expect(present()).toEqual(asked);
   expect(written.map((limits) => limits.pids)).toEqual([9, 64]);
+});
+
+test("a replica that ends while its limits are changed is no failure; one that goes on is", async () => {
+  const { deps, environment } = installation(kernel(asked, 0), asked, 1000);
+  Object.assign(environment, { pids: 99 });
+  const { appliedLimits } = deps.engine;
+  deps.engine.updateLimits = async () => {
+    deps.engine.appliedLimits = async () => null;
+    throw notFound("the replica's container");
+  };
+  await createLimitKeeper(deps).apply("env_1");
+  deps.engine.appliedLimits = appliedLimits;
+  deps.engine.updateLimits = async () => {
+    throw new AppError("conflict", "the memory limit cannot be lowered");
+  };
+  await expect(createLimitKeeper(deps).apply("env_1")).rejects.toMatchObject({ code: "conflict" });
 });
 
 test("limits that are changed while all are looked through stay changed", async () => {

@@ -90,7 +90,13 @@ const bringInLine = async (
         asked,
         applied,
       });
-    await deps.engine.updateLimits(replica.id, asked);
+    try {
+      await deps.engine.updateLimits(replica.id, asked);
+    } catch (error) {
+      // It ended meanwhile: what takes its place begins with what is asked now.
+      if ((await deps.engine.appliedLimits(replica.id)) === null) continue;
+      throw error;
+    }
     await readBackLimits(deps, environment, replica.id);
   }
 };

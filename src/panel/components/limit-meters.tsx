@@ -14,26 +14,27 @@ export interface CurrentUsage {
 /** What the site uses now, each figure against its limit. */
 export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsage }) => {
   const { asked } = site.limits;
-  const memory = usage.point?.memoryBytes.avg ?? null;
-  const cpu = usage.point?.cpuPercent.avg ?? null;
+  // What was measured last says nothing of a site whose replicas are gone.
+  const runs = site.replicas.some((replica) => replica.state === "running");
+  const unknown = runs ? "not measured yet" : "not running";
+  const memory = runs ? (usage.point?.memoryBytes.avg ?? null) : null;
+  const cpu = runs ? (usage.point?.cpuPercent.avg ?? null) : null;
   const disk = usage.point?.diskBytes ?? site.diskUsedBytes;
   const perMinute = usage.requestsPerMinute;
-  const isStatic = usage.point !== null && memory === null;
+  const isStatic = site.currentRelease !== null && site.currentRelease.imageDigest === null;
   return (
     <dl class="meters">
       {!isStatic && (
         <>
           <Meter
             label="Memory"
-            text={memory === null ? "not measured yet" : bytesOf(memory, asked.memoryBytes)}
+            text={memory === null ? unknown : bytesOf(memory, asked.memoryBytes)}
             used={memory}
             limit={asked.memoryBytes}
           />
           <Meter
             label="CPU"
-            text={
-              cpu === null ? "not measured yet" : `${cores(cpu * 10)} of ${cores(asked.cpuMillicores)} cores`
-            }
+            text={cpu === null ? unknown : `${cores(cpu * 10)} of ${cores(asked.cpuMillicores)} cores`}
             used={cpu}
             limit={asked.cpuMillicores / 10}
           />

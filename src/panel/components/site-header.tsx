@@ -59,9 +59,11 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
           </p>
         </div>
         <div class="acts">
-          <a class="button" href={`${base}/rollback`}>
-            Roll back
-          </a>
+          {site.currentRelease && (
+            <a class="button" href={`${base}/rollback`}>
+              Roll back
+            </a>
+          )}
           {canDeploy(site) ? (
             <ActButton action={`${base}/deploy`} class="main">
               Deploy
