@@ -131,6 +131,14 @@ test("an authority's wish for patience is kept over a restart, and said", async 
     );
     expect(account!.pausedUntil).toBe(failed.lastErrorAt! + 1_800_000);
     expect(account!.pauseReason).toContain("says: too many new orders");
+    const waiting = await until(
+      "the other name says what it waits for",
+      () => fixture.store.certificates(),
+      (all) => all.every((row) => row.lastError !== null),
+    );
+    const other = waiting.find((row) => row.id !== failed.id)!;
+    expect(other.lastError).toBe(`it waits its turn, since ${failed.lastError}`);
+    expect(other).toMatchObject({ attempts: 0, nextAttemptAt: account!.pausedUntil });
     await fixture.halt();
     const before = asked;
     for (let restarts = 0; restarts < 3; restarts++) {

@@ -160,7 +160,34 @@ const noteFailure = async (
   });
   // Limits are often the account's, so others wait too, but not for a name's own limit of days.
   if (askedMs > 0)
-    await pauseAccount(deps, acme.directoryUrl, nowMs + Math.min(askedMs, rateLimitedPauseMs), message);
+    await pauseAll(deps, acme, row, Math.floor(nowMs + Math.min(askedMs, rateLimitedPauseMs)), message);
+};
+
+/** Names that have no certificate yet say what they wait for, and until when. */
+const pauseAll = async (
+  deps: CertificateDeps,
+  acme: AcmeSettings,
+  refused: CertificateRecord,
+  untilMs: number,
+  reason: string,
+): Promise<void> => {
+  const nowMs = deps.clock.nowMs();
+  await pauseAccount(deps, acme.directoryUrl, untilMs, reason);
+  for (const row of await deps.store.certificates())
+    if (
+      row.source === "acme" &&
+      row.chain === null &&
+      row.id !== refused.id &&
+      (row.nextAttemptAt ?? 0) < untilMs
+    )
+      await deps.store.updateCertificate(row.id, {
+        // So that another authority does not wait for this one.
+        directory: acme.directoryUrl,
+        lastError: `it waits its turn, since ${reason}`,
+        lastErrorAt: nowMs,
+        nextAttemptAt: untilMs,
+        updatedAt: nowMs,
+      });
 };
 
 /** What a person can do about it, by what the authority found (RFC 8555 section 6.7). */
