@@ -62,15 +62,13 @@ remove_from_docker() {
   if [ ${#volumes[@]} -gt 0 ]; then change "remove ${#volumes[@]} volumes" quietly docker volume rm "${volumes[@]}"; fi
 }
 
-quietly() { "$@" >/dev/null; }
-
 remove_containers() {
   docker stop --time 10 "$@" >/dev/null
   docker rm --force "$@" >/dev/null
 }
 
 remove_firewall_rules() {
-  command -v "$1-save" >/dev/null && "$1-save" -t filter 2>/dev/null | grep -q CROFT- || return 0
+  prints CROFT- "$1-save" -t filter || return 0
   change "remove Croft's chains from $1" drop_chains "$1"
 }
 

@@ -71,7 +71,8 @@ const ready = async () => {
 
 const visit = async (host: string): Promise<string> =>
   fetch(`http://${await machine.address()}/`, {
-    headers: { host },
+    // A connection from before a firewall was closed would go on.
+    headers: { host, connection: "close" },
     redirect: "manual",
     signal: AbortSignal.timeout(5000),
   }).then(
@@ -324,17 +325,35 @@ test("a binary that does not start is told at once, with the way back", async ()
     "-c",
     "printf '#!/bin/sh\\n[ \"$1\" = version ] && echo croft 0.0 || exit 1\\n' >/root/broken && chmod +x /root/broken",
   );
-  // Ten times as fast as people would want it.
-  const failed = await machine.run([
-    "bash",
-    "-c",
-    "sed 's/^start_seconds=.*/start_seconds=6/; s|\\${BASH_SOURCE\\[0\\]}|/checkout/scripts/install|g' /checkout/scripts/install | bash -s -- --binary /root/broken",
-  ]);
+  const failed = await install("--binary", "/root/broken");
   expect(failed.exitCode, failed.stdout).toBe(1);
-  expect(failed.stderr).toContain("scripts/install --binary /usr/local/bin/croft.previous");
+  expect(failed.stderr).toContain(
+    "the program before: scripts/install --binary /usr/local/bin/croft.previous",
+  );
+  expect(failed.stderr).toContain("error: croft does not start");
   await sitesAnswer();
   await installed("--binary", "/usr/local/bin/croft.previous");
   await sitesAnswer();
+});
+
+test("a restart of Docker fails no request: containers run on without it", async () => {
+  await underLoad(async () => {
+    await machine.ok("systemctl", "restart", "docker");
+    await machine.ok("docker", "ps");
+  });
+});
+
+test("opens its ports in a firewall that is active, and only there", async () => {
+  await machine.ok("apt-get", "--quiet", "--yes", "install", "ufw");
+  expect((await installed("--binary", "/shared/one"))[0]).toStartWith("all is as it should be");
+  await machine.ok("ufw", "--force", "enable");
+  expect(await visit(page)).not.toStartWith("200");
+  expect((await installed("--binary", "/shared/one")).slice(0, 2)).toEqual([
+    "open port 80 in ufw",
+    "open port 443 in ufw",
+  ]);
+  await sitesAnswer();
+  expect((await installed("--binary", "/shared/one"))[0]).toStartWith("all is as it should be");
 });
 
 test("after a reboot every site is back", async () => {
@@ -362,6 +381,7 @@ test("uninstalled, nothing of it runs or lies around but data; installed again, 
     "/root/.config/croft",
     "/var/lib/croft",
   ]);
+  expect(await machine.ok("ufw", "status")).toBe("Status: active");
   expect(await installed("--uninstall")).toHaveLength(1);
 
   await installed("--binary", "/shared/one");
