@@ -1,7 +1,7 @@
 import { certificateView } from "../domain/certificate.ts";
 import type { CertificateDeps } from "./deps.ts";
 
-/** For a job: says in the log which certificates end soon and nobody but a person replaces, or renewal is late for. */
+/** For a job: says in the log which certificates end soon, since only a person replaces them or their renewal fails. */
 export const warnOfEnds = async ({
   store,
   clock,

@@ -74,7 +74,8 @@ export const newOrder = async (
 };
 
 /**
- * Brings an order to its end from wherever it is: proves control, hands in the request, fetches the chain. Repeating it after a crash goes on where it stopped.
+ * Brings an order to its end from wherever it is: proves control, hands in the request, fetches the chain. Repeating
+ * it after a crash goes on where it stopped.
  * @returns the chain, PEM
  * @throws AcmeProblem; type `orderInvalid` when the order is over and another one is needed
  */
