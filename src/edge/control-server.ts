@@ -1,56 +1,23 @@
 import { rmSync } from "node:fs";
 import { z } from "zod";
-import type { EdgeHealth, RouteTable } from "../domain/edge.ts";
-import { tellNews } from "./await-news.ts";
+import {
+  bodyOf,
+  type ControlDeps,
+  drainRequest,
+  jsonResponse,
+  type Memory,
+  refused,
+} from "./control-parts.ts";
 import { drainReplicas } from "./drain.ts";
-import { heldByRoute, releaseHeld } from "./hold.ts";
-import { createLoopWatch, type LoopWatch } from "./loop-watch.ts";
-import type { MeterStore } from "./meter-store.ts";
-import { ownReading, readingOfAll } from "./meter-reading.ts";
-import { countsById, type ProcessState, remaining, retireRequest } from "./processes/commands.ts";
+import { heldByRoute } from "./hold.ts";
+import { checkCertificates, takeChallenges, useCertificates, useTable } from "./in-force.ts";
+import { createLoopWatch } from "./loop-watch.ts";
+import { readingOfAll } from "./meter-reading.ts";
+import { countsById, remaining } from "./processes/commands.ts";
+import { answerOwn } from "./processes/own-commands.ts";
 import type { Peers } from "./processes/peers.ts";
-import { activeByReplica, swapTable } from "./router.ts";
-import type { Edge } from "./state.ts";
-import { parseTableGently, type TableStore } from "./table-store.ts";
-import { bookOf, type CertificateBook, parseCertificateSet } from "./tls/certificate-set.ts";
-import type { CertificateStore } from "./tls/certificate-store.ts";
-import { parseChallenges } from "./tls/challenges.ts";
-
-export interface ControlDeps {
-  edge: Edge;
-  store: TableStore;
-  certificates: CertificateStore;
-  /** The edge's certificates are other ones now. */
-  certificatesChanged: () => void;
-  meters: MeterStore;
-  peers: Peers;
-  /** Answered once whoever served before knows. */
-  health: () => Promise<EdgeHealth>;
-  state: () => Omit<ProcessState, "challenges">;
-  /** Whether the daemon's commands are for this process to pass on. */
-  isLead: () => boolean;
-  /** Begins the end of the process, and of the others if it is the lead; returns once nothing listens any more. */
-  stop: () => Promise<void>;
-  /** Begins to leave the address to others. @returns false unless `lead` is the lead */
-  retire: (lead: string, deadlineMs: number) => boolean;
-}
-
-/** What is kept between commands. */
-interface Memory {
-  challenges: unknown;
-  /** Sums of meters being made: nothing may be folded meanwhile. */
-  readings: number;
-  watch: LoopWatch;
-  /** Ends when the last table that was put is in force, or refused. */
-  tables: Promise<unknown>;
-}
-
-const drainRequest = z.strictObject({
-  replicaIds: z.array(z.string()),
-  deadlineMs: z.number().min(0).max(3_600_000),
-});
-
-const refused = (status: number, error: string): Response => Response.json({ error }, { status });
+import { activeByReplica } from "./router.ts";
+import { parseTableGently } from "./table-store.ts";
 
 /**
  * Serves the contract of `domain/edge.ts` on a unix socket, and below `/own` what processes of an edge say to each
@@ -126,70 +93,6 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
 
 const drainGraceMs = 3_000;
 
-/** For this process alone. */
-const answerOwn = async (
-  command: string,
-  request: Request,
-  deps: ControlDeps,
-  memory: Memory,
-): Promise<Response> => {
-  const { edge } = deps;
-  switch (command) {
-    case "GET /own/state":
-      return Response.json({ ...deps.state(), challenges: memory.challenges } satisfies ProcessState);
-    case "PUT /own/table": {
-      const parsed = await parseTableGently(await bodyOf(request));
-      if ("problem" in parsed) return refused(400, parsed.problem);
-      useTable(edge, parsed.table);
-      return Response.json({});
-    }
-    case "PUT /own/certificates": {
-      const checked = checkCertificates(await bodyOf(request), edge);
-      if ("problem" in checked) return refused(422, checked.problem);
-      if (checked.set.version >= edge.certificates.version) useCertificates(checked.book, deps);
-      return Response.json({});
-    }
-    case "PUT /own/challenges": {
-      const problem = takeChallenges(await bodyOf(request), edge, memory);
-      return problem === null ? Response.json({}) : refused(422, problem);
-    }
-    case "GET /own/meters":
-      return jsonResponse(await ownReading({ ...deps, log: deps.edge.log }));
-    case "GET /own/delay":
-      return Response.json(memory.watch.read());
-    case "GET /own/active":
-      return Response.json(activeByReplica(edge.router));
-    case "GET /own/held":
-      return Response.json(heldByRoute(edge));
-    case "POST /own/drain": {
-      const parsed = drainRequest.safeParse(await bodyOf(request));
-      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
-      const { replicaIds, deadlineMs } = parsed.data;
-      return Response.json({ remaining: await drainReplicas(edge, replicaIds, deadlineMs) });
-    }
-    case "POST /own/retire": {
-      const parsed = retireRequest.safeParse(await bodyOf(request));
-      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
-      return deps.retire(parsed.data.lead, parsed.data.deadlineMs)
-        ? Response.json({})
-        : refused(409, "another process is the lead");
-    }
-    case "POST /own/stop":
-      await deps.stop();
-      return Response.json({});
-    default:
-      return refused(404, `no such command: ${command}`);
-  }
-};
-
-const bodyOf = async (request: Request): Promise<unknown> => {
-  try {
-    return await request.json();
-  } catch {
-    return undefined;
-  }
-};
-
 const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Promise<Response> => {
   const parsed = await parseTableGently(body);
   if ("problem" in parsed) return refused(400, parsed.problem);
@@ -210,54 +113,20 @@ const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Pro
   return Response.json({ version: table.version });
 };
 
-/** Puts a table in force that is newer than the present one. */
-export const useTable = (edge: Edge, table: RouteTable): void => {
-  if (table.version <= edge.router.version) return;
-  swapTable(edge.router, table, edge.now(), Date.now());
-  releaseHeld(edge);
-  tellNews(edge);
-};
-
-const checkCertificates = (body: unknown, edge: Edge) => {
-  const parsed = parseCertificateSet(body);
-  if ("problem" in parsed) return parsed;
-  const made = bookOf(parsed.set, edge.certificates);
-  return "problem" in made ? made : { set: parsed.set, book: made.book };
-};
-
-const useCertificates = (book: CertificateBook, { edge, certificatesChanged }: ControlDeps): void => {
-  edge.certificates = book;
-  certificatesChanged();
-};
-
 const putCertificates = async (body: unknown, deps: ControlDeps): Promise<Response> => {
   const { edge, certificates, peers } = deps;
-  const parsed = parseCertificateSet(body);
-  if ("problem" in parsed) return refused(422, parsed.problem);
-  const { set } = parsed;
-  const present = edge.certificates.version;
-  if (set.version < present)
-    return refused(409, `version: set ${set.version} is below the present ${present}`);
-  const made = bookOf(set, edge.certificates);
-  if ("problem" in made) return refused(422, made.problem);
+  const checked = checkCertificates(body, edge);
+  if ("problem" in checked) return refused(checked.isOld ? 409 : 422, checked.problem);
+  const { set, book } = checked;
   try {
     certificates.save(set);
   } catch (error) {
     edge.log.error("the certificates could not be stored", { error });
     return refused(507, `the certificates could not be stored: ${(error as Error).message}`);
   }
-  useCertificates(made.book, deps);
+  useCertificates(book, deps);
   await peers.tellAll({ method: "PUT", path: "/certificates", body: JSON.stringify(set) });
   return Response.json({ version: set.version });
-};
-
-/** @returns what is wrong with them, null when they are in force */
-const takeChallenges = (body: unknown, edge: Edge, memory: Memory): string | null => {
-  const parsed = parseChallenges(body);
-  if ("problem" in parsed) return parsed.problem;
-  edge.challenges = parsed.challenges;
-  memory.challenges = body;
-  return null;
 };
 
 const readMeters = async (deps: ControlDeps, memory: Memory): Promise<Response> => {
@@ -269,9 +138,6 @@ const readMeters = async (deps: ControlDeps, memory: Memory): Promise<Response> 
     memory.readings--;
   }
 };
-
-const jsonResponse = (text: string): Response =>
-  new Response(text, { headers: { "Content-Type": "application/json" } });
 
 const sumOver = async (
   peers: Peers,
