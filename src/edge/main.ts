@@ -170,7 +170,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     throw error;
   }
   const stopSweep = startSweep(edge);
-  const stopTraffic = keepTraffic(edge.traffic, edge.router, own);
+  const stopTraffic = keepTraffic(edge, own);
   const leadership = createLeadership({
     dir,
     own,

@@ -4,22 +4,29 @@ import { hourMs as hour } from "../domain/time-bucket.ts";
 import { closeSegment, flushLog, pruneLog } from "./access-log/log-writer.ts";
 import { logFolder } from "./access-log/segments.ts";
 import { beginHour } from "./paths/path-counts.ts";
-import { createPathStore, type PathStore, prunePaths } from "./paths/path-store.ts";
-import type { Router } from "./state.ts";
+import { createPathStore, prunePaths } from "./paths/path-store.ts";
+import type { Edge, Router } from "./state.ts";
 import type { Traffic } from "./traffic.ts";
 
 const tickMs = 500;
 const savePathsMs = 5_000;
 const pruneMs = 60_000;
+/** A log without a site is looked at so often and so long before it goes: tables reach processes one after another. */
+const orphanTicks = 6;
 /** How long the end of a process may wait for the disk. */
 const lastWordMs = 2_000;
 
 /**
  * Brings access logs and counts by path to the disk, some times a second, and removes what is past its time or of
  * sites that are no more. What a kill takes is at most a second of the log and five seconds of the counts.
+ * @param process names this life of the process among all
  * @returns what ends it, writing what is left
  */
-export const keepTraffic = (traffic: Traffic, router: Router, process: string): (() => Promise<void>) => {
+export const keepTraffic = (
+  edge: Pick<Edge, "traffic" | "router" | "leaving">,
+  process: string,
+): (() => Promise<void>) => {
+  const { traffic, router } = edge;
   const { dir, log } = traffic;
   if (dir === null) return async () => {};
   const paths = createPathStore(dir, process);
@@ -28,33 +35,45 @@ export const keepTraffic = (traffic: Traffic, router: Router, process: string): 
   let prunedAtMs = 0;
   let tableVersion = 0;
   let busy: Promise<void> | null = null;
+  const orphans = new Map<string, number>();
+  const failing = new Set<string>();
 
+  /** What fails is said once, and again when it works. */
+  const attempt = async (what: string, act: () => void | Promise<void>): Promise<void> => {
+    try {
+      await act();
+      if (failing.delete(what)) log.info(`${what} works again`);
+    } catch (error) {
+      if (!failing.has(what)) log.error(`${what} failed`, { error });
+      failing.add(what);
+    }
+  };
   const tidy = async (): Promise<void> => {
     const nowMs = traffic.nowMs();
     // A clock that is set back a little stays in its hour: what is saved of it must not be replaced.
     if (startOfHour(nowMs) > hourMs || nowMs < hourMs - 2 * hour) {
       // At once: nothing of the new hour may come between.
-      saveLast(paths, traffic, hourMs);
+      void attempt("storing counts by path", () => paths.saveNow(hourMs, traffic.counts));
       hourMs = startOfHour(nowMs);
       forgetCounts(traffic, router);
     }
     if (Math.abs(nowMs - savedAtMs) >= savePathsMs) {
       savedAtMs = nowMs;
-      await paths.save(hourMs, traffic.counts);
+      await attempt("storing counts by path", () => paths.save(hourMs, traffic.counts));
     }
-    if (tableVersion !== router.version || Math.abs(nowMs - prunedAtMs) >= pruneMs) {
-      tableVersion = router.version;
-      prunedAtMs = nowMs;
-      await pruneLogs(traffic, router);
+    if (orphans.size === 0 && tableVersion === router.version && Math.abs(nowMs - prunedAtMs) < pruneMs)
+      return;
+    tableVersion = router.version;
+    prunedAtMs = nowMs;
+    await attempt("removing old access logs", async () => {
+      await pruneLogs(traffic, router, edge.leaving, orphans);
       await prunePaths(dir, nowMs);
-    }
+    });
   };
   const tick = (): void => {
     traffic.clock.offsetMs = Date.now() - performance.now();
     for (const writer of traffic.writers.values()) void flushLog(writer, traffic);
-    busy ??= tidy()
-      .catch((error: unknown) => log.error("keeping what is known of requests failed", { error }))
-      .finally(() => (busy = null));
+    busy ??= tidy().finally(() => (busy = null));
   };
   const timer = setInterval(tick, tickMs);
   return async () => {
@@ -62,16 +81,8 @@ export const keepTraffic = (traffic: Traffic, router: Router, process: string): 
     const flushed = [...traffic.writers.values()].map((writer) => flushLog(writer, traffic));
     await Promise.race([Promise.all([busy, ...flushed]), Bun.sleep(lastWordMs)]);
     for (const writer of traffic.writers.values()) closeSegment(writer);
-    saveLast(paths, traffic, hourMs);
+    await attempt("storing counts by path", () => paths.saveNow(hourMs, traffic.counts));
   };
-};
-
-const saveLast = (paths: PathStore, { counts, log }: Traffic, hourMs: number): void => {
-  try {
-    paths.saveNow(hourMs, counts);
-  } catch (error) {
-    log.error("counts by path could not be stored", { error });
-  }
 };
 
 const startOfHour = (ms: number): number => ms - (ms % hour);
@@ -86,31 +97,43 @@ const forgetCounts = ({ counts }: Traffic, router: Router): void => {
 
 const defaultKeptMs = 7 * 24 * hour;
 
-const pruneLogs = async (traffic: Traffic, router: Router): Promise<void> => {
-  // Without a table nothing is known of which sites there are.
-  if (router.version === 0) return;
+const pruneLogs = async (
+  traffic: Traffic,
+  router: Router,
+  leaving: boolean,
+  orphans: Map<string, number>,
+): Promise<void> => {
   const known = new Set<string>();
   for (const { route } of router.byId.values()) {
     known.add(route.id);
     if (route.accessLog != null) known.add(route.accessLog.into);
   }
-  for (const [id, writer] of traffic.writers) {
-    if (known.has(id)) continue;
-    traffic.writers.delete(id);
-    await writer.writing;
-    closeSegment(writer);
-  }
   const root = logFolder(traffic.dir!, "");
+  const seen = new Set<string>();
   for (const id of await readdir(root).catch(() => [])) {
     const writer = traffic.writers.get(id);
-    if (!known.has(id)) await rm(join(root, id), { recursive: true, force: true });
-    // Whose log is off keeps what it has for a week more.
-    else
+    if (known.has(id)) {
+      // Whose log is off keeps what it has for a week more.
       await pruneLog(
         join(root, id),
         writer?.ringBytes ?? Number.POSITIVE_INFINITY,
         writer?.keptMs ?? defaultKeptMs,
         traffic.nowMs(),
       );
+      continue;
+    }
+    // Who leaves, or has no table yet, does not know which sites there are.
+    if (leaving || router.version === 0) continue;
+    seen.add(id);
+    const ticks = (orphans.get(id) ?? 0) + 1;
+    orphans.set(id, ticks);
+    if (ticks < orphanTicks) continue;
+    if (writer !== undefined) {
+      traffic.writers.delete(id);
+      await writer.writing;
+      closeSegment(writer);
+    }
+    await rm(join(root, id), { recursive: true, force: true });
   }
+  for (const id of orphans.keys()) if (!seen.has(id)) orphans.delete(id);
 };

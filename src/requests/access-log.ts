@@ -34,7 +34,7 @@ export const accessQuerySchema = z.object({
 export type AccessQuery = z.input<typeof accessQuerySchema>;
 
 /** How far back a search looks: what is rare is not worth reading a gigabyte for. */
-const mostRead = 500_000;
+const mostRead = 200_000;
 /** Processes write in turns; lines may stand this far out of order. */
 const disorderMs = 5_000;
 

@@ -200,13 +200,13 @@ const segmentFor = async (writer: LogWriter, { nowMs }: WriterDeps): Promise<Ope
   const most = segmentBytes(writer.ringBytes);
   let wanted = segmentAt(now);
   const { segment } = writer;
-  if (segment !== null && segment.startMs === wanted.startMs) {
-    const { size, nlink } = fstatSync(segment.descriptor);
-    if (size < most && nlink > 0) {
+  const { size, nlink } = segment === null ? { size: 0, nlink: 0 } : fstatSync(segment.descriptor);
+  if (segment !== null && segment.startMs === wanted.startMs && nlink > 0) {
+    if (size < most) {
       segment.usedAtMs = now;
       return segment;
     }
-    wanted = { startMs: segment.startMs, number: segment.number + (nlink > 0 ? 1 : 0) };
+    wanted = { startMs: segment.startMs, number: segment.number + 1 };
   } else {
     await mkdir(writer.folder, { recursive: true, mode: 0o750 });
     const newest = segmentsAmong(await readdir(writer.folder)).at(-1);

@@ -59,7 +59,7 @@ export const startEdge = (
   route(routes);
   const listener = listen(edge, { host: "127.0.0.1", port: 0 });
   const stopSweep = startSweep(edge);
-  const stopTraffic = keepTraffic(edge.traffic, edge.router, "test");
+  const stopTraffic = keepTraffic(edge, "test");
   return {
     edge,
     port: listener.port,

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathFileSchema } from "../domain/path-usage.ts";
+import { logFolder } from "./access-log/segments.ts";
+import { pathFolder } from "./paths/path-store.ts";
+import { linesOn, logInto } from "./testing/access-logs.ts";
+import { type EdgeFixture, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
+import { exchangeRaw } from "./testing/raw-client.ts";
+import { type RawUpstream, startOkUpstream } from "./testing/raw-upstream.ts";
+
+let dir: string;
+let upstream: RawUpstream;
+let fixture: EdgeFixture;
+const site = (id: string) => ({
+  ...routeTo([`${id.replace("_", "-")}.test`], toPort(upstream.port), {}, id),
+  accessLog: logInto(id),
+  countPaths: true,
+});
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "croft-keeper-"));
+  upstream = startOkUpstream();
+  fixture = startEdge([site("env_1")], {}, undefined, { dir });
+});
+afterEach(async () => {
+  await fixture.close();
+  upstream.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+const get = (path: string): Promise<string> =>
+  exchangeRaw(fixture.port, `GET ${path} HTTP/1.1\r\nHost: env-1.test\r\nConnection: close\r\n\r\n`);
+const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let i = 0; !(await holds()); i++) {
+    if (i > 500) throw new Error(`not within 10 s: ${what}`);
+    await Bun.sleep(20);
+  }
+};
+const exists = (id: string): boolean => existsSync(logFolder(dir, id));
+
+test("lines come to the disk by themselves, also those of the last moment", async () => {
+  await get("/a");
+  await until("a line", async () => (await linesOn(dir, "env_1")).length === 1);
+  await get("/b");
+  await fixture.close();
+  expect((await linesOn(dir, "env_1")).map(({ path }) => path)).toEqual(["/a", "/b"]);
+  const [name] = readdirSync(pathFolder(dir));
+  const { routes } = pathFileSchema.parse(JSON.parse(readFileSync(join(pathFolder(dir), name!), "utf8")));
+  expect(routes.env_1!.map(([method, pattern, requests]) => [method, pattern, requests])).toEqual([
+    ["GET", "/a", 1],
+    ["GET", "/b", 1],
+  ]);
+});
+
+test("the log of a site that is gone goes too; not at once, and not by a process that leaves", async () => {
+  for (const id of ["env_1", "env_2", "env_gone"]) {
+    mkdirSync(logFolder(dir, id), { recursive: true });
+    writeFileSync(join(logFolder(dir, id), "20260310T1200-000000.jsonl"), "");
+  }
+  await Bun.sleep(1_000);
+  expect(exists("env_gone")).toBe(true);
+  // A table that comes late saves what is its own.
+  fixture.route([site("env_1"), site("env_2")]);
+  await until("the orphan is gone", () => !exists("env_gone"));
+  expect(exists("env_1") && exists("env_2")).toBe(true);
+  fixture.edge.leaving = true;
+  fixture.route([site("env_1")]);
+  await Bun.sleep(4_500);
+  expect(exists("env_2")).toBe(true);
+}, 20_000);
+
+test("each hour has a file of its own, and what is counted in one is not in the next", async () => {
+  const { traffic } = fixture.edge;
+  const start = Date.parse("2026-03-10T12:30:00Z");
+  let nowMs = start;
+  Object.assign(traffic, { nowMs: () => nowMs });
+  const files = (): string[] => (existsSync(pathFolder(dir)) ? readdirSync(pathFolder(dir)).sort() : []);
+  const requestsIn = (hour: string): number => {
+    const name = files().find((one) => one.startsWith(`${Date.parse(hour)}-`));
+    if (name === undefined) return 0;
+    const { routes } = pathFileSchema.parse(JSON.parse(readFileSync(join(pathFolder(dir), name), "utf8")));
+    return routes.env_1!.reduce((sum, path) => sum + path[2], 0);
+  };
+  // The fixture began in the present; from there an hour begins that lies far back.
+  await until("the clock is followed", () => files().length === 0);
+  await Bun.sleep(1_200);
+  await get("/a");
+  await get("/a");
+  nowMs = Date.parse("2026-03-10T13:00:01Z");
+  await until("the hour is over", () => requestsIn("2026-03-10T12:00:00Z") === 2);
+  await get("/a");
+  // Back by a minute: what is saved stays.
+  nowMs = Date.parse("2026-03-10T12:59:30Z");
+  await Bun.sleep(1_200);
+  nowMs = Date.parse("2026-03-10T14:00:00Z");
+  await until("the next one is", () => requestsIn("2026-03-10T13:00:00Z") === 1);
+  expect(requestsIn("2026-03-10T12:00:00Z")).toBe(2);
+}, 20_000);
