@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { EdgeRulesView } from "../../domain/edge-rules.ts";
 import type { Word } from "../words.ts";
-import { ActButton, Checkbox, Field, TextArea } from "./form.tsx";
+import { Checkbox, Field, PostForm, TextArea } from "./form.tsx";
 import { fieldsOf, RuleCard, type RuleParts } from "./rule-card.tsx";
 import { PagePreview } from "./rule-pages.tsx";
 
@@ -56,14 +56,20 @@ export const UsersRule = (props: RuleParts & { state: Word; users: EdgeRulesView
             {props.users.map(({ name }) => (
               <li>
                 <span class="mono people-text">{name}</span>
-                <ActButton
-                  action={`${props.base}/users/remove`}
-                  values={{ userName: name }}
-                  class="small"
-                  label={`Remove user ${name}`}
-                >
-                  Remove
-                </ActButton>
+                <details class="danger-act">
+                  <summary class="button small" aria-label={`Remove user ${name}…`}>
+                    Remove…
+                  </summary>
+                  <PostForm action={`${props.base}/users/remove`}>
+                    <p>
+                      {props.users.length === 1
+                        ? "The last one: from then on everybody sees the site, without a password."
+                        : "Their password opens the site no longer."}
+                    </p>
+                    <input type="hidden" name="userName" value={name} />
+                    <button class="danger">Remove {name}</button>
+                  </PostForm>
+                </details>
               </li>
             ))}
           </ul>

@@ -8,6 +8,7 @@ if (first) follow(Number(first.dataset.every) * 1000);
 
 function follow(everyMs: number): void {
   let failures = 0;
+  let quietLooks = 0;
   const again = () => {
     // A page that nobody looks at waits; it is brought up to date when it is looked at again.
     if (document.hidden) document.addEventListener("visibilitychange", again, { once: true });
@@ -24,9 +25,11 @@ function follow(everyMs: number): void {
       );
       const text = news.flatMap((one) => one ?? []).join(". ");
       if (said && text !== "") said.textContent = text;
+      quietLooks = text === "" ? quietLooks + 1 : 0;
       if (!goesOn && !news.includes(null)) return;
     }
-    setTimeout(again, everyMs * Math.min(10, 1 + failures));
+    // What takes hours is asked after every minute in the end.
+    setTimeout(again, everyMs * Math.min(20, 1 + failures + Math.floor(quietLooks / 20)));
   };
   setTimeout(again, everyMs);
 }
