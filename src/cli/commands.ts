@@ -73,7 +73,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "site rules",
     usage:
-      "SLUG [--maintenance on|off|SECONDS] [--user NAME [--password-stdin]] [--remove-user NAME] [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--access-log off|anonymous|full] [--access-log-size 8m] [--access-log-days 7] [--from FILE.json|-]",
+      "SLUG [--maintenance on|off|SECONDS] [--user NAME [--password-stdin]] [--remove-user NAME] [--allow NETWORK,…|none] [--deny NETWORK,…|none] [--redirect '/old /new 301'] [--remove-redirect /old] [--header 'NAME: VALUE'] [--remove-header NAME] [--page notFound=FILE|none] [--hsts 365d|off] [--spa on|off] [--precompressed on|off] [--compression on|off] [--client-rpm 60|none] [--bandwidth-policy throttle|block|warn] [--throttle 256k] [--websocket-message 16m] [--access-log off|anonymous|full] [--access-log-size 8m] [--access-log-days 7] [--from FILE.json|-]",
     summary: "show what the edge does for a site; with options, change it at once",
     load: async () => (await import("./commands/site-rules.ts")).siteRules,
   },

@@ -53,3 +53,58 @@ test("a file that is no JSON object is refused before anything is sent", async (
   expect(err).toContain("site-rules.test.ts");
   expect(croft.seen).toEqual([]);
 });
+
+test("single rules are options: lists are added to, toggles are on or off, pages are files", async () => {
+  answers["GET /sites/blog/rules"] = () => ({
+    ...defaultEdgeRules,
+    redirects: [
+      { from: "/old", to: "/x", status: 302, prefix: false },
+      { from: "/kept", to: "/y", status: 302, prefix: false },
+    ],
+    responseHeaders: [{ name: "X-Gone", value: "1" }],
+    pages: { notFound: null, error: "<p>kept", maintenance: null },
+  });
+  answers["PUT /sites/blog/rules"] = () => defaultEdgeRules;
+  const run = (...argv: string[]) => croft.run(["site", "rules", "blog", ...argv]);
+  await run(
+    ...["--redirect", "/old* /new 301", "--remove-header", "x-gone", "--header", "X-Frame-Options: DENY"],
+    ...["--hsts", "365d", "--spa", "on", "--compression", "off", "--allow", "192.0.2.0/24, 2001:db8::/32"],
+    ...["--deny", "none", "--websocket-message", "1m", "--page", `notFound=${import.meta.path}`],
+  );
+  expect(croft.seen.at(-1)!.body).toEqual({
+    redirects: [
+      { from: "/kept", to: "/y", status: 302, prefix: false },
+      { from: "/old", to: "/new", status: 301, prefix: true },
+    ],
+    responseHeaders: [{ name: "X-Frame-Options", value: "DENY" }],
+    pages: { notFound: await Bun.file(import.meta.path).text(), error: "<p>kept", maintenance: null },
+    hstsSeconds: 31_536_000,
+    spaFallback: true,
+    compression: false,
+    allow: ["192.0.2.0/24", "2001:db8::/32"],
+    deny: [],
+    webSocketMessageBytes: 1_048_576,
+  });
+  await run("--remove-redirect", "/old", "--hsts", "off", "--page", "error=none");
+  expect(croft.seen.at(-1)!.body).toEqual({
+    redirects: [{ from: "/kept", to: "/y", status: 302, prefix: false }],
+    pages: { notFound: null, error: null, maintenance: null },
+    hstsSeconds: null,
+  });
+});
+
+test("what an option cannot mean is wrong usage, and nothing is sent", async () => {
+  for (const [option, value] of [
+    ["--redirect", "/only"],
+    ["--header", "no colon"],
+    ["--page", "lost=x.html"],
+    ["--page", "error=/no/such/file"],
+    ["--spa", "yes"],
+    ["--hsts", "long"],
+  ] as const) {
+    const { exitCode, err } = await croft.run(["site", "rules", "blog", option, value]);
+    expect([option, exitCode]).toEqual([option, 2]);
+    expect(err).not.toBe("");
+  }
+  expect(croft.seen).toEqual([]);
+});

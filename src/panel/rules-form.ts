@@ -1,4 +1,5 @@
 import type { EdgeRulesView } from "../domain/edge-rules.ts";
+import { readRedirectLine, redirectLine } from "../domain/redirect-line.ts";
 import { formatBytes, parseBytes } from "../domain/size.ts";
 import { AppError, type FieldError } from "../errors.ts";
 import { given, type Typed } from "./form.ts";
@@ -10,22 +11,6 @@ const linesOf = (text: string | undefined): string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== "");
 
-/** `/old /new 301`; a star at the end of the path is for all below. */
-const redirectText = ({ from, to, status, prefix }: EdgeRulesView["redirects"][number]): string =>
-  `${from}${prefix ? "*" : ""} ${to} ${status}`;
-
-const readRedirect = (line: string) => {
-  const [from = "", to, status, ...more] = line.split(/\s+/);
-  if (to === undefined || more.length > 0) return null;
-  const prefix = from.endsWith("*");
-  return {
-    from: prefix ? from.slice(0, -1) : from,
-    to,
-    prefix,
-    ...(status !== undefined && { status: Number(status) }),
-  };
-};
-
 const readHeader = (line: string) => {
   const colon = line.indexOf(":");
   return colon < 1 ? null : { name: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim() };
@@ -35,7 +20,7 @@ const readHeader = (line: string) => {
 export const typedRules = (rules: EdgeRulesView): Typed => ({
   maintenance: rules.maintenance === null ? "" : "yes",
   retryAfterSeconds: String(rules.maintenance?.retryAfterSeconds ?? 600),
-  redirects: rules.redirects.map(redirectText).join("\n"),
+  redirects: rules.redirects.map(redirectLine).join("\n"),
   allow: rules.allow.join("\n"),
   deny: rules.deny.join("\n"),
   responseHeaders: rules.responseHeaders.map(({ name, value }) => `${name}: ${value}`).join("\n"),
@@ -115,7 +100,7 @@ export const readRules = (
       typed.maintenance === "yes"
         ? { retryAfterSeconds: numberOf(given(typed, "retryAfterSeconds")) ?? undefined }
         : null,
-    redirects: () => readLines(typed, "redirects", readRedirect, "/old /new 301"),
+    redirects: () => readLines(typed, "redirects", readRedirectLine, "/old /new 301"),
     allow: () => linesOf(typed.allow),
     deny: () => linesOf(typed.deny),
     responseHeaders: () => readLines(typed, "responseHeaders", readHeader, "X-Frame-Options: DENY"),
