@@ -17,3 +17,10 @@ export const renewAtMs = (notBeforeMs: number, notAfterMs: number, random: numbe
   const lifetimeMs = notAfterMs - notBeforeMs;
   return Math.floor(notBeforeMs + (lifetimeMs * 2) / 3 - random * (lifetimeMs / 20));
 };
+
+/**
+ * Before that a new certificate is not renewed, whatever clock, lifetime or authority say: six hours after it was
+ * issued, or a tenth of a short life.
+ */
+export const earliestRenewalMs = (issuedAtMs: number, notBeforeMs: number, notAfterMs: number): number =>
+  Math.floor(issuedAtMs + Math.min(6 * 60 * minute, (notAfterMs - notBeforeMs) / 10));

@@ -6,7 +6,7 @@ import { forgetAccount, newKey, openAccount, pauseAccount } from "./account.ts";
 import { finishOrder, newOrder } from "./acme/order.ts";
 import { DnsChallengeError } from "./dns/challenges.ts";
 import { AcmeProblem } from "./acme/problem.ts";
-import { attemptPauseMs, renewAtMs } from "./back-off.ts";
+import { attemptPauseMs, earliestRenewalMs, renewAtMs } from "./back-off.ts";
 import type { AcmeSettings, CertificateDeps } from "./deps.ts";
 import { sleepUntilAborted } from "./sleep.ts";
 import { solversFor } from "./solvers.ts";
@@ -128,7 +128,10 @@ const order = async (
     attempts: 0,
     lastError: null,
     lastErrorAt: null,
-    nextAttemptAt: renewAtMs(facts.notBeforeMs, facts.notAfterMs, deps.random()),
+    nextAttemptAt: Math.max(
+      renewAtMs(facts.notBeforeMs, facts.notAfterMs, deps.random()),
+      earliestRenewalMs(clock.nowMs(), facts.notBeforeMs, facts.notAfterMs),
+    ),
     renewalCheckAt: clock.nowMs() + firstRenewalCheckMs,
     updatedAt: clock.nowMs(),
   });

@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { until } from "../testing/e2e/croft.ts";
 import { type Pebble, startPebble } from "../testing/pebble.ts";
 import { certificateId } from "./acme/renewal-info.ts";
+import { earliestRenewalMs } from "./back-off.ts";
 import { renewalTimeMs } from "./renewal-time.ts";
 import { type CertificatesFixture, certificatesFixture } from "./testing/certificates-fixture.ts";
 import { type RenewalFront, startRenewalFront } from "./testing/renewal-front.ts";
@@ -113,7 +114,7 @@ test("a window that is over means now; the order says which certificate it repla
   await fixture.halt();
   expect(front.replaced).toEqual([null]);
   says(Date.now() - 3 * hour, Date.now() - hour);
-  fixture.aheadMs = 61_000;
+  fixture.aheadMs = 6 * hour + 61_000;
   fixture.start();
   const renewed = await until(
     "it is renewed",
@@ -124,12 +125,26 @@ test("a window that is over means now; the order says which certificate it repla
   expect(new X509Certificate(renewed!.chain!).checkHost(name)).toBe(name);
 });
 
+test("an authority that is never content is not given an order a minute", async () => {
+  const { row } = await issued();
+  await fixture.halt();
+  says(Date.now() - 3 * hour, Date.now() - hour, { "retry-after": "60" });
+  for (const aheadMs of [61_000, 2 * hour, 5.9 * hour])
+    expect((await askedAgain(aheadMs)).nextAttemptAt).toBe(row.updatedAt + 6 * hour);
+  expect(front.replaced).toEqual([null]);
+  const fresh = { notBeforeMs: Date.now() - 400 * 24 * hour, notAfterMs: Date.now() - 310 * 24 * hour };
+  // A clock that is far ahead: over as soon as it is issued.
+  expect(earliestRenewalMs(Date.now(), fresh.notBeforeMs, fresh.notAfterMs)).toBeGreaterThan(
+    Date.now() + 5 * hour,
+  );
+});
+
 test("an authority that has it replaced already gets the order without", async () => {
   const { row } = await issued();
   await fixture.halt();
   front.refuseReplacing = { status: 409, type: "alreadyReplaced" };
   says(Date.now() - 3 * hour, Date.now() - hour);
-  fixture.aheadMs = 61_000;
+  fixture.aheadMs = 6 * hour + 61_000;
   fixture.start();
   await until(
     "it is renewed",

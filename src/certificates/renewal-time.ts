@@ -1,5 +1,6 @@
 import type { CertificateRecord } from "../domain/records.ts";
 import { openAccount } from "./account.ts";
+import { earliestRenewalMs } from "./back-off.ts";
 import { AcmeProblem } from "./acme/problem.ts";
 import { renewalInfo, type RenewalInfo } from "./acme/renewal-info.ts";
 import type { AcmeSettings, CertificateDeps } from "./deps.ts";
@@ -47,7 +48,10 @@ export const checkRenewalTime = async (
     else {
       renewalCheckAt = nowMs + checkPauseMs(info.retryAfterMs);
       const life = { notBeforeMs: row.notBefore!, notAfterMs: row.notAfter! };
-      const nextAttemptAt = renewalTimeMs(info, life, row.nextAttemptAt, deps.random());
+      const nextAttemptAt = Math.max(
+        renewalTimeMs(info, life, row.nextAttemptAt, deps.random()),
+        earliestRenewalMs(row.updatedAt, row.notBefore!, row.notAfter!),
+      );
       if (info.explanationUrl !== null && nextAttemptAt !== row.nextAttemptAt)
         deps.log.info("the certificate authority wants a certificate to be renewed at another time", {
           name: row.name,
