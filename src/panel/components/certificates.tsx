@@ -35,6 +35,11 @@ export const Certificates = (props: {
               </details>
             </div>
           </div>
+          {certificate.nextStep && (
+            <p class="wrap">
+              <strong>Next:</strong> {certificate.nextStep}.
+            </p>
+          )}
           <p class="soft">
             Uploaded; by {certificate.issuer}
             {certificate.notAfter && (
