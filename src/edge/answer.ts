@@ -5,7 +5,7 @@ import { createChunkedBody } from "./chunked-body.ts";
 import { completeExchange, failExchange, transportSecurityOf } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
 import { append, appendText, copyRange, type HeadWriter, room } from "./head-writer.ts";
-import { countAnswer, countOut } from "./meter.ts";
+import { countAnswer, countOut, uncountAnswer } from "./meter.ts";
 import { giveBack, noteAnswer } from "./replica-pool.ts";
 import { retryElsewhere, retryStale } from "./request.ts";
 import { parseResponseHead } from "./response-head.ts";
@@ -184,6 +184,11 @@ const passBody = (
       if (upstream.framing === "chunked") {
         at = decodeInto(frame, upstream.chunks!, input, at, end, exchange.chunkedOut);
         if (at < 0) {
+          if (head !== null) {
+            // Nothing of it was sent: 502 instead of a connection that ends without a word.
+            uncountAnswer(exchange);
+            exchange.answered = false;
+          }
           failExchange(exchange, 502);
           return;
         }

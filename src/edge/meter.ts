@@ -42,13 +42,19 @@ export const countOut = (counted: Counted, bytes: number): void => {
 /** Counts an answer by its class at the moment its head is known. */
 export const countAnswer = (counted: Counted, status: number): void => {
   counted.status = status;
-  const { meter } = counted.target;
-  meter.requests++;
+  add(counted.target.meter, status, 1);
+};
+
+/** Takes back an answer of which nothing was sent: another is counted in its place. */
+export const uncountAnswer = (counted: Counted): void => add(counted.target.meter, counted.status, -1);
+
+const add = (meter: Meter, status: number, count: 1 | -1): void => {
+  meter.requests += count;
   if (status < 200) return;
-  if (status < 300) meter.status2xx++;
-  else if (status < 400) meter.status3xx++;
-  else if (status < 500) meter.status4xx++;
-  else meter.status5xx++;
+  if (status < 300) meter.status2xx += count;
+  else if (status < 400) meter.status3xx += count;
+  else if (status < 500) meter.status4xx += count;
+  else meter.status5xx += count;
 };
 
 export const countLatency = (meter: Meter, ms: number): void => {

@@ -12,13 +12,17 @@ import { readAnswer } from "./testing/answer-reader.ts";
 let upstream: RawUpstream;
 let edge: EdgeFixture;
 let answer = "";
+/** Sent when the first part is with the visitor. */
+let later: string | null = null;
 const marker = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nmarker";
 beforeAll(() => {
   upstream = startRawUpstream((text, socket) => {
     if (!text.endsWith("\r\n\r\n")) return undefined;
     if (text.lastIndexOf("GET /second ") > text.lastIndexOf(" /first ")) return marker;
     socket.write(Buffer.from(answer, "latin1"));
-    if (!answer.includes("(stays)")) socket.end();
+    const rest = later;
+    if (rest !== null) setTimeout(() => socket.end(rest), 30);
+    else if (!answer.includes("(stays)")) socket.end();
     return undefined;
   });
   edge = startEdge([routeTo(["site.test"], toPort(upstream.port))], { answerMs: 300, silenceMs: 300 });
@@ -224,11 +228,8 @@ describe("answers 502 in place of", () => {
   });
 });
 
-describe("visibly breaks off", () => {
+describe("answers 502 in place of a body whose first bytes are malformed already:", () => {
   const broken: [what: string, answer: string][] = [
-    ["a length that is not reached", `${ok}Content-Length: 10\r\n\r\nhello`],
-    ["chunks that do not end", `${ok}${chunked}5\r\nhello\r\n`],
-    ["a chunk that is cut", `${ok}${chunked}9\r\nhello`],
     ["a chunk longer than its size", `${ok}${chunked}3\r\nhello\r\n0\r\n\r\n`],
     ["a size that is none", `${ok}${chunked}xyz\r\nhello\r\n0\r\n\r\n`],
     ["a size with a sign", `${ok}${chunked}+5\r\nhello\r\n0\r\n\r\n`],
@@ -237,9 +238,30 @@ describe("visibly breaks off", () => {
     ["a blank behind a size", `${ok}${chunked}5 \r\nhello\r\n0\r\n\r\n`],
     ["a trailer that is none", `${ok}${chunked}5\r\nhello\r\n0\r\nnonsense\r\n\r\n`],
     ["a trailer that is folded", `${ok}${chunked}5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n`],
-    ["a last chunk without its end", `${ok}${chunked}5\r\nhello\r\n0\r\n`],
   ];
   test.each(broken)("%s", async (_, text) => {
-    expect(await outcome(text)).toMatchObject({ status: 0, second: null });
+    const { meter } = edge.edge.router.byId.get("site.test")!;
+    const before = { ...meter };
+    const { status, second } = await outcome(text);
+    expect([status, second]).toEqual([502, "200 marker"]);
+    const counted = [meter.requests - before.requests, meter.status2xx - before.status2xx];
+    expect([...counted, meter.status5xx - before.status5xx]).toEqual([2, 1, 1]);
+  });
+});
+
+describe("visibly breaks off", () => {
+  const head = `${ok}${chunked}5\r\nhello\r\n`;
+  const broken: [what: string, first: string, rest: string | null][] = [
+    ["a length that is not reached", `${ok}Content-Length: 10\r\n\r\nhello`, null],
+    ["chunks that do not end", head, null],
+    ["a chunk that is cut", `${ok}${chunked}9\r\nhello`, null],
+    ["a last chunk without its end", `${head}0\r\n`, null],
+    ["a chunk that is malformed", head, "xyz\r\n"],
+    ["a trailer that is malformed", head, "0\r\nnonsense\r\n\r\n"],
+  ];
+  test.each(broken)("%s", async (_, first, rest) => {
+    later = rest;
+    expect(await outcome(first)).toMatchObject({ status: 0, second: null });
+    later = null;
   });
 });

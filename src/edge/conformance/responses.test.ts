@@ -33,7 +33,7 @@ afterAll(async () => {
 const counts = { connections: 0, passedOn: 0, ownErrors: 0, brokenOff: 0, markers: 0 };
 
 const one = async (seed: number): Promise<void> => {
-  const { bytes, method, minor } = hostileTrial(seed);
+  const { bytes, method, minor, after } = hostileTrial(seed);
   const fail = (what: string, text: string): never => {
     throw new Error(`seed ${seed}: ${what}: ${JSON.stringify([method, minor, bytes, text]).slice(0, 3_000)}`);
   };
@@ -62,7 +62,8 @@ const one = async (seed: number): Promise<void> => {
   if (finals.length > 2) fail("more answers than requests", text);
   if (isCut && finals.length > 0) fail("the second answer is cut", text);
   if (first === undefined) {
-    // Nothing but the connection's end where the first bytes of a body are malformed already.
+    // For a visitor who has sent FIN an upstream that falls silent is waited for no longer than a moment.
+    if (text === "" && after === "fin") fail("no answer at all", text);
     counts.brokenOff++;
     return;
   }
