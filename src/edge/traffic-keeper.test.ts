@@ -13,9 +13,9 @@ import { join } from "node:path";
 import { pathFileSchema } from "../domain/path-usage.ts";
 import { logFolder } from "./access-log/segments.ts";
 import { pathFolder } from "./paths/path-store.ts";
-import { linesOn, logInto } from "./testing/access-logs.ts";
+import { entriesOn, linesOn, logInto } from "./testing/access-logs.ts";
 import { type EdgeFixture, routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
-import { exchangeRaw } from "./testing/raw-client.ts";
+import { connectRaw, exchangeRaw } from "./testing/raw-client.ts";
 import { type RawUpstream, startOkUpstream } from "./testing/raw-upstream.ts";
 
 let dir: string;
@@ -104,3 +104,39 @@ test("each hour has a file of its own, and what is counted in one is not in the 
   await until("the next one is", () => requestsIn("2026-03-10T13:00:00Z") === 1);
   expect(requestsIn("2026-03-10T12:00:00Z")).toBe(2);
 }, 20_000);
+
+test("a disk that is full costs no request; what is missing is told once there is room", async () => {
+  const small = join(dir, "small");
+  mkdirSync(small);
+  expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", small]).exitCode).toBe(0);
+  const full = startEdge([site("env_1")], {}, undefined, { dir: small });
+  try {
+    const filler = join(small, "filler");
+    writeFileSync(filler, new Uint8Array(90 * 1024));
+    let answered = 0;
+    const ask = async (requests: number): Promise<void> => {
+      const client = await connectRaw(full.port);
+      for (let i = 0; i < requests; i++) client.send("GET /a HTTP/1.1\r\nHost: env-1.test\r\n\r\n");
+      answered +=
+        (await client.until((text) => text.split("200 OK").length === requests + 1)).split("200 OK").length -
+        1;
+      client.close();
+    };
+    for (let round = 0; round < 5; round++) {
+      await ask(100);
+      await Bun.sleep(600);
+    }
+    expect(answered).toBe(500);
+    rmSync(filler);
+    await ask(1);
+    await until("the log goes on", async () => (await linesOn(small, "env_1")).length > 0);
+    await until("nothing is missing without word", async () => {
+      const entries = await entriesOn(small, "env_1");
+      return entries.reduce((sum, entry) => sum + ("line" in entry ? 1 : entry.dropped), 0) === answered;
+    });
+    expect((await entriesOn(small, "env_1")).some((entry) => "dropped" in entry)).toBe(true);
+  } finally {
+    await full.close();
+    Bun.spawnSync(["umount", "--lazy", small]);
+  }
+}, 30_000);
