@@ -22,7 +22,7 @@ const path = "/sites/bike-kitchen";
 const overview = async (): Promise<{ html: string; text: string }> => {
   const { html } = await client.get(path);
   expect(await markupFaults(html)).toEqual([]);
-  const live = /<section id="state"[\s\S]*?<\/section>/.exec(html)![0];
+  const live = /<div id="state"[\s\S]*?<div class="columns">/.exec(html)![0];
   return { html: live, text: textOf(live).trim() };
 };
 

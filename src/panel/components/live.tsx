@@ -5,13 +5,11 @@ import type { PropsWithChildren } from "hono/jsx";
  * A part of a page that is brought up to date while the page stands open (islands/live.ts), for as long as
  * something is on its way. What has changed is announced by its `data-say`.
  */
-export const Live = (
-  props: PropsWithChildren<{ id: string; label: string; everySeconds: number | null }>,
-) => (
+export const Live = (props: PropsWithChildren<{ id: string; everySeconds: number | null }>) => (
   <>
-    <section id={props.id} aria-label={props.label} data-live data-every={props.everySeconds ?? undefined}>
+    <div id={props.id} data-live data-every={props.everySeconds ?? undefined}>
       {props.children}
-    </section>
+    </div>
     {props.everySeconds !== null && <p class="unseen" role="status" id={`${props.id}-said`} />}
   </>
 );

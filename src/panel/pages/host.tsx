@@ -33,7 +33,7 @@ export const Host = (props: {
       <div class={backups ? "columns" : "narrow-columns"}>
         {backups && (
           <div class="wide-column">
-            <Live id="edge-parts" label="Edge and HTTPS" everySeconds={hostMoves(host, https) ? 3 : null}>
+            <Live id="edge-parts" everySeconds={hostMoves(host, https) ? 3 : null}>
               <div class="two-cards">
                 <HostEdge edge={host.edge} />
                 {https && <HostHttps https={https} />}

@@ -42,7 +42,7 @@ export const SiteDomains = (props: {
       )}
       <div class="columns">
         <div class="wide-column">
-          <Live id="domains" label="Domains" everySeconds={props.moving && !refused ? 3 : null}>
+          <Live id="domains" everySeconds={props.moving && !refused ? 3 : null}>
             <OwnAddress own={props.own} />
             {domains.length === 0 ? (
               <Empty title="No domain of its own yet">

@@ -35,11 +35,7 @@ export const SiteOverview = (props: OverviewProps) => {
   return (
     <>
       <SiteHeader site={site} tab="Overview" />
-      <Live
-        id="state"
-        label="What needs a look"
-        everySeconds={running || bannersMove(props.banners) ? 3 : null}
-      >
+      <Live id="state" everySeconds={running || bannersMove(props.banners) ? 3 : null}>
         <SiteBanners site={site} {...props.banners} />
         {running && <UnderWay site={site} running={running} />}
       </Live>
@@ -47,7 +43,7 @@ export const SiteOverview = (props: OverviewProps) => {
         <div class="wide-column">
           {virgin ? <FirstPush site={site} /> : <DayChart {...props} />}
           {!virgin && (
-            <section aria-labelledby="latest">
+            <section aria-labelledby="latest" id="deployments" data-live>
               <div class="section-head">
                 <h2 id="latest">Latest deployments</h2>
                 <a href={`/sites/${site.slug}/deployments`}>All</a>
