@@ -89,7 +89,7 @@ test(`${count} names whose challenges fail for a while all have a certificate in
   const closed = await tried(1);
   expect(closed.filter((row) => row.chain !== null)).toEqual([]);
   for (const row of closed) {
-    expect(row.lastError).toContain("port 80 or 443 of this server must be reachable from the internet");
+    expect(row.lastError).toContain("port 80 of this server must be reachable from the internet");
     expect(row.orderUrl).toBeNull();
   }
 

@@ -195,7 +195,10 @@ const pauseAll = async (
 
 /** What a person can do about it, by what the authority found (RFC 8555 section 6.7). */
 const hints: Record<string, string> = {
-  connection: "port 80 or 443 of this server must be reachable from the internet",
+  "http-01 connection": "port 80 of this server must be reachable from the internet",
+  "tls-alpn-01 connection": "port 443 of this server must be reachable from the internet",
+  "dns-01 unauthorized": "a name server of the zone answers with other records than the one that was set",
+  externalAccountRequired: "set CROFT_ACME_EAB_KID and CROFT_ACME_EAB_HMAC_KEY",
   dns: "look at the name's records at its name servers",
   caa: "a CAA record of the name has to allow this authority",
   unauthorized: "something else than this server answers under the name",
@@ -204,7 +207,8 @@ const hints: Record<string, string> = {
 const messageOf = (error: unknown, acme: AcmeSettings): string => {
   const { host } = new URL(acme.directoryUrl);
   if (error instanceof AcmeProblem) {
-    const hint = hints[error.found ?? error.type];
+    const found = error.found ?? error.type;
+    const hint = hints[found] ?? hints[found.slice(found.indexOf(" ") + 1)];
     return `the certificate authority ${host} says: ${error.message}${hint ? `; ${hint}` : ""}`;
   }
   if (error instanceof DnsChallengeError) return error.message;

@@ -136,7 +136,7 @@ const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
     const failed = result.challenges.find((one) => one.error !== undefined);
     const problem = problemOf(failed?.error, 0);
     const detail = problem.detail || "the challenge was not met";
-    throw new AcmeProblem("orderInvalid", detail, 0, null, problem.type);
+    throw new AcmeProblem("orderInvalid", detail, 0, null, `${failed?.type ?? ""} ${problem.type}`);
   } finally {
     await withdraw();
   }

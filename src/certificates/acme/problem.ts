@@ -9,7 +9,7 @@ export class AcmeProblem extends Error {
     readonly status: number,
     /** From now; null when the authority named no time. */
     readonly retryAfterMs: number | null,
-    /** Of a challenge that was not met: what the authority found instead. */
+    /** Of a challenge that was not met: its type, and what the authority found instead, such as `http-01 connection`. */
     readonly found: string | null = null,
   ) {
     super(detail === "" ? type : detail);
