@@ -183,6 +183,34 @@ test("a wildcard domain is the site's once its DNS says so, and is served with a
   expect((await croft.site(slug)).urls).toEqual([`https://${slug}.${base}:${httpsPort}`]);
 });
 
+test("a daemon that is killed again and again has all wildcards in the end", async () => {
+  const names = Array.from({ length: 3 }, (_, i) => `*.killed-${i}.customer.test`);
+  for (const name of names) {
+    const { records } = (await croft.api<DomainView>("POST", `/sites/${slug}/domains`, { name })).body;
+    for (const { type, name: owner, value } of records)
+      if (type !== "A") await named.add(`${owner} 5 ${type} ${type === "TXT" ? `"${value}"` : value}`);
+  }
+  await croft.cli(["domain", "verify", slug]);
+  for (let kills = 0; kills < 6; kills++) {
+    await Bun.sleep(20 + ((kills * 53) % 170));
+    await croft.kill("SIGKILL");
+    await croft.start();
+  }
+  const rows = await until(
+    "all are issued",
+    async () => (await croft.api<{ items: CertificateView[] }>("GET", "/certificates")).body.items,
+    (all) => names.every((name) => all.some((one) => one.names.join() === name && one.state === "valid")),
+    60_000,
+  );
+  for (const one of rows) expect(one.error).toBeNull();
+  for (const name of names)
+    await until(
+      "it is served",
+      () => visit(`a${name.slice(1)}`),
+      (answer) => answer.status === 200,
+    );
+});
+
 test("a certificate of one's own for all sites goes before the automatic one", async () => {
   const own = await testCertificate([`*.${base}`], { days: 14 });
   await Bun.write(file("own.pem"), own.certificate);
