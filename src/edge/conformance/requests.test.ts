@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { METHODS } from "node:http";
 import { type EdgeFixture, routeTo, startEdge, toPort } from "../testing/edge-fixture.ts";
 import { readAnswer } from "./testing/answer-reader.ts";
-import { connectKept, type KeptConnection, sendAndEnd } from "./testing/connections.ts";
+import { createAsker, sendAndEnd } from "./testing/connections.ts";
+import { problemOf } from "./testing/forwarding.ts";
 import { type Llhttp, startLlhttp } from "./testing/llhttp.ts";
 import {
   type ReadingServer,
@@ -15,7 +15,8 @@ import {
 import { type Recorder, startRecorder } from "./testing/recorder.ts";
 import { mutatedRequests } from "./testing/request-mutations.ts";
 import { firstSeed, seeded, trials } from "./testing/seeded.ts";
-import { type Read, type Reading, readStrictly } from "./testing/strict-reader.ts";
+import { asOrigin, isHarmless, mayRefuse, saidBy, saidIn } from "./testing/readings.ts";
+import { type Read, readStrictly } from "./testing/strict-reader.ts";
 
 /**
  * Mutated requests by the ten thousand (with `CROFT_SOAK=1` by the hundred thousand), each on a connection of its
@@ -60,67 +61,6 @@ interface Taken {
   forwarded: { raw: string; read: Read } | null;
 }
 
-const originForm = (target: string): string => {
-  const rest = target.replace(/^https?:\/\/[^/?]*/i, "");
-  return rest.startsWith("/") || rest === "*" ? rest : `/${rest}`;
-};
-
-/** Hop-by-hop, or said anew by the edge; all others arrive as they were, in their order. */
-const ownFields =
-  /^(connection|keep-alive|te|upgrade|expect|transfer-encoding|proxy|proxy-.*|http2-settings|forwarded|x-forwarded-.*|x-real-ip|x-request-id)$/;
-const disguised = new Set([
-  "host",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "upgrade",
-  "expect",
-  "te",
-  "trailer",
-  "keep-alive",
-]);
-
-const passedOn = (read: Read): string[] => {
-  const named = new Set(
-    read.fields
-      .filter(([name]) => name === "connection")
-      .flatMap(([, value]) => value.toLowerCase().split(","))
-      .map((it) => it.trim()),
-  );
-  for (const name of [
-    "host",
-    "content-length",
-    "content-type",
-    "authorization",
-    "cookie",
-    "set-cookie",
-    "date",
-  ])
-    named.delete(name);
-  return read.fields
-    .filter(([name]) => !named.has(name) && !ownFields.test(name.replaceAll("_", "-")))
-    .filter(([name]) => !name.includes("_") || !disguised.has(name.replaceAll("_", "-")))
-    .map(([name, value]) => `${name}: ${value}`);
-};
-
-/** What is wrong about a request that reached the upstream, "" when nothing is. */
-const problemOf = (taken: Read, forwarded: Read): string => {
-  const [seen, sent] = [forwarded.reading, taken.reading];
-  if (seen.method !== sent.method || seen.target !== originForm(sent.target)) return "another request line";
-  if (seen.host !== sent.host || seen.minor !== 1) return "another host or version";
-  if (seen.body !== sent.body) return "another body";
-  if (passedOn(taken).join("\n") !== passedOn(forwarded).join("\n")) return "other fields";
-  const from = forwarded.fields.filter(([name]) => name.replaceAll("_", "-") === "x-forwarded-for");
-  if (from.length !== 1 || from[0]![1] !== "127.0.0.1") return "provenance";
-  if (
-    forwarded.trailers.some((line) =>
-      /^(host|content-length|transfer-encoding|trailer|x.forwarded.*):/i.test(line),
-    )
-  )
-    return "trailers";
-  return "";
-};
-
 /** Sends a trial through the edge. @returns what the edge took for requests */
 const throughEdge = async (seed: number): Promise<{ bytes: string; taken: Taken[] }> => {
   const random = seeded(seed);
@@ -164,101 +104,6 @@ const throughEdge = async (seed: number): Promise<{ bytes: string; taken: Taken[
   return { bytes, taken };
 };
 
-const bodiless = /^(GET|HEAD|TRACE)$/;
-
-const asOrigin = (
-  server: string,
-  { method, target, host, body }: Pick<Reading, "method" | "target" | "host" | "body">,
-): string => {
-  // ASGI tells of no query and of an empty one in the same way.
-  const path = server === "uvicorn" ? originForm(target).replace(/^([^?]*)\?$/, "$1") : originForm(target);
-  // A URL is all that `Bun.serve` tells of a target.
-  const normal = server === "Bun.serve" && path.startsWith("/") ? new URL(`http://x${path}`) : null;
-  return JSON.stringify([
-    // gunicorn gives apps all methods in capitals.
-    server === "gunicorn" ? method.toUpperCase() : method,
-    normal === null ? path : normal.pathname + normal.search,
-    // Some keep blanks behind a value; the edge passes on none.
-    host.trim().toLowerCase(),
-    // Nor does it tell the body of these.
-    normal !== null && bodiless.test(method) ? "" : Buffer.from(body, "latin1").toString("base64"),
-  ]);
-};
-
-interface Said {
-  method: string;
-  target: string;
-  host: string;
-  body: string;
-}
-
-const saidBy = (server: string, said: Said): string =>
-  asOrigin(server, { ...said, body: Buffer.from(said.body, "base64").toString("latin1") });
-
-/** What a reading server says of each request on a connection, up to the first that it refuses. */
-const saidIn = (text: string): Said[] =>
-  [...text.split(/^HTTP\/1\.1 (?!200|100)/m)[0]!.matchAll(/\r\nx-read: ([\w+/=]+)\r\n/gi)].map(
-    ([, it]) => JSON.parse(Buffer.from(it!, "base64").toString()) as Said,
-  );
-
-/** A connection that answers after another for one server. */
-const asker = (
-  server: ReadingServer,
-): ((raw: string, isHead: boolean) => Promise<string>) & { close(): void } => {
-  let kept: KeptConnection | null = null;
-  const ask = async (raw: string, isHead: boolean): Promise<string> => {
-    const isNew = kept === null || kept.closed();
-    if (kept === null || isNew) kept = await connectKept(server.host, server.port);
-    let text = await kept.ask(raw, isHead);
-    if (text === "" && !isNew) {
-      // A server may close what is kept.
-      kept.close();
-      kept = await connectKept(server.host, server.port);
-      text = await kept.ask(raw, isHead);
-    }
-    // Whatever else the server makes of it: the next request begins afresh.
-    if (!/^HTTP\/1\.1 (100[^]*HTTP\/1\.1 )?200 /.test(text)) {
-      kept.close();
-      kept = null;
-    }
-    return text;
-  };
-  return Object.assign(ask, { close: () => kept?.close() });
-};
-
-/**
- * Servers may refuse a request that the edge takes: then the site answers with an error in place of the edge, and
- * nobody reads it in another way. Each such case is one of these.
- */
-const mayRefuse = ({ raw, read: { reading } }: { raw: string; read: Read }): boolean =>
-  // The edge takes any token for a method, most servers know a list (nginx: capital letters, `_` and `-`).
-  !METHODS.includes(reading.method) ||
-  reading.target === "*" ||
-  // Browsers send a `%` that encodes nothing as it is typed; nginx refuses it, as it does an encoded NUL.
-  /%(?![0-9a-f]{2})|%00/i.test(reading.target) ||
-  // Out of the root: nginx alone refuses it.
-  /^(\/[^/?]*)?\/(\.|%2e){2}([/?;]|$)/i.test(reading.target) ||
-  // The servers' bounds for a head.
-  raw.length > 8_000;
-
-/** What llhttp refuses of the visitor's own bytes, though the edge takes it: why it does no harm. */
-const harmless: [error: string | null, why: RegExp][] = [
-  // Methods that it does not know; PRI is known to it for HTTP/2 alone.
-  ["HPE_INVALID_METHOD", /(?:)/],
-  ["HPE_INVALID_VERSION", /PRI /],
-  // Read as `Connection`, which it is not (RFC 9110 section 7.6.1); the edge drops it.
-  ["HPE_CLOSED_CONNECTION", /proxy-connection:\s*close/i],
-  // A chunk extension that is none; all of them end at the edge.
-  ["HPE_STRICT", /\r\n[0-9a-f]+;/i],
-  ["HPE_INVALID_CHUNK_SIZE", /\r\n[0-9a-f]+;/i],
-  // In trailers, where the edge drops it.
-  ["HPE_INVALID_CONTENT_LENGTH", /\r\n0+(;.*)?\r\n(.+\r\n)*content-length:/i],
-  // A tab behind the value; the edge writes the field anew.
-  ["HPE_INVALID_TRANSFER_ENCODING", /transfer-encoding:.*\t\r\n/i],
-  // After a request that asks for another protocol it reads no further; the edge drops the wish.
-  [null, /upgrade:/i],
-];
-
 test("mutated requests: one reading, by the edge and by every upstream", async () => {
   const first = firstSeed();
   const rounds = trials(6_000, 200_000);
@@ -267,7 +112,7 @@ test("mutated requests: one reading, by the edge and by every upstream", async (
     const to = Math.min(first + rounds, from + 500);
     let next = from;
     const lane = async (): Promise<void> => {
-      const kept = servers.map(asker);
+      const kept = servers.map(createAsker);
       while (next < to) {
         const seed = next++;
         const { bytes, taken } = await throughEdge(seed);
@@ -279,7 +124,7 @@ test("mutated requests: one reading, by the edge and by every upstream", async (
         for (const [at, it] of taken.entries()) {
           const message = readings.messages[at];
           if (message?.complete !== true) {
-            if (!harmless.some(([error, why]) => error === readings.error && why.test(bytes)))
+            if (!isHarmless(readings.error, bytes, it.read.reading))
               throw new Error(`seed ${seed}: llhttp says ${readings.error} to ${JSON.stringify(bytes)}`);
             counts.refusedElsewhere++;
             break;

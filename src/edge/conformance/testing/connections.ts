@@ -107,3 +107,29 @@ export const connectKept = async (host: string, port: number): Promise<KeptConne
     },
   };
 };
+
+/** Asks one server for one answer after another, on a connection that is kept as long as all goes well. */
+export const createAsker = (server: {
+  host: string;
+  port: number;
+}): ((raw: string, isHead: boolean) => Promise<string>) & { close(): void } => {
+  let kept: KeptConnection | null = null;
+  const ask = async (raw: string, isHead: boolean): Promise<string> => {
+    const isNew = kept === null || kept.closed();
+    if (kept === null || isNew) kept = await connectKept(server.host, server.port);
+    let text = await kept.ask(raw, isHead);
+    if (text === "" && !isNew) {
+      // A server may close what is kept.
+      kept.close();
+      kept = await connectKept(server.host, server.port);
+      text = await kept.ask(raw, isHead);
+    }
+    // Whatever else the server makes of it: the next request begins afresh.
+    if (!/^HTTP\/1\.1 (100[^]*HTTP\/1\.1 )?200 /.test(text)) {
+      kept.close();
+      kept = null;
+    }
+    return text;
+  };
+  return Object.assign(ask, { close: () => kept?.close() });
+};
