@@ -43,7 +43,8 @@ export const automaticRows = async (
   for (const row of byName.values())
     if (row.directory !== null && row.directory !== directory && row.attempts === 0)
       row.nextAttemptAt = nowMs;
-  const gone = automatic.filter((row) => !names.includes(row.name!) && (row.notAfter ?? 0) <= nowMs);
+  const present = new Set(names);
+  const gone = automatic.filter((row) => !present.has(row.name!) && (row.notAfter ?? 0) <= nowMs);
   await store.deleteCertificatesById(gone.map((row) => row.id));
   return names.map((name) => byName.get(name) as AutomaticRow);
 };

@@ -17,8 +17,16 @@ export const chooseCertificates = (
   nowMs: number,
 ): Map<string, UsableCertificate> => {
   const chosen = new Map<string, UsableCertificate>();
+  // A thousand names looked for among a thousand certificates would take a second.
+  const uploaded = certificates.filter((one) => one.source === "upload");
+  const automatic = new Map(
+    certificates.filter((one) => one.source === "acme").map((one) => [one.name!, one]),
+  );
   for (const host of wanted) {
-    const certificate = mayHaveCertificate(host.name) ? servingCertificate(host, certificates, nowMs) : null;
+    if (!mayHaveCertificate(host.name)) continue;
+    const own = [host.name, ...(host.coveredBy ?? [])].map((name) => automatic.get(name));
+    const fitting = [...uploaded, ...own.filter((one) => one !== undefined)];
+    const certificate = servingCertificate(host, fitting, nowMs);
     if (certificate) chosen.set(host.name, certificate);
   }
   return chosen;

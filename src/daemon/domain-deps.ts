@@ -73,7 +73,9 @@ export const domainDeps = (wiring: DomainWiring) => {
         const coveredBy = wildcardsOver(name, [baseWildcard]);
         return { name, environmentId: environment.id, automatic: true, coveredBy };
       }),
-      ...verified.map((domain) => hostOfDomain(domain, verified)),
+      ...[...Map.groupBy(verified, ({ environmentId }) => environmentId).values()].flatMap((all) =>
+        all.map((domain) => hostOfDomain(domain, all)),
+      ),
     ];
   };
 

@@ -27,14 +27,12 @@ export interface HostToServe {
 export const wildcardsOver = (host: string, wildcards: readonly string[]): string[] =>
   isWildcard(host) ? [] : wildcards.filter((name) => isWildcard(name) && coversHost(name, host));
 
-/** A verified domain as it is served. @param all verified ones, those of other environments too */
+/** A domain as it is served. @param all the environment's */
 export const hostOfDomain = (
   domain: Pick<DomainRecord, "name" | "environmentId" | "tlsOn">,
   all: readonly DomainRecord[],
 ): HostToServe => {
-  const wildcards = all.filter(
-    (one) => one.environmentId === domain.environmentId && one.tlsOn === 1 && one.verifiedAt !== null,
-  );
+  const wildcards = all.filter((one) => one.tlsOn === 1 && one.verifiedAt !== null);
   return {
     name: domain.name,
     environmentId: domain.environmentId,
