@@ -54,7 +54,7 @@ export const parseChallenges = (value: unknown): { challenges: Challenges } | { 
 };
 
 const contextOf = ({ host, keyAuthorization }: AcmeChallenge): SecureContext => {
-  const made = createSelfSigned(host, Date.now(), {
+  const made = createSelfSigned("ACME challenge", Date.now(), {
     host,
     digest: createHash("sha256").update(keyAuthorization).digest(),
   });
