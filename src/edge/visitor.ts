@@ -1,3 +1,4 @@
+import { ascii, CR, LF } from "./byte-classes.ts";
 import { type ByteSocket, createOutlet, flush } from "./byte-socket.ts";
 import { logRefused } from "./access-log/log-refused.ts";
 import { beginExchange } from "./exchange.ts";
@@ -171,10 +172,18 @@ const readHead = (visitor: Visitor, input: Uint8Array, at: number, end: number):
   return end;
 };
 
+const headStart = ascii("HEAD ");
+
+/** An answer to HEAD has no body (RFC 9110 section 9.3.2), a refusal neither. */
+const asksHead = (input: Uint8Array, from: number): boolean => {
+  const at = input[from] === CR && input[from + 1] === LF ? from + 2 : from;
+  return headStart.every((byte, i) => input[at + i] === byte);
+};
+
 /** Answers what cannot be read as a request; nothing that follows on the connection is looked at. */
 const refuse = (visitor: Visitor, status: number, input: Uint8Array, from: number, to: number): void => {
   const bytesOut = writeAnswer(visitor.edge, visitor, plainAnswer(status), {
-    isHead: false,
+    isHead: asksHead(input, from),
     keepAlive: false,
     minor: 1,
   });

@@ -233,4 +233,14 @@ describe("refuses", () => {
     expect(statuses(await exchangeRaw(edge.port, request))).toEqual([status]);
     expect(upstream.received().join("").length).toBe(before);
   });
+
+  test.each([
+    ["a head", `HEAD / HTTP/1.1\r\n${host}X : y\r\n\r\n`],
+    ["an expectation", `HEAD / HTTP/1.1\r\n${host}Expect: later\r\n\r\n`],
+    ["a head too large", `HEAD / HTTP/1.1\r\n${host}X: ${"y".repeat(40_000)}\r\n\r\n`],
+    ["a target too long", `\r\nHEAD /${"y".repeat(20_000)} HTTP/1.1\r\n${host}\r\n`],
+    ["a body", `HEAD / HTTP/1.1\r\n${chunked}\r\nxyz\r\n`],
+  ])("HEAD without a body of its own, for %s", async (_, request) => {
+    expect(await exchangeRaw(edge.port, request)).toMatch(/^HTTP\/1\.1 4\d\d [^]*\r\n\r\n$/);
+  });
 });

@@ -77,9 +77,7 @@ const throughEdge = async (seed: number): Promise<{ bytes: string; taken: Taken[
   for (let at = 0; at < text.length;) {
     const read = readStrictly(bytes, sentAt);
     const whole = typeof read !== "string";
-    // A refusal within a HEAD's body has no body of its own, one of its head has.
-    const bare = whole ? read.reading.method === "HEAD" : text.endsWith("\r\n\r\n");
-    const answer = readAnswer(text, at, bare);
+    const answer = readAnswer(text, at, /^(\r\n)?HEAD /.test(bytes.slice(sentAt, sentAt + 7)));
     if (typeof answer === "string")
       throw new Error(`seed ${seed}: the answer is ${answer}: ${JSON.stringify(text.slice(at))}`);
     at = answer.end;

@@ -119,6 +119,30 @@ describe("is served", () => {
     ]);
   });
 
+  test("HEAD with a head too large: 431 without DATA", async () => {
+    const client = await edge.connect();
+    const large = block(
+      ask(
+        "/",
+        [
+          ["x", "y".repeat(16_000)],
+          ["x", "y".repeat(16_000)],
+          ["x", "y".repeat(16_000)],
+        ],
+        "HEAD",
+      ),
+    );
+    const parts = [0, 1, 2].map((at) => large.subarray(at * 16_100, (at + 1) * 16_100));
+    client.send(
+      frame(Frame.headers, endStream, 1, parts[0]!),
+      frame(Frame.continuation, 0, 1, parts[1]!),
+      frame(Frame.continuation, endHeaders, 1, parts[2]!),
+    );
+    const answer = await client.answer(1);
+    expect([answer.fields.get(":status"), answer.body.length, answer.reset]).toEqual(["431", 0, null]);
+    expect(client.frames().some(({ type }) => type === Frame.data)).toBe(false);
+  });
+
   test.each([
     ["3.8/1 GOAWAY", Code.none],
     ["7/1 GOAWAY with an unknown code", 0xff],

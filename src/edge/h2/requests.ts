@@ -3,6 +3,7 @@ import { plainAnswer, writeAnswer } from "../own-answer.ts";
 import { visitorData, visitorEnded, visitorOpened } from "../visitor.ts";
 import { closeVisitor, lingerVisitor } from "../visitor-end.ts";
 import { annoyed } from "./abuse.ts";
+import { type HeaderField, Kind, valueText } from "./header-field.ts";
 import { decodeBlock } from "./hpack-decoder.ts";
 import { writeReset } from "./frame-writer.ts";
 import { Code, ConnectionError, maxStreams } from "./protocol.ts";
@@ -57,6 +58,9 @@ const refuseStream = (session: Session, streamId: number, code: number): void =>
   writeReset(session, streamId, code);
 };
 
+const isHeadMethod = (field: HeaderField): boolean =>
+  field.kind === Kind.method && valueText(field) === "HEAD";
+
 const requestRead = (session: Session, { streamId, endStream }: HeaderBlock): void => {
   const { edge, shared } = session;
   const { list, text, request } = shared;
@@ -64,12 +68,13 @@ const requestRead = (session: Session, { streamId, endStream }: HeaderBlock): vo
     refuseStream(session, streamId, Code.protocol);
     return;
   }
-  const { contentLength, isHead } = request;
+  const { contentLength } = request;
+  const isHead = list.tooLarge ? list.fields.some(isHeadMethod) : request.isHead;
   const body = list.tooLarge || endStream ? "done" : contentLength < 0 ? "chunked" : "length";
   const stream = new StreamSocket(
     session,
     streamId,
-    isHead && !list.tooLarge,
+    isHead,
     endStream ? "done" : body,
     body === "length" ? contentLength : 0,
     session.peerWindow,
@@ -79,7 +84,7 @@ const requestRead = (session: Session, { streamId, endStream }: HeaderBlock): vo
   if (session.leaving === "no") session.deadlineMs = Number.POSITIVE_INFINITY;
   if (list.tooLarge) {
     stream.request = endStream ? "done" : "chunked";
-    writeAnswer(edge, stream.visitor, plainAnswer(431), { isHead: false, keepAlive: false, minor: 1 });
+    writeAnswer(edge, stream.visitor, plainAnswer(431), { isHead, keepAlive: false, minor: 1 });
     lingerVisitor(stream.visitor);
     return;
   }
