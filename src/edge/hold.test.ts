@@ -120,3 +120,30 @@ test("what waited goes on no more at once than the site may serve", async () => 
   expect(most).toBe(2);
   await app.stop(true);
 });
+
+test("a WebSocket, and a body that waits for its go-ahead, wait as well", async () => {
+  const app = Bun.serve<undefined>({
+    port: 0,
+    fetch: async (request, server) =>
+      server.upgrade(request, { data: undefined }) ? undefined : new Response(await request.text()),
+    websocket: { message: (socket, message) => void socket.send(message) },
+  });
+  route(hold());
+  const socket = new WebSocket(`ws://127.0.0.1:${fixture.port}/`, { headers: { Host: "site.test" } });
+  const echoed = new Promise((resolve) => {
+    socket.onopen = () => socket.send("waited");
+    socket.onmessage = ({ data }) => resolve(data);
+  });
+  while (heldNow() === 0) await Bun.sleep(1);
+  const expecting = await asking(
+    "POST / HTTP/1.1\r\nHost: site.test\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+  );
+  expect(expecting.text()).toBe("");
+  route(toPort(app.port!));
+  expect(await echoed).toBe("waited");
+  expecting.send("3\r\nabc\r\n0\r\n\r\n");
+  expect(await expecting.until((text) => text.endsWith("abc"))).toContain("HTTP/1.1 200 OK\r\n");
+  expecting.close();
+  socket.close();
+  await app.stop(true);
+});

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Route } from "../../domain/edge.ts";
 import { drainReplicas } from "../drain.ts";
+import { heldByRoute, releaseHeld } from "../hold.ts";
 import { noLimits, replicaAt, routeTo, toPort } from "../testing/edge-fixture.ts";
 import { type RawUpstream, startRawUpstream } from "../testing/raw-upstream.ts";
 import { Code, Flag, Frame } from "./protocol.ts";
@@ -302,6 +303,33 @@ describe("in flight", () => {
     expect(meter.active).toBe(0);
     while (edge.edge.sessions.size > before) await Bun.sleep(2);
     upstream.stop(true);
+  });
+
+  test("wait while their route holds, bodies too; who resets a stream waits no more", async () => {
+    edge.route([routeTo(["site.test"], { kind: "hold", maxRequests: 9, maxMs: 60_000 })]);
+    const client = await edge.connect();
+    client.send(
+      Buffer.concat([
+        headers(1),
+        headers(3, ask("/", [["content-length", "2"]], "POST"), Flag.endHeaders),
+        headers(5),
+      ]),
+    );
+    client.send(data(3, "hi"));
+    while (heldByRoute(edge.edge)["site.test"] !== 3) await Bun.sleep(1);
+    client.send(frame(Frame.reset, 0, 5, Uint8Array.of(0, 0, 0, 8)));
+    while (heldByRoute(edge.edge)["site.test"] !== 2) await Bun.sleep(1);
+    const upstream = site((text) => (/\r\n\r\n(hi)?$/.test(text) ? ok : undefined));
+    releaseHeld(edge.edge);
+    for (const id of [1, 3]) expect((await client.answer(id)).fields.get(":status")).toBe("200");
+    expect(upstream.received().join("")).toContain("\r\n\r\nhi");
+    expect(
+      upstream
+        .received()
+        .join("")
+        .match(/HTTP\/1\.1/g),
+    ).toHaveLength(2);
+    client.close();
   });
 
   test("a drained replica's requests end at its deadline", async () => {
