@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { AccessLine } from "../domain/access-log.ts";
 import { defaultEdgeRules, edgeRulesView } from "../domain/edge-rules.ts";
-import { type Answer, eventStream, type FakeCroft, fakeCroft } from "./testing/fake-croft.ts";
+import { type Answer, eventStream, type FakeCroft, fakeCroft, problem } from "./testing/fake-croft.ts";
 
 let croft: FakeCroft;
 let answers: Record<string, Answer>;
@@ -75,7 +75,8 @@ test("following goes on where the connection broke off", async () => {
   const stop = new AbortController();
   let connections = 0;
   answers["GET /sites/blog/access-log"] = () => {
-    if (++connections === 3) stop.abort();
+    if (++connections === 4) stop.abort();
+    if (connections === 2) return problem(503, "unavailable", "the daemon starts");
     return eventStream(
       connections === 1
         ? [
@@ -92,8 +93,12 @@ test("following goes on where the connection broke off", async () => {
   });
   expect(out.match(/"GET (\S+)/g)!.slice(0, 3)).toEqual(['"GET /a', '"GET /b', '"GET /c']);
   expect(err).toContain("one line is missing");
+  expect(err.match(/the connection was lost/g)).toHaveLength(1);
   expect(croft.seen[0]).toMatchObject({ lastEventId: null, path: "/sites/blog/access-log?limit=10" });
   expect(croft.seen[1]!.lastEventId).toBe("p.3");
+  expect(croft.seen[2]!.lastEventId).toBe("p.3");
+  answers["GET /sites/blog/access-log"] = () => problem(403, "forbidden", "not for you");
+  expect((await croft.run(["access-log", "blog", "-f"])).err).toContain("not for you");
 });
 
 test("the top paths, most asked for first, and the others in one line", async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AccessLine, combinedLine } from "../../domain/access-log.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { AccessPage } from "../../requests/access-log.ts";
-import type { Client } from "../client.ts";
+import { ApiError, type Client } from "../client.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { wholeFlag } from "../numbers.ts";
 import { sitePath } from "../site-path.ts";
@@ -43,17 +43,29 @@ const shown = (line: AccessLine, format: Format): string => {
 const missing = (dropped: number): string =>
   dropped === 1 ? "one line is missing" : `${dropped} lines are missing`;
 
-/** Until the person stops it; a connection that ends is opened again where it ended. */
+/** Wrong for good: asking again would not help. */
+const isFinal = (error: unknown): boolean =>
+  !(error instanceof ApiError) || (error.status !== null && error.status < 500 && error.status !== 429);
+
+/** Until the person stops it; a connection that ends, or a daemon that restarts, is taken up again where it ended. */
 const follow = async ({ io }: Context, client: Client, path: string, format: Format): Promise<void> => {
   let place: string | null = null;
+  let away = false;
   for (;;) {
-    for await (const { id, event, data } of client.events(path, place)) {
-      place = id ?? place;
-      if (event === "request") io.out(`${shown(JSON.parse(data) as AccessLine, format)}\n`);
-      if (event === "dropped")
-        io.err(
-          `croft: ${missing((JSON.parse(data) as { dropped: number }).dropped)}: the disk did not take them\n`,
-        );
+    try {
+      for await (const { id, event, data } of client.events(path, place)) {
+        away = false;
+        place = id ?? place;
+        if (event === "request") io.out(`${shown(JSON.parse(data) as AccessLine, format)}\n`);
+        if (event === "dropped")
+          io.err(
+            `croft: ${missing((JSON.parse(data) as { dropped: number }).dropped)}: the disk did not take them\n`,
+          );
+      }
+    } catch (error) {
+      if (place === null || isFinal(error)) throw error;
+      if (!away) io.err("croft: the connection was lost; trying again, nothing is missed\n");
+      away = true;
     }
     await sleep(1000, undefined, { signal: io.signal });
   }
