@@ -1,7 +1,18 @@
 import { expect, test } from "bun:test";
 import { dirname, join, normalize } from "node:path";
 
-const features = ["sites", "deploy", "supervisor", "usage", "requests", "alerts", "identity", "certificates", "backup"];
+const features = [
+  "sites",
+  "deploy",
+  "supervisor",
+  "usage",
+  "requests",
+  "alerts",
+  "identity",
+  "certificates",
+  "backup",
+  "doctor",
+];
 const adapters = ["db", "docker", "edge", "git"];
 const shared = ["domain", "errors.ts"];
 

@@ -32,6 +32,8 @@ import { createSupervisor } from "../supervisor/supervisor.ts";
 import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
 import { createAppLog } from "./app-log.ts";
+import { examine } from "../doctor/examine.ts";
+import { doctorDeps } from "./doctor-deps.ts";
 import { domainDeps } from "./domain-deps.ts";
 import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
@@ -258,6 +260,17 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     ...domains.routes,
     ...hooks.routes,
     host,
+    examine: () =>
+      examine(
+        doctorDeps({
+          settings,
+          store,
+          clock,
+          engine: supervisor.engineStatus,
+          edge: edgeStatus.details,
+          pointsHere: domains.routes.domains.pointsHere,
+        }),
+      ),
     ...backups,
     requests: requests.deps,
     usage: async (actor, slug, { resolution, from, to }, environmentName) => {

@@ -5,6 +5,7 @@ import type { Identity } from "../identity/identity.ts";
 import { createThrottle } from "../identity/throttle.ts";
 import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
+import { doctorRoutes, type DoctorRoutesDeps } from "./api/doctor.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
 import { trafficRoutes } from "./api/traffic.ts";
@@ -30,6 +31,7 @@ export interface AppDeps
     DomainRoutesDeps,
     HookRoutesDeps,
     HostRoutesDeps,
+    DoctorRoutesDeps,
     HttpsRoutesDeps,
     UsageRoutesDeps,
     Omit<RequestRoutesDeps, "streams">,
@@ -61,6 +63,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...trafficRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
+    ...doctorRoutes(deps),
     ...httpsRoutes(deps),
   ];
   const openApi = openApiDocument(routes, deps.version);

@@ -1,24 +1,11 @@
-import { lstat, statfs } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { formatBytes, GB } from "../../domain/size.ts";
+import { fail, type Finding, ok, warn } from "../../doctor/finding.ts";
+import { AppError } from "../../errors.ts";
 import { createClient } from "../client.ts";
 import { type Context, defineCommand, type Environment } from "../command.ts";
 import { readConnection } from "../connection.ts";
-import { table } from "../text.ts";
-import type { HostAnswer } from "./host.ts";
-
-interface Finding {
-  check: string;
-  state: "ok" | "note" | "fail";
-  /** What was seen, and for a failure what mends it. */
-  detail: string;
-}
-
-const finding = (check: string, state: Finding["state"], detail: string): Finding => ({
-  check,
-  state,
-  detail,
-});
+import { plain, table } from "../text.ts";
 
 const output = async (argv: string[]): Promise<string | null> => {
   try {
@@ -32,14 +19,19 @@ const output = async (argv: string[]): Promise<string | null> => {
 
 const checkGit = async (): Promise<Finding> => {
   const version = await output(["git", "--version"]);
-  if (version === null) return finding("git", "fail", "git is missing: apt-get install git");
+  if (version === null) return fail("git", "git is missing", "apt-get install git");
   const path = await output(["git", "--exec-path"]);
   const backend = path !== null && (await Bun.file(join(path, "git-http-backend")).exists());
   return backend
-    ? finding("git", "ok", version)
-    : finding("git", "fail", `${version} comes without http-backend, so nobody can push here`);
+    ? ok("git", version)
+    : fail(
+        "git",
+        `${version} comes without http-backend, so nobody can push here`,
+        "apt-get install --reinstall git",
+      );
 };
 
+/** Only what can be seen without the daemon; it is asked for the rest. */
 const checkEngine = async (env: Environment): Promise<Finding> => {
   const dockerHost = env.DOCKER_HOST || "unix:///var/run/docker.sock";
   const unix = dockerHost.startsWith("unix://") ? dockerHost.slice("unix://".length) : undefined;
@@ -47,86 +39,89 @@ const checkEngine = async (env: Environment): Promise<Finding> => {
   try {
     const response = await fetch(url, { unix, signal: AbortSignal.timeout(5000) } as RequestInit);
     const { Version, MinAPIVersion } = (await response.json()) as { Version: string; MinAPIVersion: string };
-    return finding("docker", "ok", `Docker ${Version} at ${dockerHost} (API from ${MinAPIVersion})`);
+    return ok("docker", `Docker ${Version} at ${dockerHost} (API from ${MinAPIVersion})`);
   } catch (error) {
-    return finding(
+    return fail(
       "docker",
-      "fail",
-      `no answer at ${dockerHost} (${(error as Error).message}): is Docker running, and may you use it?`,
+      `no answer at ${dockerHost} (${(error as Error).message})`,
+      "systemctl start docker; or be root, who may use it",
     );
   }
 };
 
-const checkData = async (dataDir: string): Promise<Finding[]> => {
-  const disk = await statfs(dataDir).catch(() => null);
-  if (disk === null)
-    return [finding("data", "note", `${dataDir} does not exist yet; croft serve makes it (CROFT_DATA_DIR)`)];
-  const freeBytes = disk.bavail * disk.bsize;
-  const found = [
-    finding(
-      "disk",
-      freeBytes < 2 * GB ? "fail" : "ok",
-      `${formatBytes(freeBytes)} free under ${dataDir}${freeBytes < 2 * GB ? "; builds need more" : ""}`,
-    ),
+const checkKey = async (dataDir: string): Promise<Finding[]> => {
+  const path = join(dataDir, "master.key");
+  const key = await lstat(path).catch(() => null);
+  if (key === null) return [];
+  return [
+    (key.mode & 0o077) === 0
+      ? ok("master key", "readable by its user alone")
+      : fail("master key", "others may read it", `chmod 600 ${path}`),
   ];
-  const key = await lstat(join(dataDir, "master.key")).catch(() => null);
-  if (key !== null && (key.mode & 0o077) !== 0)
-    found.push(finding("master key", "fail", `others may read it: chmod 600 ${join(dataDir, "master.key")}`));
-  else if (key !== null) found.push(finding("master key", "ok", "readable by its user alone"));
-  return found;
 };
 
-const checkDaemon = async ({ env, io }: Context): Promise<Finding[]> => {
-  const { url, token } = await readConnection(env);
+const checkReady = async (url: string): Promise<Finding> => {
   const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5000) })
     .then(async (response) => (await response.json()) as Record<string, boolean>)
     .catch(() => null);
   if (ready === null)
-    return [finding("daemon", "fail", `no answer at ${url}: croft serve, or set CROFT_URL`)];
+    return fail("daemon", `no answer at ${url}`, "systemctl start croft, or croft serve; or set CROFT_URL");
   const down = ["database", "engine", "edge"].filter((part) => ready[part] === false);
-  const found = [
-    down.length === 0
-      ? finding("daemon", "ok", `ready at ${url}`)
-      : finding("daemon", "fail", `answers at ${url}, but not ready: ${down.join(", ")}`),
-  ];
-  if (token === null)
-    return [...found, finding("sign-in", "note", "not signed in, so the daemon was not asked further")];
-  try {
-    const host = await createClient({ url, token, signal: io.signal }).get<HostAnswer>("/host");
-    const info = host.engine.info;
-    if (info) {
-      found.push(finding("firewall", info.firewall.holds ? "ok" : "fail", info.firewall.detail));
-      found.push(finding("builder", "ok", info.builder));
-      found.push(
-        finding(
-          "storage",
-          "ok",
-          `${info.storageDriver} on ${info.backingFilesystem}, cgroup v${info.cgroupVersion}`,
-        ),
+  return down.length === 0
+    ? ok("daemon", `ready at ${url}`)
+    : fail(
+        "daemon",
+        `answers at ${url}, but not ready: ${down.join(", ")}`,
+        "journalctl -u croft tells more",
       );
-    } else found.push(finding("engine", "fail", host.engine.message ?? "the daemon does not reach Docker"));
-  } catch (error) {
-    found.push(finding("sign-in", "fail", (error as Error).message));
-  }
-  return found;
 };
 
-/** What stands in the way, as far as it can be seen from here. Exit status 1 when something must be mended. */
+/** What the daemon finds; an error's words when it may not be asked. */
+const askDaemon = async ({ io }: Context, url: string, token: string | null): Promise<Finding[] | string> => {
+  if (token === null) return "not signed in, so the daemon was not asked further";
+  try {
+    const client = createClient({ url, token, signal: io.signal });
+    return (await client.get<{ items: Finding[] }>("/doctor")).items;
+  } catch (error) {
+    return `the daemon was not asked further: ${error instanceof AppError ? error.publicMessage : (error as Error).message}`;
+  }
+};
+
+/** What stands in the way, and what mends it. Exit status 1 when something that Croft promises does not hold. */
 export const doctor = defineCommand({
   options: {},
   words: [0, 0],
   run: async (context) => {
     const { env, io } = context;
-    const groups = await Promise.all([
+    const { url, token } = await readConnection(env);
+    const [git, key, ready] = await Promise.all([
       checkGit(),
-      checkEngine(env),
-      checkData(resolve(io.cwd, env.CROFT_DATA_DIR || "./data")),
-      checkDaemon(context),
+      checkKey(resolve(io.cwd, env.CROFT_DATA_DIR || "./data")),
+      checkReady(url),
     ]);
-    const findings = groups.flat();
-    context.print({ items: findings }, () =>
-      table(findings.map(({ check, state, detail }) => [state.toUpperCase(), check, detail])),
-    );
+    const told =
+      ready.state === "fail" && ready.detail.startsWith("no answer")
+        ? []
+        : await askDaemon(context, url, token);
+    const further =
+      typeof told === "string" || told.length === 0
+        ? [
+            await checkEngine(env),
+            ...(typeof told === "string" ? [warn("sign-in", told, "croft login, as the operator")] : []),
+          ]
+        : told;
+    const findings = [ready, git, ...key, ...further];
+    context.print({ items: findings }, () => shown(findings));
     return findings.some(({ state }) => state === "fail") ? 1 : 0;
   },
 });
+
+const shown = (findings: readonly Finding[]): string => {
+  const mends = findings.flatMap(({ state, check, mend }) =>
+    state === "ok" || mend === null ? [] : [`${plain(check)}:\n  ${plain(mend)}\n`],
+  );
+  return (
+    table(findings.map(({ check, state, detail }) => [state.toUpperCase(), check, detail])) +
+    (mends.length === 0 ? "" : `\nWhat mends it\n${mends.join("")}`)
+  );
+};

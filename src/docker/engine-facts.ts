@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import type { EngineFacts } from "../domain/engine-facts.ts";
+import { createDockerClient } from "./client.ts";
+
+/** What of `GET /info` and `GET /version` is read; @types/dockerode leaves some of it out. */
+interface Info {
+  CgroupVersion?: string;
+  Driver: string;
+  DriverStatus?: [string, string][] | null;
+  DockerRootDir: string;
+  LiveRestoreEnabled?: boolean;
+  SwapLimit?: boolean;
+  SecurityOptions?: string[] | null;
+}
+interface Version {
+  Version: string;
+  Components?: { Name: string; Version: string }[];
+}
+
+/**
+ * Asks the engine what it offers.
+ * @throws AppError `engine_unavailable`
+ */
+export const engineFacts = async (dockerHost: string): Promise<Omit<EngineFacts, "firewall">> => {
+  const client = createDockerClient(dockerHost);
+  const [info, version] = await Promise.all([
+    client.call("info", (docker) => docker.info() as Promise<Info>),
+    client.call("version", (docker) => docker.version() as unknown as Promise<Version>),
+  ]);
+  const components = (version.Components ?? []).filter(({ Name }) => Name !== "Engine");
+  return {
+    version: version.Version,
+    parts: Object.fromEntries(components.map((part) => [part.Name, part.Version])),
+    cgroupVersion: info.CgroupVersion === "2" ? 2 : 1,
+    storageDriver: info.Driver,
+    backingFilesystem: info.DriverStatus?.find(([name]) => name === "Backing Filesystem")?.[1] ?? "unknown",
+    mountOptions: dockerHost.startsWith("unix:") ? await mountOptionsOf(info.DockerRootDir) : null,
+    liveRestore: info.LiveRestoreEnabled === true,
+    countsSwap: info.SwapLimit === true,
+    // `name=seccomp,profile=default`
+    security: (info.SecurityOptions ?? []).map((option) => option.replace(/^name=/, "").split(",")[0]!),
+  };
+};
+
+/** Of the innermost mount above a path: proc_pid_mountinfo(5), fields 5, 6 and the file system's own at the end. */
+const mountOptionsOf = async (path: string): Promise<string[] | null> => {
+  const text = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  let found: { folder: string; options: string[] } | null = null;
+  for (const line of text.split("\n")) {
+    const words = line.split(" ");
+    const folder = words[4];
+    if (folder === undefined || !(path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`)))
+      continue;
+    // A later mount on the same folder hides the one before.
+    if (found === null || folder.length >= found.folder.length)
+      found = { folder, options: [...words[5]!.split(","), ...words.at(-1)!.split(",")] };
+  }
+  return found?.options ?? null;
+};
