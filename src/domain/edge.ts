@@ -1,5 +1,7 @@
 /**
- * What daemon and edge say to each other over the edge's unix socket (`run/edge/edge.sock`, HTTP/1.1, JSON):
+ * What daemon and edge say to each other over the edge's unix socket (`run/edge/edge.sock`, HTTP/1.1, JSON). An edge may
+ * be several processes, and others that only finish what is under way: the one that answers passes on what it is told, and
+ * sums up what it is asked for.
  *
  * - `GET  /health`       -> EdgeHealth
  * - `PUT  /table`        RouteTable -> `{version}`; answered only once every new request follows the new table.

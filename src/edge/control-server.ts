@@ -61,7 +61,7 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
       const body = await bodyOf(request);
       const problem = takeChallenges(body, edge, memory);
       if (problem !== null) return refused(422, problem);
-      await peers.tellAll({ method: "PUT", path: "/challenges", body: JSON.stringify(body) });
+      await peers.tellAll({ method: "PUT", path: "/challenges", body });
       return Response.json({});
     }
     case "GET /meters":
@@ -75,7 +75,7 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
       const parsed = drainRequest.safeParse(body);
       if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
       const { replicaIds, deadlineMs } = parsed.data;
-      const call = { method: "POST", path: "/drain", body: JSON.stringify(body) } as const;
+      const call = { method: "POST", path: "/drain", body } as const;
       const [own, others] = await Promise.all([
         drainReplicas(edge, replicaIds, deadlineMs),
         peers.askAll(remaining, { ...call, deadlineMs: deadlineMs + drainGraceMs }),
@@ -109,7 +109,7 @@ const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Pro
     return refused(507, `the route table could not be stored: ${(error as Error).message}`);
   }
   useTable(edge, table);
-  await peers.tellAll({ method: "PUT", path: "/table", body: JSON.stringify(table) });
+  await peers.tellAll({ method: "PUT", path: "/table", body: table });
   return Response.json({ version: table.version });
 };
 
@@ -125,7 +125,7 @@ const putCertificates = async (body: unknown, deps: ControlDeps): Promise<Respon
     return refused(507, `the certificates could not be stored: ${(error as Error).message}`);
   }
   useCertificates(book, deps);
-  await peers.tellAll({ method: "PUT", path: "/certificates", body: JSON.stringify(set) });
+  await peers.tellAll({ method: "PUT", path: "/certificates", body: set });
   return Response.json({ version: set.version });
 };
 

@@ -3,7 +3,7 @@ import { createEdgeClient, isHanging } from "../client.ts";
 import { processState } from "./commands.ts";
 import { z } from "zod";
 import { forgetDead, leadOf, takeLead } from "./folder.ts";
-import type { ProcessId } from "./identity.ts";
+import { isLiving, pidOf, type ProcessId } from "./identity.ts";
 import type { Peers } from "./peers.ts";
 
 /** What falls to the lead among an edge's processes. */
@@ -16,6 +16,9 @@ export interface Leadership {
    */
   look(): void;
 }
+
+/** As long as the daemon has patience with the lead. */
+const patienceMs = 10_000;
 
 export const createLeadership = (deps: {
   dir: string;
@@ -32,6 +35,8 @@ export const createLeadership = (deps: {
   const { dir, own, peers, log } = deps;
   /** They are on their way out. */
   const leaving = new Set<ProcessId>();
+  /** Since when who has not answered. */
+  const silent = new Map<ProcessId, number>();
   let busy = false;
 
   const retireOthers = async (): Promise<void> => {
@@ -43,7 +48,7 @@ export const createLeadership = (deps: {
         .map(async (id) => {
           const state = await peers.ask(id, processState, { method: "GET", path: "/state" });
           if (state === null || state.role === "starting") return;
-          const body = JSON.stringify({ lead: own, deadlineMs: deps.drainMs });
+          const body = { lead: own, deadlineMs: deps.drainMs };
           const gone =
             state.role === "retired" ||
             (await peers.ask(id, z.object({}), { method: "POST", path: "/retire", body })) !== null;
@@ -52,12 +57,29 @@ export const createLeadership = (deps: {
     );
   };
 
+  /** One that hangs gets its share of visitors all the same: it is killed, and if it is a worker, another one started. */
+  const endHanging = async (): Promise<void> => {
+    const present = peers.ids();
+    const answers = await peers.askAll(processState, { method: "GET", path: "/state" });
+    const nowMs = performance.now();
+    for (const id of silent.keys()) if (!present.includes(id) || answers.has(id)) silent.delete(id);
+    for (const id of present) {
+      if (answers.has(id)) continue;
+      const sinceMs = silent.get(id) ?? nowMs;
+      silent.set(id, sinceMs);
+      if (nowMs - sinceMs < patienceMs || !isLiving(id)) continue;
+      log.error("an edge process lives but does not answer; it is killed", { id });
+      process.kill(pidOf(id), "SIGKILL");
+    }
+  };
+
   const look = async (): Promise<void> => {
     const lead = leadOf(dir);
     if (lead.kind === "process" && lead.id === own) {
       deps.takeStock();
       forgetDead(dir);
       await retireOthers();
+      await endHanging();
       return;
     }
     if (lead.kind === "process" && lead.living) return;

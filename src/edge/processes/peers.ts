@@ -22,29 +22,36 @@ export interface Call {
   method: "GET" | "PUT" | "POST";
   /** Below `/own`. */
   path: string;
-  /** JSON. */
-  body?: string;
+  /** Sent as JSON. */
+  body?: unknown;
   deadlineMs?: number;
 }
 
 const askMs = 2_000;
 const tellMs = 5_000;
 
+const textOf = ({ body }: Call): string | undefined =>
+  body === undefined ? undefined : JSON.stringify(body);
+
 export const createPeers = (dir: string, own: ProcessId, log: Log): Peers => {
   const ids = (): ProcessId[] => processesIn(dir).filter((id) => id !== own && isLiving(id));
 
-  const send = (id: ProcessId, { method, path, body, deadlineMs = askMs }: Call): Promise<Response> =>
+  const send = (
+    id: ProcessId,
+    { method, path, deadlineMs = askMs }: Call,
+    text: string | undefined,
+  ): Promise<Response> =>
     fetch(`http://edge/own${path}`, {
       unix: socketOf(dir, id),
       method,
-      body,
+      body: text,
       signal: AbortSignal.timeout(deadlineMs),
       keepalive: false,
     });
 
   const ask = async <T>(id: ProcessId, shape: z.ZodType<T>, call: Call): Promise<T | null> => {
     try {
-      const response = await send(id, call);
+      const response = await send(id, call, textOf(call));
       const parsed = shape.safeParse(await response.json());
       return response.ok && parsed.success ? parsed.data : null;
     } catch {
@@ -53,13 +60,13 @@ export const createPeers = (dir: string, own: ProcessId, log: Log): Peers => {
     }
   };
 
-  const tell = async (id: ProcessId, call: Call): Promise<void> => {
+  const tell = async (id: ProcessId, call: Call, text: string | undefined): Promise<void> => {
     try {
-      const response = await send(id, { deadlineMs: tellMs, ...call });
+      const response = await send(id, { deadlineMs: tellMs, ...call }, text);
       const said = await response.text();
       if (response.ok) return;
       log.error("an edge process does not follow a command and is stopped", { id, command: call.path, said });
-      await send(id, { method: "POST", path: "/stop" });
+      await send(id, { method: "POST", path: "/stop" }, undefined);
     } catch (error) {
       // One that does not listen yet reads from the disk what it missed, and one that ends serves nobody any more.
       if (!isLiving(id) || (error as Error).name !== "TimeoutError") return;
@@ -82,7 +89,10 @@ export const createPeers = (dir: string, own: ProcessId, log: Log): Peers => {
       return given;
     },
     async tellAll(call) {
-      await Promise.all(ids().map((id) => tell(id, call)));
+      const all = ids();
+      if (all.length === 0) return;
+      const text = textOf(call);
+      await Promise.all(all.map((id) => tell(id, call, text)));
     },
   };
 };

@@ -82,6 +82,14 @@ test("a worker that is killed is replaced, with table and counts; nothing is cou
   }
 }, 30_000);
 
+test("a worker that hangs is killed and replaced", async () => {
+  await ensureEdge(edge.wanted({ processes: 2 }));
+  const [worker] = (await edge.roles()).worker;
+  process.kill(worker!, "SIGSTOP");
+  await ended(worker!);
+  await until("another worker", async () => (await edge.roles()).worker.length === 1);
+}, 40_000);
+
 test("the lead is killed: its worker goes on, until the next edge takes over", async () => {
   await ensureEdge(edge.wanted({ processes: 2 }));
   await edge.client.putTable({ version: 1, routes: [route()] });
