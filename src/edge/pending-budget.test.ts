@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test";
+import { Frame, Setting } from "./h2/protocol.ts";
+import { startBareEdge } from "./h2/testing/bare-session.ts";
+import { headers, setting } from "./h2/testing/h2-client.ts";
 import { shedPending } from "./pending-budget.ts";
 import { routeTo, startEdge, toPort } from "./testing/edge-fixture.ts";
 import { connectRaw, type RawClient } from "./testing/raw-client.ts";
@@ -78,4 +81,26 @@ test("who sends far ahead while its request is not answered counts, too", async 
   waiting.close();
   await fixture.close();
   silent.close();
+}, 30_000);
+
+test("of a connection of HTTP/2 the streams go that wait for longest, the connection stays", async () => {
+  const upstream = startRawUpstream((text) =>
+    text.endsWith("\r\n\r\n")
+      ? `HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n${"x".repeat(200_000)}`
+      : undefined,
+  );
+  const bare = startBareEdge(upstream.port);
+  const it = bare.open(setting(Setting.initialWindowSize, 0));
+  for (let id = 1; id < 40; id += 2) it.send(headers(id));
+  const pending = (): number => [...bare.edge.visitors].reduce((sum, { out }) => sum + out.pendingBytes, 0);
+  while (pending() < 20 * 100_000) await Bun.sleep(5);
+  expect(shedPending(bare.edge)).toBe(0);
+  expect(shedPending(bare.edge, pending() / 2)).toBeGreaterThan(0);
+  const resets = (): number => it.frames().filter(({ type }) => type === Frame.reset).length;
+  while (resets() === 0) await Bun.sleep(5);
+  expect(it.session.phase).toBe("open");
+  expect(it.session.streams.size).toBe(20 - resets());
+  it.end();
+  bare.close();
+  upstream.close();
 }, 30_000);
