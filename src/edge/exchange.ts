@@ -181,7 +181,7 @@ const createExchange = (
     answeredAtMs: 0,
     seen: null,
     host: "",
-    detail: "",
+    detail: null,
     isHead: method === "HEAD",
     minor: head.minor,
     webSocket: head.webSocket,

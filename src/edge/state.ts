@@ -221,9 +221,9 @@ export interface Exchange {
   answeredAtMs: number;
   /** For counts by path and the site's log; null when there is neither. */
   seen: SeenPath | null;
-  /** The name it was asked for, and what else the log tells; empty when there is none. */
+  /** The name it was asked for, and what else the log tells as bytes of its line; null for nothing. */
   host: string;
-  detail: string;
+  detail: Uint8Array | null;
   readonly isHead: boolean;
   readonly minor: 0 | 1;
   readonly webSocket: boolean;

@@ -1,7 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hourMs as hour } from "../domain/time-bucket.ts";
-import { closeSegment, flushLog, pruneLog } from "./access-log/log-writer.ts";
+import { closeSegment, flushLog } from "./access-log/log-writer.ts";
+import { pruneLog } from "./access-log/prune-log.ts";
 import { logFolder } from "./access-log/segments.ts";
 import { beginHour } from "./paths/path-counts.ts";
 import { createPathStore, prunePaths } from "./paths/path-store.ts";

@@ -27,6 +27,8 @@ export interface Traffic {
   readonly counts: Map<string, PathCounts>;
   /** By environment: the routes of one site share its log. */
   readonly writers: Map<string, LogWriter>;
+  /** The last origin that a visitor came from, with the slash behind it, and what a line says of it. */
+  readonly lastReferer: { start: Uint8Array; words: Uint8Array };
   readonly lastAddress: { address: string; full: boolean; words: Uint8Array };
 }
 
@@ -48,6 +50,7 @@ export const createTraffic = (deps: { dir: string | null; log: Log; idLine: Uint
   seen: createSeenPaths(),
   counts: new Map(),
   writers: new Map(),
+  lastReferer: { start: new Uint8Array(), words: new Uint8Array() },
   lastAddress: { address: "", full: false, words: new Uint8Array() },
 });
 
@@ -86,11 +89,30 @@ export const noteRequest = (exchange: Exchange, host: string, head: RequestHead,
   if (siteLog === null) return;
   exchange.host = host;
   const { refererStart, refererEnd } = head.fields;
-  if (siteLog.full) exchange.detail = wholeDetail(head, input);
-  else if (refererStart >= 0) {
-    const origin = originOf(textOf(input, refererStart, refererEnd));
-    if (origin !== null) exchange.detail = `,"referer":${jsonText(origin)}`;
-  }
+  if (siteLog.full) exchange.detail = ascii(wholeDetail(head, input));
+  else if (refererStart >= 0) exchange.detail = refererDetail(edge.traffic, input, refererStart, refererEnd);
+};
+
+/** Most come from where the one before came from, a page of the same site. */
+const refererDetail = (
+  { lastReferer }: Traffic,
+  input: Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array | null => {
+  const { start } = lastReferer;
+  if (start.length > 0 && to - from >= start.length && startsWith(input, from, start))
+    return lastReferer.words;
+  const origin = originOf(textOf(input, from, to));
+  if (origin === null) return null;
+  lastReferer.start = ascii(`${origin}/`);
+  lastReferer.words = ascii(`,"referer":${jsonText(origin)}`);
+  return lastReferer.words;
+};
+
+const startsWith = (input: Uint8Array, from: number, start: Uint8Array): boolean => {
+  for (let i = 0; i < start.length; i++) if (input[from + i] !== start[i]) return false;
+  return true;
 };
 
 const longestText = 1024;

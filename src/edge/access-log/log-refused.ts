@@ -58,7 +58,7 @@ export const logRefused = (
     answeredAtMs: 0,
     seen,
     host,
-    detail: "",
+    detail: null,
     minor: minor === "0" ? (0 as const) : (1 as const),
   };
   logRequest(edge.traffic, siteLog, refused, null, startedAtMs, false);

@@ -72,7 +72,7 @@ export const logRequest = (
   const { edge } = visitor;
   const version = visitor.out.socket.http2 === true ? 2 : exchange.minor;
   const tail = tailOf(tails, replica, version, exchange.secure, exchange.host);
-  const room = fixedBytes + words.length + tail.length + detail.length + (requestId?.length ?? 0);
+  const room = fixedBytes + words.length + tail.length + (detail?.length ?? 0) + (requestId?.length ?? 0);
   if (!makeRoom(writer, room, traffic)) return;
   const out = writer.bytes;
   let at = putTime(out, writer.length, traffic.clock, nowMs);
@@ -96,7 +96,7 @@ export const logRequest = (
     at = putMs(out, at, exchange.answeredAtMs - exchange.startedAtMs);
   }
   at = put(out, at, tail);
-  if (detail !== "") at = put(out, at, ascii(detail));
+  if (detail !== null) at = put(out, at, detail);
   if (aborted) at = put(out, at, abortedPart);
   writer.length = put(out, at, endPart);
   writer.lines++;

@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { silentLog } from "../../domain/log.ts";
 import { ascii } from "../byte-classes.ts";
 import { entriesOn, linesOn } from "../testing/access-logs.ts";
-import { createLogWriter, createSpare, flushLog, type LogWriter, makeRoom, pruneLog } from "./log-writer.ts";
+import { createLogWriter, createSpare, flushLog, type LogWriter, makeRoom } from "./log-writer.ts";
+import { pruneLog } from "./prune-log.ts";
 import { openAccessLogs } from "./read-log.ts";
 import { logFolder, parseSegment, segmentAt, segmentBytes, segmentName, spanMs } from "./segments.ts";
 

@@ -1,18 +1,11 @@
 import { close, constants, fstatSync, open, write } from "node:fs";
-import { mkdir, readdir, stat, unlink } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Log } from "../../domain/log.ts";
 import { ascii, LF } from "../byte-classes.ts";
-import {
-  compareSegments,
-  type Segment,
-  segmentAt,
-  segmentBytes,
-  segmentName,
-  segmentsAmong,
-  slackBytes,
-} from "./segments.ts";
+import { pruneLog } from "./prune-log.ts";
+import { type Segment, segmentAt, segmentBytes, segmentName, segmentsAmong } from "./segments.ts";
 
 /**
  * The writing side of one site's log. Lines are put together in memory and written by another thread: a disk that is
@@ -231,33 +224,3 @@ export const closeSegment = (writer: LogWriter): void => {
   writer.segment = null;
   if (segment !== null) close(segment.descriptor, () => {});
 };
-
-/**
- * Removes what the ring has no room for, oldest first, and what is too old. A segment goes when its beginning is as
- * old as lines may become, so none is ever kept longer. Other processes may do the same at the same time.
- * @param filling the segment that is being filled, which is counted as full
- */
-export const pruneLog = async (
-  folder: string,
-  ringBytes: number,
-  keptMs: number,
-  nowMs: number,
-  filling: Segment | null = null,
-): Promise<void> => {
-  let bytes = filling === null ? 0 : segmentBytes(ringBytes) + slackBytes;
-  for (const segment of segmentsAmong(await namesIn(folder)).reverse()) {
-    if (filling !== null && compareSegments(segment, filling) >= 0) continue;
-    const path = join(folder, segmentName(segment));
-    bytes += await stat(path).then(
-      ({ size }) => size,
-      () => 0,
-    );
-    if (bytes > ringBytes || segment.startMs + keptMs <= nowMs) await unlink(path).catch(() => {});
-  }
-};
-
-const namesIn = (folder: string): Promise<string[]> =>
-  readdir(folder).catch((error: { code?: string }) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
