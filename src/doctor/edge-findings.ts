@@ -15,7 +15,7 @@ export const edgeFinding = ({ wanted, up, problem, listening }: EdgeFacts): Find
   if (up) return ok(check, `serves on ${listening.join(" and ")}`);
   return fail(
     check,
-    problem ?? "it does not answer",
+    problem ?? "it does not answer, or just starts",
     problem?.includes("taken")
       ? "ss -ltnp names the program that holds the port; end it: systemctl disable --now NAME"
       : "journalctl -u croft tells more",

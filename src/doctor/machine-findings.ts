@@ -69,7 +69,7 @@ const handOver = (value: string | null): Finding => {
   return warn(
     check,
     "a connection that just comes in while an edge takes over from another is reset",
-    "echo 'net.ipv4.tcp_migrate_req = 1' >/etc/sysctl.d/60-croft.conf && sysctl --system",
+    "echo 'net.ipv4.tcp_migrate_req = 1' >>/etc/sysctl.d/60-croft.conf && sysctl --system",
   );
 };
 
@@ -90,6 +90,6 @@ const inotify = (value: string | null): Finding => {
     : warn(
         check,
         `${instances} inotify instances for each user: some dozens of sites that watch files use up root's`,
-        "echo 'fs.inotify.max_user_instances = 4096' >/etc/sysctl.d/60-croft.conf && sysctl --system",
+        "echo 'fs.inotify.max_user_instances = 4096' >>/etc/sysctl.d/60-croft.conf && sysctl --system",
       );
 };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadApp, startLoad } from "../load/load.ts";
 import { run, until } from "./croft.ts";
@@ -20,6 +21,9 @@ const page = `page.${domain}`;
 
 let shared: string;
 let machine: SystemdMachine;
+/** Not one of a container's own: the script sets it for this machine, too. */
+const inotify = Bun.file("/proc/sys/fs/inotify/max_user_instances");
+let inotifyBefore: string;
 
 /** A binary whose edge is another one than that of any other build. */
 const build = async (name: string): Promise<string> => {
@@ -97,6 +101,7 @@ const fingerprint = () =>
   );
 
 beforeAll(async () => {
+  inotifyBefore = await inotify.text();
   shared = await mkdtemp("/var/tmp/croft-install-");
   await run(["chmod", "755", shared]);
   machine = await systemdMachine({ [shared]: "/shared", [join(root, "scripts")]: "/checkout/scripts" });
@@ -104,6 +109,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await machine?.[Symbol.asyncDispose]();
+  writeFileSync(inotify.name!, inotifyBefore);
   await rm(shared, { recursive: true, force: true });
 });
 
