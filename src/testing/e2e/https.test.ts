@@ -152,6 +152,25 @@ test("a domain waits until it leads here, then is served with a certificate; www
   expect((await croft.site(slug)).urls[0]).toBe(secure(apex).replace(/\/$/, ""));
 });
 
+test("HSTS is told on all names of the site over HTTPS, by both versions of HTTP, and never over plain HTTP", async () => {
+  const told = async (url: string, version = "--http1.1") => {
+    const { hostname, port } = new URL(url);
+    const { stdout } = await run([
+      ...["curl", "-sS", "-o", "/dev/null", "-D", "-", version, "--cacert", rootFile],
+      ...["--resolve", `${hostname}:${port}:127.0.0.1`, url],
+    ]);
+    return /^strict-transport-security: (.*)\r$/im.exec(stdout)?.[1] ?? null;
+  };
+  expect(await told(secure(apex))).toBe(null);
+  expect((await croft.cli(["site", "rules", slug, "--hsts", "1d"])).exitCode).toBe(0);
+  for (const host of [apex, `www.${apex}`, `${slug}.${base}`])
+    for (const version of ["--http1.1", "--http2"])
+      expect([host, await told(secure(host), version)]).toEqual([host, "max-age=86400"]);
+  expect(await told(plain(apex))).toBe(null);
+  expect((await croft.cli(["site", "rules", slug, "--hsts", "off"])).exitCode).toBe(0);
+  expect(await told(secure(apex))).toBe(null);
+});
+
 test("the name is the site's: another one cannot have it, nor a name below it of another owner", async () => {
   const other = uniqueSlug("other");
   await croft.createSite(other, { type: "static" });
