@@ -102,6 +102,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/site-state.ts")).siteStop,
   },
   {
+    name: "site restart",
+    usage: "SLUG",
+    summary: "give a site new containers of its current release; requests wait meanwhile",
+    load: async () => (await import("./commands/site-state.ts")).siteRestart,
+  },
+  {
     name: "site start",
     usage: "SLUG",
     summary: "start a stopped site with its current release",

@@ -26,6 +26,7 @@ import { readAccessLog } from "../requests/access-log.ts";
 import type { RequestDeps } from "../requests/deps.ts";
 import { listTopPaths } from "../requests/top-paths.ts";
 import { pauseSite, resumeSite } from "../sites/pause.ts";
+import { restartSite } from "../sites/restart.ts";
 import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
 import { updateSite } from "../sites/update-site.ts";
@@ -138,6 +139,7 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     deleteSite: (actor, slug, options) => deleteSite(sites, actor, slug, options),
     stopSite: (actor, slug) => stopSite(sites, actor, slug),
     startSite: (actor, slug) => startSite(sites, actor, slug),
+    restartSite: (actor, slug) => restartSite(sites, actor, slug),
     pauseSite: (actor, slug, input) => pauseSite(sites, actor, slug, input),
     resumeSite: (actor, slug) => resumeSite(sites, actor, slug),
     endSplit: async (actor, slug) => void (await setSplit(sites, actor, slug, { releases: [] })),

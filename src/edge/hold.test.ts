@@ -129,7 +129,9 @@ test("a WebSocket, and a body that waits for its go-ahead, wait as well", async 
     websocket: { message: (socket, message) => void socket.send(message) },
   });
   route(hold());
-  const socket = new WebSocket(`ws://127.0.0.1:${fixture.port}/`, { headers: { Host: "site.test" } });
+  const socket = new WebSocket(`ws://127.0.0.1:${fixture.port}/`, {
+    headers: { Host: "site.test" },
+  } as never);
   const echoed = new Promise((resolve) => {
     socket.onopen = () => socket.send("waited");
     socket.onmessage = ({ data }) => resolve(data);

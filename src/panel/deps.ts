@@ -173,6 +173,7 @@ export interface PanelDeps {
   deleteSite(actor: Person, slug: string, options: { confirm: string; volumes: boolean }): Promise<void>;
   stopSite(actor: Person, slug: string): Promise<void>;
   startSite(actor: Person, slug: string): Promise<void>;
+  restartSite(actor: Person, slug: string): Promise<void>;
   pauseSite(actor: Person, slug: string, input: PauseInput): Promise<void>;
   resumeSite(actor: Person, slug: string): Promise<void>;
   endSplit(actor: Person, slug: string): Promise<void>;

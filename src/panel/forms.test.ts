@@ -36,6 +36,7 @@ describe("forged forms", () => {
     "/sites/choir/delete",
     "/sites/choir/stop",
     "/sites/choir/start",
+    "/sites/choir/restart",
     "/sites/choir/pause",
     "/sites/choir/resume",
     "/sites/choir/split/end",

@@ -26,6 +26,7 @@ const notices: Record<string, string> = {
   cancelled: "The deployment is being cancelled.",
   stopped: "The site was stopped. Visitors see a page that says so.",
   started: "The site is being started.",
+  restarted: "The site gets new containers. Requests wait for the moment in between.",
   paused: "Requests wait from now on. What was under way goes on.",
   resumed: "The site goes on, and what waited with it.",
   "split-ended": "All visitors get the current release again.",

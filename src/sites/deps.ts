@@ -58,6 +58,7 @@ export interface SiteQueries {
   deploymentById(id: string): Promise<DeploymentRecord | undefined>;
   deploymentsOf(environmentId: string, limit: number, beforeId: string | null): Promise<DeploymentRecord[]>;
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
+  updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
   domainsOfMany(environmentIds: string[]): Promise<DomainRecord[]>;
   deleteDomainsOfSite(siteId: string): Promise<void>;
 }

@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
+import type { ReleaseRecord } from "../domain/records.ts";
 import { longestPauseMs } from "../domain/traffic.ts";
+import type { AppError } from "../errors.ts";
+import { deploymentOf } from "../testing/seed.ts";
 import { siteFixture } from "../testing/site-fixture.ts";
 import { pauseSite, resumeSite } from "./pause.ts";
+import { restartSite } from "./restart.ts";
 import { showSite } from "./site-view.ts";
 import { setSplit, showSplit } from "./split.ts";
 
@@ -57,4 +61,50 @@ test("somebody else's site can neither be paused nor split", async () => {
   expect(resumeSite(deps, stranger, slug)).rejects.toMatchObject(refused);
   expect(showSplit(deps, stranger, slug)).rejects.toMatchObject(refused);
   expect(setSplit(deps, stranger, slug, { releases: [] })).rejects.toMatchObject(refused);
+});
+
+test("only what runs can be restarted, and what can be split is kept and has containers", async () => {
+  await using site = await siteFixture();
+  const { deps, owner, slug, store, environmentId } = site;
+  const refusalOf = (act: Promise<unknown>) =>
+    act.then(
+      () => null,
+      (error: AppError) => error.publicMessage,
+    );
+  const refusal = () => refusalOf(restartSite(deps, owner, slug));
+  expect(await refusal()).toContain("has not been deployed yet");
+  const deployment = deploymentOf(environmentId, { status: "success" });
+  await store.insertDeployment(deployment);
+  const release = (number: number, change: Partial<ReleaseRecord> = {}): ReleaseRecord => ({
+    ...{ id: `rel_${number}`, environmentId, number, deploymentId: deployment.id, imageId: "sha256:1" },
+    ...{ imageTag: null, config: "{}", env: "[]", sizeBytes: null, createdAt: 0, retiredAt: null },
+    ...change,
+  });
+  await store.insertRelease(release(1, { retiredAt: 1 }));
+  await store.insertRelease(release(2, { imageId: null }));
+  await store.insertRelease(release(3));
+  await store.insertRelease(release(4));
+  await store.updateEnvironment(environmentId, { currentReleaseId: "rel_2" });
+  expect(await refusal()).toContain("is static");
+  await store.updateEnvironment(environmentId, { currentReleaseId: "rel_4" });
+  expect(await refusal()).toBeNull();
+
+  const split = (...numbers: number[]) =>
+    refusalOf(
+      setSplit(deps, owner, slug, { releases: numbers.map((number) => ({ release: number, weight: 1 })) }),
+    );
+  expect(await split(4, 1)).toContain("release 1 is not kept any more");
+  expect(await split(4, 2)).toContain("release 2 is static");
+  expect(await split(3)).toContain("must include the current release");
+  expect(await split(4, 3)).toBeNull();
+  expect((await showSplit(deps, owner, slug)).releases).toHaveLength(2);
+  // What it was about is no longer there.
+  await store.updateEnvironment(environmentId, { currentReleaseId: "rel_2" });
+  expect((await showSplit(deps, owner, slug)).releases).toEqual([]);
+
+  await store.updateEnvironment(environmentId, { currentReleaseId: "rel_4", stoppedReason: "asked" });
+  expect(await refusal()).toContain("is stopped");
+  await store.updateEnvironment(environmentId, { stoppedReason: null });
+  await store.insertDeployment(deploymentOf(environmentId, { status: "building", createdAt: 5 }));
+  expect(await refusal()).toContain("is being deployed");
 });

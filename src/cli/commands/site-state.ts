@@ -2,7 +2,7 @@ import type { SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
 
-const changeState = (verb: "stop" | "start") =>
+const changeState = (verb: "stop" | "start" | "restart") =>
   defineCommand({
     options: {},
     words: [1, 1],
@@ -15,3 +15,4 @@ const changeState = (verb: "stop" | "start") =>
 
 export const siteStop = changeState("stop");
 export const siteStart = changeState("start");
+export const siteRestart = changeState("restart");

@@ -10,6 +10,7 @@ import type { SiteDeps } from "../../sites/deps.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../../sites/env-vars.ts";
 import { setLimits, showLimits } from "../../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../../sites/site-view.ts";
+import { restartSite } from "../../sites/restart.ts";
 import { startSite, stopSite } from "../../sites/stop-start.ts";
 import { updateSite } from "../../sites/update-site.ts";
 import { addVolume, addVolumeSchema, listVolumes, removeVolume } from "../../sites/volumes.ts";
@@ -36,6 +37,16 @@ export interface SiteRoutesDeps {
 const listQuery = z.object({
   environment: z.enum(["production"], { error: "must be one of production" }).default("production"),
 });
+
+const states = [
+  { verb: "stop", summary: "Stop a site until it is started again", act: stopSite },
+  { verb: "start", summary: "Start a stopped site", act: startSite },
+  {
+    verb: "restart",
+    summary: "Give a site new containers of its current release; requests wait meanwhile",
+    act: restartSite,
+  },
+];
 
 export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
   const { sites } = deps;
@@ -101,14 +112,14 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
         return {};
       },
     }),
-    ...(["stop", "start"] as const).map((verb) =>
+    ...states.map(({ verb, summary, act }) =>
       apiRoute({
         method: "post",
         path: `/sites/:slug/${verb}`,
         scope: "deploy",
-        summary: verb === "stop" ? "Stop a site until it is started again" : "Start a stopped site",
+        summary,
         handle: async ({ actor, params }) => {
-          await (verb === "stop" ? stopSite : startSite)(sites, actor, params.slug!);
+          await act(sites, actor, params.slug!);
           return showSite(sites, actor, params.slug!);
         },
       }),

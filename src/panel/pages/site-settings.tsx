@@ -148,6 +148,18 @@ const Danger = (props: SettingsProps) => {
           </ActButton>
         </div>
       )}
+      {!stopped && site.replicas.length > 0 && (
+        <div class="danger-row">
+          <div>
+            <h3>Restart</h3>
+            <p class="soft">
+              New containers of the current release. What is under way ends well, other requests wait a
+              moment.
+            </p>
+          </div>
+          <ActButton action={`/sites/${site.slug}/restart`}>Restart the site</ActButton>
+        </div>
+      )}
       <div class="danger-row">
         <div>
           <h3>{stopped ? "Start" : "Stop"}</h3>

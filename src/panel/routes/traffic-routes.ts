@@ -4,9 +4,17 @@ import type { PanelDeps, PanelEnv } from "../deps.ts";
 import { readForm } from "../form.ts";
 import { signedIn } from "../render.tsx";
 
-/** Pause and resume of a site, and the end of a split. */
+/** Restart, pause and resume of a site, and the end of a split. */
 export const trafficRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   const app = new Hono<PanelEnv>();
+
+  app.post("/sites/:slug/restart", async (c) => {
+    const person = signedIn(c);
+    const slug = c.req.param("slug");
+    await readForm(c);
+    await deps.restartSite(person, slug);
+    return c.redirect(`/sites/${slug}?done=restarted`, 303);
+  });
 
   app.post("/sites/:slug/pause", async (c) => {
     const person = signedIn(c);

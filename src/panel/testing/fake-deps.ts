@@ -225,6 +225,7 @@ export const fakeDeps = (
     },
     stopSite: async (_, slug) => called("stopSite", slug),
     startSite: async (_, slug) => called("startSite", slug),
+    restartSite: async (_, slug) => called("restartSite", slug),
     pauseSite: async (_, slug, input) => called("pauseSite", slug, input),
     resumeSite: async (_, slug) => called("resumeSite", slug),
     endSplit: async (_, slug) => called("endSplit", slug),
