@@ -12,7 +12,7 @@ import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../vis
 import { type CertificateBook, certificateFor, contextOptions } from "./certificate-set.ts";
 import { acmeProtocol } from "./challenges.ts";
 import { channelOf } from "./secure-channel.ts";
-import { tlsByteSocket } from "./tls-socket.ts";
+import { TlsByteSocket, type TlsUser } from "./tls-socket.ts";
 
 /** HTTPS on one address. */
 export interface TlsListener {
@@ -131,6 +131,8 @@ const cannotBind = (host: string, port: number, cause: unknown): AppError => {
   return new AppError("unavailable", `the edge's address ${host}:${port} ${why}`, { cause });
 };
 
+const ignore = (): void => {};
+
 /** Connections that are not a visitor yet, or not any more: each has a deadline of its own. */
 const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) => {
   const shared = createShared();
@@ -166,13 +168,15 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     watch(connection);
   };
 
+  function forget(this: Socket): void {
+    shaking.delete(this);
+    closing.delete(this);
+  }
   const watch = (connection: Socket): void => {
-    connection.once("close", () => {
-      shaking.delete(connection);
-      closing.delete(connection);
-    });
-    connection.on("error", () => {});
+    connection.on("close", forget);
+    connection.on("error", ignore);
   };
+  const leave = (socket: TLSSocket): void => put(closing, socket, edge.deadlines.stallMs);
 
   const secured = (socket: TLSSocket, front: TlsFront | null): void => {
     // Behind a front, TLS is a socket of its own over the one that was opened.
@@ -182,7 +186,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     if (socket.alpnProtocol === acmeProtocol) {
       // The handshake was all it came for (RFC 8737 section 3).
       socket.end();
-      put(closing, socket, edge.deadlines.stallMs);
+      leave(socket);
       return;
     }
     if (edge.stopping || !makeRoom(edge)) {
@@ -191,7 +195,7 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
     }
     socket.setNoDelay(true);
     const address = front === null ? socket.remoteAddress : front.addressOf(connection);
-    accepted(edge, shared, socket, address ?? "", () => put(closing, socket, edge.deadlines.stallMs));
+    accepted(edge, shared, socket, address ?? "", leave);
   };
 
   return {
@@ -209,31 +213,29 @@ const createConnections = (edge: Edge, handshakeMs: number, handshakes: number) 
   };
 };
 
+const visitors: TlsUser<Visitor> = {
+  data: visitorData,
+  drained: visitorDrained,
+  ended: (visitor) => visitorEnded(visitor, true),
+  closed: (visitor, failed) => visitorEnded(visitor, !failed),
+  faulted: (visitor, error) => visitorFaulted(visitor.edge, visitor, error as Error),
+};
+
 /** A handshake is done: the connection's bytes go to what reads its protocol. */
 const accepted = (
   edge: Edge,
   shared: Shared,
   socket: TLSSocket,
   address: string,
-  ending: () => void,
+  ending: (socket: TLSSocket) => void,
 ): void => {
   const channel = channelOf(edge.certificates, serverNameOf(socket));
   if (socket.alpnProtocol === "h2") {
     acceptH2(edge, shared, socket, address, channel, ending);
     return;
   }
-  const guarded = (act: (visitor: Visitor) => void): void => {
-    try {
-      act(visitor);
-    } catch (error) {
-      visitorFaulted(edge, visitor, error as Error);
-    }
-  };
-  const bytes = tlsByteSocket(socket, address, { drained: () => guarded(visitorDrained), ending });
-  const visitor = visitorOpened(edge, bytes, channel);
-  socket.on("data", (data: Uint8Array) => guarded((visitor) => visitorData(visitor, data)));
-  socket.on("end", () => guarded((visitor) => visitorEnded(visitor, true)));
-  socket.on("close", (failed: boolean) => guarded((visitor) => visitorEnded(visitor, !failed)));
+  const bytes = new TlsByteSocket(socket, address, visitors, ending);
+  bytes.attach(visitorOpened(edge, bytes, channel));
 };
 
 /** Missing in Bun's types; false when the visitor named none. */
