@@ -87,3 +87,21 @@ test("a site whose replicas are gone shows no memory of before; one without a re
   panel.world.sites = panel.world.sites.map((site) => ({ ...site, currentRelease: null }));
   expect(await read()).not.toContain("Roll back");
 });
+
+test("the fleet says which sites are paused, and whose bandwidth is used up", async () => {
+  panel.world.sites = panel.world.sites.slice(0, 2).map((site, i) => ({
+    ...site,
+    pause:
+      i === 0
+        ? {
+            since: site.createdAt,
+            resumesAt: new Date(panel.world.nowMs + 60_000).toISOString(),
+            maxSeconds: 30,
+          }
+        : null,
+    bandwidth: i === 1 ? { state: "blocked" as const, since: site.createdAt } : site.bandwidth,
+  }));
+  const text = textOf((await client.get("/")).html);
+  expect(text).toContain("paused: requests wait");
+  expect(text).toContain("bandwidth used up: answers 509");
+});

@@ -114,6 +114,12 @@ const Heads = ({ query }: { query: FleetQuery }) => {
   );
 };
 
+const bandwidthWords = {
+  warn: "month's bandwidth used up",
+  throttled: "bandwidth used up: slowed down",
+  blocked: "bandwidth used up: answers 509",
+};
+
 const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
   const { asked } = site.limits;
   const last = site.latestDeployment;
@@ -132,6 +138,8 @@ const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
       <Cell class="state">
         <Badge word={siteWord(site.status)} />
         {site.statusReason && site.status === "failed" && <span class="sub why">{site.statusReason}</span>}
+        {site.pause && <span class="sub why">paused: requests wait</span>}
+        {site.bandwidth.state !== "ok" && <span class="sub why">{bandwidthWords[site.bandwidth.state]}</span>}
       </Cell>
       <Cell label="Last deploy" class="last">
         {last ? (
