@@ -73,6 +73,8 @@ test("what is refused stands in its section beside the field, and is kept", asyn
   expect((await client.submit(`${base}/nothing`, {})).status).toBe(404);
   expect((await client.get(`${base}/redirects`)).location).toBe(`${base}#rules-redirects`);
   expect((await client.get(`${base}/nothing`)).status).toBe(404);
+  const hostile = await client.get("/sites/a%0d%0aSet-Cookie:%20x=y/rules/redirects");
+  expect(hostile.location).toBe("/sites/a%0D%0ASet-Cookie%3A%20x%3Dy/rules#rules-redirects");
 });
 
 test("users are set and removed one by one; the others keep their passwords, which are never sent back", async () => {

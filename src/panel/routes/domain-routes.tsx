@@ -79,7 +79,10 @@ export const domainRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> 
 
   // What was refused stands under the domain's own address; reloaded or shared, it leads to its card.
   app.get("/sites/:slug/domains/:name", (c) =>
-    c.redirect(`/sites/${c.req.param("slug")}/domains#${domainId(c.req.param("name"))}`, 303),
+    c.redirect(
+      `/sites/${encodeURIComponent(c.req.param("slug"))}/domains#${domainId(c.req.param("name"))}`,
+      303,
+    ),
   );
 
   app.post("/sites/:slug/domains", (c) =>

@@ -100,7 +100,7 @@ export const rulesRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =
   app.get("/sites/:slug/rules/:section", (c) => {
     const section = c.req.param("section");
     if (!isRuleSection(section) && !["users", "body"].includes(section)) throw notFound(`section ${section}`);
-    return c.redirect(`/sites/${c.req.param("slug")}/rules#rules-${section}`, 303);
+    return c.redirect(`/sites/${encodeURIComponent(c.req.param("slug"))}/rules#rules-${section}`, 303);
   });
 
   app.post("/sites/:slug/rules/users", (c) =>
