@@ -47,8 +47,17 @@ test("a month's bandwidth is used up: 509 by the edge, also while the daemon is 
   await answers(200);
   await croft.api("PUT", `/sites/${slug}/limits`, { bandwidthBytesPerMonth: 1 * MB });
   await answers(509);
+  const stateOf = async () => (await croft.site(slug)).bandwidth;
+  const { since } = await until("it is said", stateOf, ({ state }) => state === "blocked");
   await rules({ bandwidthPolicy: "warn" });
   await answers(200);
+  expect(await stateOf()).toEqual({ state: "warn", since });
+  await croft.api("PUT", `/sites/${slug}/limits`, { bandwidthBytesPerMonth: 5 * MB });
+  await until("there is more", stateOf, ({ state }) => state === "ok");
+  // Once for each time: the first one ended with the higher limit in between.
+  const said = (await croft.log()).match(/has used up its bandwidth of the month/g) ?? [];
+  expect(said.length).toBeGreaterThan(0);
+  expect(said.length).toBeLessThan(3);
 });
 
 test("redirects, a password, fields, pages and maintenance reach visitors at once", async () => {
