@@ -6,7 +6,7 @@ import { deployBench } from "./deploy.ts";
 import { edgeIdleBench } from "./edge/idle.ts";
 import { edgeProcessesBench } from "./edge/processes.ts";
 import { edgeSlowBench } from "./edge/slow.ts";
-import { edgeH2Bench, edgeSmallBench, edgeTlsBench } from "./edge/small.ts";
+import { edgeH2Bench, edgeLogBench, edgeSmallBench, edgeTlsBench } from "./edge/small.ts";
 import { edgeSwapBench } from "./edge/swap.ts";
 import { edgeTransferBench } from "./edge/transfer.ts";
 import type { Row } from "./row.ts";
@@ -24,6 +24,7 @@ interface Bench {
 /** One after another, so that none disturbs the next. */
 const benches: Bench[] = [
   { run: edgeSmallBench, names: ["edge/h1-small", "edge/h1-p99"] },
+  { run: edgeLogBench, names: ["edge/access-log"] },
   { run: edgeTlsBench, names: ["edge/h1-tls", "edge/handshakes"] },
   { run: edgeH2Bench, names: ["edge/h2-tls"] },
   { run: edgeTransferBench, names: ["edge/download", "edge/upload"] },

@@ -3,7 +3,7 @@ import type { Row } from "../row.ts";
 import { edgeIdleBench } from "./idle.ts";
 import { edgeProcessesBench } from "./processes.ts";
 import { edgeSlowBench } from "./slow.ts";
-import { edgeH2Bench, edgeSmallBench, edgeTlsBench } from "./small.ts";
+import { edgeH2Bench, edgeLogBench, edgeSmallBench, edgeTlsBench } from "./small.ts";
 import { edgeSwapBench } from "./swap.ts";
 import { edgeTransferBench } from "./transfer.ts";
 
@@ -26,6 +26,10 @@ const beside = (name: string): string[] => [
 
 test("small answers, plain, over TLS and HTTP/2", async () => {
   expect(namesOf(await edgeSmallBench(1, 1))).toEqual([...beside("edge/h1-small"), "edge/h1-p99 haproxy"]);
+  expect(namesOf(await edgeLogBench(1, 1))).toEqual([
+    "edge/access-log without a log",
+    "edge/access-log-cpu without a log",
+  ]);
   expect(namesOf(await edgeTlsBench(1, 1))).toEqual([...beside("edge/h1-tls"), ...beside("edge/handshakes")]);
   expect(namesOf(await edgeH2Bench(1, 1))).toEqual(beside("edge/h2-tls"));
 }, 120_000);

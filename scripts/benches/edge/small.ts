@@ -9,7 +9,7 @@ import {
   steady,
   wrk,
 } from "./load-tools.ts";
-import { type Proxy, routes, type Stage, withStage } from "./proxies.ts";
+import { benchRoutes, type Proxy, routes, type Stage, withStage } from "./proxies.ts";
 
 /** Small answers: throughput and CPU per request beside HAProxy and Caddy, latency at half of the load. */
 
@@ -74,6 +74,35 @@ export const edgeSmallBench = (rounds = 7, seconds = 1): Promise<Row[]> =>
       }),
     );
     return rows;
+  });
+
+/** What it costs that each site's access log is written, too. */
+export const edgeLogBench = (rounds = 5, seconds = 1): Promise<Row[]> =>
+  withStage(false, async (stage) => {
+    const plain = await stage.startCroft();
+    const logged = await stage.startCroft();
+    await logged.client.putTable({
+      version: 2,
+      routes: benchRoutes(stage.upstreams).map((route) => ({
+        ...route,
+        accessLog: { into: route.id, detail: "anonymous", maxBytes: 16 * 2 ** 20, keptDays: 7 },
+      })),
+    });
+    const samples: [Sample[], Sample[]] = [[], []];
+    for (const proxy of [plain, logged]) await wrk(proxy, 1);
+    for (let round = 0; round < rounds; round++) {
+      samples[0].push(await wrk(plain, seconds));
+      samples[1].push(await wrk(logged, seconds));
+    }
+    const note = `no bar: access log of every request, addresses shortened; ${manner(rounds, seconds)}`;
+    const beside = (name: string, unit: string, of: (sample: Sample) => number): Row => {
+      const [peerValue, value] = samples.map((it) => median(it.map(of))) as [number, number];
+      return row(name, { value, unit, peer: "without a log", peerValue, note });
+    };
+    return [
+      beside("edge/access-log", "requests/s", ({ perSecond }) => perSecond),
+      beside("edge/access-log-cpu", "µs of CPU each", ({ cpuMicros }) => cpuMicros),
+    ];
   });
 
 /** TLS 1.3 with the same P-256 certificate: kept connections, and a full handshake for every request. */
