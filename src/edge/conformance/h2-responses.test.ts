@@ -16,8 +16,8 @@ let llhttp: Llhttp;
 const upstream = startHostileUpstream();
 beforeAll(async () => {
   bare = startBareEdge(upstream.port);
-  bare.edge.deadlines.answerMs = 1_500;
-  bare.edge.deadlines.silenceMs = 1_500;
+  bare.edge.deadlines.answerMs = 4_000;
+  bare.edge.deadlines.silenceMs = 4_000;
   llhttp = await startLlhttp();
 }, 60_000);
 afterAll(async () => {
@@ -34,7 +34,7 @@ test("mutated answers over HTTP/2", async () => {
     it.send(headers(1, ask(`/hostile-${seed}`, [], method)));
     // On an upstream connection of its own, since the first is busy.
     it.send(headers(3, ask(`/marker-${seed}`)));
-    const endsAtMs = performance.now() + 5_000;
+    const endsAtMs = performance.now() + 12_000;
     while (it.session.streams.size > 0 && performance.now() < endsAtMs) await Bun.sleep(1);
     await new Promise((resolve) => setImmediate(resolve));
     const fail = (what: string): never => {
@@ -89,7 +89,11 @@ test("mutated answers over HTTP/2", async () => {
       (message) => message.status >= 200,
     );
     // As over HTTP/1.1: a tab hides `chunked` from llhttp, an interim answer of HTTP/1.0 ends its connection.
-    if (theirs === undefined ? bytes.startsWith("HTTP/1.0 1") : /transfer-encoding:.*\t\r\n/i.test(bytes))
+    if (
+      theirs === undefined
+        ? /(^|\r\n\r\n)HTTP\/1\.0 1/.test(bytes)
+        : /transfer-encoding:.*\t\r\n/i.test(bytes)
+    )
       return;
     if (
       theirs?.status !== status ||

@@ -19,8 +19,9 @@ const upstream = startHostileUpstream();
 
 beforeAll(async () => {
   edge = startEdge([routeTo(["site.test"], { kind: "replicas", replicas: [replicaAt(upstream.port)] })], {
-    answerMs: 1_500,
-    silenceMs: 1_500,
+    answerMs: 4_000,
+    silenceMs: 4_000,
+    leaveMs: 4_000,
   });
   llhttp = await startLlhttp();
 }, 60_000);
@@ -93,7 +94,7 @@ const one = async (seed: number): Promise<void> => {
   if (/transfer-encoding:.*\t\r\n/i.test(bytes)) return;
   if (theirs === undefined) {
     // It takes an interim answer of HTTP/1.0 for the connection's end.
-    if (!bytes.startsWith("HTTP/1.0 1")) fail("llhttp reads no upstream", text);
+    if (!/(^|\r\n\r\n)HTTP\/1\.0 1/.test(bytes)) fail("llhttp reads no upstream", text);
     return;
   }
   const body = Buffer.from(theirs.body, "base64").toString("latin1");

@@ -53,6 +53,8 @@ export const mayRefuse = ({ raw, read: { reading } }: { raw: string; read: Read 
   /%(?![0-9a-f]{2})|%00/i.test(reading.target) ||
   // Out of the root: nginx alone refuses it.
   /^(\/[^/?]*)?\/(\.|%2e){2}([/?;]|$)/i.test(reading.target) ||
+  // A WebSocket's handshake without its key.
+  /\r\nUpgrade: websocket\r\n/.test(raw) ||
   // The servers' bounds for a head.
   raw.length > 8_000;
 
