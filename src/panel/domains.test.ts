@@ -85,6 +85,15 @@ test("a change that is refused stands in the form of its domain, which stays ope
   expect((await client.get(`${base}/bikes.example.net`)).location).toBe(`${base}#domain-bikes.example.net`);
 });
 
+test("an own address that no certificate is ordered for says so", async () => {
+  panel.deps.ownAddress = async () => ({
+    name: "bike-kitchen.localhost",
+    url: "http://bike-kitchen.localhost",
+    certificate: null,
+  });
+  expect(textOf((await client.get(base)).html)).toContain("No certificate is ordered for it");
+});
+
 test("the page asks after what is on its way, and no longer when all is well", async () => {
   expect((await client.get(base)).html).toContain('data-every="3"');
   panel.world.domains = panel.world.domains.slice(0, 1);

@@ -29,7 +29,11 @@ export const OwnAddress = ({ own }: { own: OwnAddressView }) => {
       {own.certificate?.error && <p class="error">{sentence(own.certificate.error)}</p>}
       <p class="soft">
         The site's own address, whatever its domains are.{" "}
-        {own.certificate && <CertificateFacts certificate={own.certificate} />}
+        {own.certificate ? (
+          <CertificateFacts certificate={own.certificate} />
+        ) : (
+          "No certificate is ordered for it: it is served over plain HTTP."
+        )}
       </p>
     </section>
   );
