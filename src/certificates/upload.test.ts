@@ -116,6 +116,28 @@ test("what cannot be served is refused in words that name the field, never with 
       await testCertificate(["www.example.org"], { key: ["rsa:1024"] }),
       "key: must have at least 2,048 bits",
     ],
+    [
+      "a key that takes the edge's time",
+      await testCertificate(["www.example.org"], { key: ["rsa:4104"] }),
+      "key: must have at most 4,096 bits",
+    ],
+    ...(await Promise.all(
+      ["P-224", "P-521"].map(async (curve): Promise<[string, TestCertificate, string]> => {
+        const key = ["ec", "-pkeyopt", `ec_paramgen_curve:${curve}`];
+        const made = await testCertificate(["www.example.org"], { key });
+        return [curve, made, "key: must be on the curve P-256 or P-384"];
+      }),
+    )),
+    [
+      "Ed25519",
+      await testCertificate(["www.example.org"], { key: ["ed25519"] }),
+      "key: must be an RSA or EC key",
+    ],
+    [
+      "too many names",
+      await testCertificate(["www.example.org", ...Array.from({ length: 250 }, (_, i) => `n${i}.test`)]),
+      "certificate: must name at most 250 hosts",
+    ],
   ];
   for (const [what, input, words] of cases) {
     const message = await refusal(input);
@@ -123,7 +145,7 @@ test("what cannot be served is refused in words that name the field, never with 
     expect(message, what).not.toContain(input.key.split("\n")[1] ?? "");
   }
   expect(told).toBe(0);
-});
+}, 60_000);
 
 test("RSA keys and the leaf alone are good too", async () => {
   const rsa = await testCertificate(["www.example.org"], { key: ["rsa:2048"] });

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { AppError, invalid } from "../errors.ts";
 
 /** What a leaf certificate says. */
@@ -12,6 +13,9 @@ export interface CertificateFacts {
   notBeforeMs: number;
   notAfterMs: number;
 }
+
+/** Public authorities give 100; each is looked at for each host of the site. */
+const mostNames = 250;
 
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
@@ -47,14 +51,23 @@ export const readChain = (
     one[1]!.toLowerCase(),
   );
   if (names.length === 0) throw invalid("certificate", "names no host (subject alternative name)");
+  if (names.length > mostNames) throw invalid("certificate", `must name at most ${mostNames} hosts`);
+  const chain = blocks.map((one) => one + "\n").join("");
+  const privateKey = key.export({ type: "pkcs8", format: "pem" }) as string;
+  // The edge refuses a whole set for one that TLS cannot use, so that nobody would get a new certificate.
+  try {
+    createSecureContext({ cert: chain, key: privateKey });
+  } catch {
+    throw invalid("certificate", "cannot be used for TLS");
+  }
   return {
     names,
     issuer: issuerOf(leaf),
     fingerprint: leaf.fingerprint256,
     notBeforeMs: Date.parse(leaf.validFrom),
     notAfterMs: Date.parse(leaf.validTo),
-    chain: blocks.map((one) => one + "\n").join(""),
-    key: key.export({ type: "pkcs8", format: "pem" }) as string,
+    chain,
+    key: privateKey,
   };
 };
 
@@ -69,6 +82,9 @@ const parseCertificate = (pem: string): X509Certificate => {
   }
 };
 
+/** What every browser takes. The edge cannot use P-224 at all. */
+const curves = new Set(["prime256v1", "secp384r1"]);
+
 const parseKey = (pem: string) => {
   if (/ENCRYPTED/.test(pem)) throw invalid("key", "must not be protected by a pass phrase");
   let key;
@@ -80,7 +96,10 @@ const parseKey = (pem: string) => {
   }
   const type = key.asymmetricKeyType;
   if (type !== "ec" && type !== "rsa") throw invalid("key", "must be an RSA or EC key");
-  if (type === "rsa" && (key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048)
-    throw invalid("key", "must have at least 2,048 bits");
+  const { modulusLength: bits = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+  if (type === "ec" && !curves.has(namedCurve)) throw invalid("key", "must be on the curve P-256 or P-384");
+  if (type === "rsa" && bits < 2048) throw invalid("key", "must have at least 2,048 bits");
+  // All sites share the edge's processor: one handshake with 8,192 bits costs as much as a thousand requests.
+  if (type === "rsa" && bits > 4096) throw invalid("key", "must have at most 4,096 bits");
   return key;
 };
