@@ -110,13 +110,21 @@ export const giveBack = (connection: UpstreamConnection): void => {
   replica.idle.push(connection);
 };
 
-/** No longer in the table: what rests is closed now, what is in use when it is given back. */
-export const retire = (replica: Replica): void => {
+/** No longer in the table: what is in use is closed when it is given back. @returns what rests, for `closeRested` */
+export const retire = (replica: Replica): UpstreamConnection[] => {
   replica.retired = true;
   const { idle } = replica;
   replica.idle = [];
-  for (const connection of idle) closeUpstream(connection);
+  return idle;
 };
+
+/** One by one, since a table may leave thousands behind. */
+export function* closeRested(connections: readonly UpstreamConnection[]): Generator<void, void> {
+  for (const connection of connections) {
+    if (connection.phase === "idle") closeUpstream(connection);
+    yield;
+  }
+}
 
 /** Closes connections that rested for too long. */
 export const sweepIdle = (replica: Replica, nowMs: number): void => {

@@ -3,12 +3,13 @@ import { wildcardOf } from "../domain/host-name.ts";
 import { changeBandwidth, createBandwidth } from "./bandwidth.ts";
 import { changeClientLimiter } from "./client-limiter.ts";
 import { createMeter, type Meter } from "./meter.ts";
-import { createReplica, replicaKey, retire } from "./replica-pool.ts";
+import { closeRested, createReplica, replicaKey, retire } from "./replica-pool.ts";
 import { networksOf } from "./rules/networks.ts";
 import { siteRulesOf } from "./rules/site-rules.ts";
 import { privateMemory, type SharedMemory } from "./shared/memory.ts";
 import { rateBucket } from "./shared/rate-bucket.ts";
 import { exchangeBytes, routeShare } from "./shared/share.ts";
+import { inSlices } from "./slices.ts";
 import { activeSplit } from "./split.ts";
 import type { ActiveRoute, Replica, Router } from "./state.ts";
 
@@ -78,7 +79,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   }
   for (const [id, { bandwidth, meter }] of router.byId)
     if (!byId.has(id)) changeBandwidth(bandwidth, null, meter, router.epoch, nowMs, wallMs);
-  for (const replica of router.replicas.values()) if (!present.has(replica)) retire(replica);
+  const rested = [...router.replicas.values()].flatMap((one) => (present.has(one) ? [] : retire(one)));
   router.byHost = byHost;
   router.hasWildcards = table.routes.some((route) => route.hosts.some((host) => host.startsWith("*.")));
   router.byId = byId;
@@ -86,6 +87,7 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   router.trusted = trustedProxies.length === 0 ? null : networksOf(trustedProxies);
   router.version = table.version;
   forgetOld(router, wallMs);
+  if (rested.length > 0) void inSlices(closeRested(rested));
 };
 
 /** The route of a host (lower case): its own, else that of the wildcard one label above. */
