@@ -76,16 +76,18 @@ export interface SteadyOptions {
   seconds: number;
   connections?: number;
   host?: string;
+  /** How many hosts are asked in turn; `#` in their name is the number. */
+  hosts?: number;
 }
 
 /** Starts requests at a steady rate. @returns what ends them and says how they went */
 export const startSteady = (
   stage: Stage,
   { port }: Pick<Proxy, "port">,
-  { rate, seconds, connections: count = connections, host = smallHost }: SteadyOptions,
+  { rate, seconds, connections: count = connections, host = smallHost, hosts = 1 }: SteadyOptions,
 ): { report: Promise<SteadyReport>; stop: () => void } => {
   const client = join(import.meta.dir, "steady-client.ts");
-  const words = [port, host, rate, seconds, count].map(String);
+  const words = [port, host, rate, seconds, count, hosts].map(String);
   const child = stage.run([process.execPath, client, ...words]);
   return {
     report: new Response(child.stdout).json() as Promise<SteadyReport>,

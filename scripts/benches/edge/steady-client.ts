@@ -1,5 +1,5 @@
 /**
- * A visitor crowd with a steady rate: `bun steady-client.ts PORT HOST RATE SECONDS CONNECTIONS [PATH]`. A request is due at
+ * A visitor crowd with a steady rate: `bun steady-client.ts PORT HOST RATE SECONDS CONNECTIONS [HOSTS]`. A request is due at
  * a fixed moment, whether or not earlier ones were answered, and its latency counts from that moment: an answer that
  * comes late does not keep others from being counted (no coordinated omission). Runs until its seconds are over or
  * its input ends; prints a `SteadyReport` as JSON.
@@ -27,8 +27,10 @@ interface Line {
 
 const [port, host, rate, seconds, connections] = process.argv.slice(2, 7) as [string, string, ...string[]];
 const perMs = Number(rate) / 1000;
-const path = process.argv[7] ?? "/";
-const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: steady\r\n\r\n`);
+/** With several hosts, `#` in their name is the number of one, each in turn. */
+const requests = Array.from({ length: Number(process.argv[7] ?? 1) }, (_, at) =>
+  Buffer.from(`GET / HTTP/1.1\r\nHost: ${host.replace("#", `${at}`)}\r\nUser-Agent: steady\r\n\r\n`),
+);
 
 const free: Line[] = [];
 const lines: Line[] = [];
@@ -58,7 +60,7 @@ const pump = (): void => {
     line.dueMs = dueMs;
     line.head = "";
     line.left = 0;
-    line.socket!.write(request);
+    line.socket!.write(requests[sent % requests.length]!);
   }
 };
 /** When there last was no free connection: lateness before it was the server's. */

@@ -3,7 +3,7 @@ import type { RouteTable } from "../../../src/domain/edge.ts";
 import type { LoopDelay } from "../../../src/edge/loop-watch.ts";
 import { median, type Row, row, timed } from "../row.ts";
 import { startSteady } from "./load-tools.ts";
-import { benchRoutes, smallHost, type Stage, withStage } from "./proxies.ts";
+import { benchRoutes, type Stage, withStage } from "./proxies.ts";
 
 /** Tables of 1,000 routes put in force under load, every replica another one each time; nginx reloads as many servers. */
 
@@ -26,9 +26,19 @@ const underLoad = async (
   stage: Stage,
   port: number,
   swaps: number,
+  sites: number,
   change: (n: number) => Promise<void>,
 ): Promise<Change> => {
-  const load = startSteady(stage, { port }, { rate, seconds: 120, host: smallHost });
+  const load = startSteady(
+    stage,
+    { port },
+    {
+      rate,
+      seconds: 120,
+      host: "site-#.bench.localhost",
+      hosts: sites,
+    },
+  );
   await Bun.sleep(500);
   const inForceMs: number[] = [];
   for (let n = 1; n <= swaps; n++) {
@@ -50,16 +60,16 @@ export const edgeSwapBench = (swaps = 20, count = 1_000): Promise<Row[]> =>
     await croft.client.putTable(tables[0]!);
     await delayOf(croft.dir);
     // What the machine itself holds up, under the same load without a swap.
-    await underLoad(stage, croft.port, Math.min(swaps, 10), () => Promise.resolve());
+    await underLoad(stage, croft.port, Math.min(swaps, 10), count, () => Promise.resolve());
     const still = await delayOf(croft.dir);
-    const own = await underLoad(stage, croft.port, swaps, async (n) => {
+    const own = await underLoad(stage, croft.port, swaps, count, async (n) => {
       await croft.client.putTable(tables[n]!);
     });
     const delay = await delayOf(croft.dir);
 
     const nginx = await stage.startReloadable(count);
-    const theirs = await underLoad(stage, nginx.port, Math.min(swaps, 10), nginx.reload);
-    const how = `${swaps} tables of ${count} routes, every replica another one, at ${rate} requests/s`;
+    const theirs = await underLoad(stage, nginx.port, Math.min(swaps, 10), count, nginx.reload);
+    const how = `${swaps} tables of ${count} routes, every replica another one, at ${rate} requests/s to all sites in turn`;
     const rows = [
       row("edge/table-swap", {
         value: own.failed,
