@@ -22,10 +22,17 @@ import { parseTableGently } from "./table-store.ts";
 /**
  * Serves the contract of `domain/edge.ts` on a unix socket, and below `/own` what processes of an edge say to each
  * other; who may connect is the folder's permissions.
+ * @param challenges as they were put to the process before this one
  */
 export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
   rmSync(path, { force: true });
-  const memory: Memory = { challenges, readings: 0, watch: createLoopWatch(), tables: Promise.resolve() };
+  const memory: Memory = {
+    challenges: null,
+    readings: 0,
+    watch: createLoopWatch(),
+    tables: Promise.resolve(),
+  };
+  if (challenges != null) takeChallenges(challenges, deps.edge, memory);
   const server = Bun.serve({
     unix: path,
     development: false,

@@ -24,7 +24,6 @@ import { createTableStore } from "./table-store.ts";
 import { keepTraffic } from "./traffic-keeper.ts";
 import { bookOf } from "./tls/certificate-set.ts";
 import { type CertificateStore, createCertificateStore } from "./tls/certificate-store.ts";
-import { parseChallenges } from "./tls/challenges.ts";
 
 export { edgeArguments, type EdgeSettings } from "./edge-arguments.ts";
 
@@ -161,7 +160,6 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   // Only now that commands are heard: what is put from here on comes by command, and what was before is on the disk.
   useStored();
   if (alone) keepCells(shared.bucketKeys, bucketKeys(edge));
-  takeOverChallenges(edge, before);
   saveMeters();
   try {
     listening = await listenOn(edge, settings);
@@ -255,12 +253,6 @@ const useStoredCertificates = (edge: Edge, certificates: CertificateStore): void
   const made = bookOf(set, edge.certificates);
   if ("book" in made) edge.certificates = made.book;
   else edge.log.error("the stored certificates are not used", { problem: made.problem });
-};
-
-const takeOverChallenges = (edge: Edge, before: ProcessState | undefined): void => {
-  if (before?.challenges == null) return;
-  const parsed = parseChallenges(before.challenges);
-  if ("challenges" in parsed) edge.challenges = parsed.challenges;
 };
 
 /** A socket that answers belongs to a running edge; one that does not was left behind and is replaced. */

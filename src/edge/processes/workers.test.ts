@@ -111,24 +111,30 @@ test("the lead is killed: its worker goes on, until the next edge takes over", a
   expect((await edge.client.meters()).meters.a!.requests).toBe(before + load.answered());
 }, 60_000);
 
-test("hand-overs to other numbers of processes, under load", async () => {
-  await ensureEdge(edge.wanted({ processes: 2 }));
-  await edge.client.putTable({ version: 1, routes: [route()] });
-  const [port] = await edge.ports();
-  const load = startLoad({ port: port!, host: "site.test", kept: 6, fresh: 6 });
-  for (const processes of [3, 1, 2, 2]) {
-    for (const enough = load.answered() + 200; load.answered() < enough;) await Bun.sleep(2);
-    await (processes === 2 ? handOverEdge : ensureEdge)(edge.wanted({ processes }));
-    expect((await edge.client.health()).processes).toBe(processes);
-    await until(`${processes} that serve`, async () => {
-      const { lead, worker } = await edge.roles();
-      return lead.length === 1 && worker.length === processes - 1;
-    });
-  }
-  await load.stop();
-  expect(load.failed()).toEqual([]);
-  expect((await edge.client.meters()).meters.a!.requests).toBe(load.answered());
-}, 60_000);
+const numbers = Array.from({ length: process.env.CROFT_SOAK === "1" ? 25 : 1 }, () => [3, 1, 2, 2]).flat();
+
+test(
+  "hand-overs to other numbers of processes, under load",
+  async () => {
+    await ensureEdge(edge.wanted({ processes: 2 }));
+    await edge.client.putTable({ version: 1, routes: [route()] });
+    const [port] = await edge.ports();
+    const load = startLoad({ port: port!, host: "site.test", kept: 6, fresh: 6 });
+    for (const processes of numbers) {
+      for (const enough = load.answered() + 200; load.answered() < enough;) await Bun.sleep(2);
+      await (processes === 2 ? handOverEdge : ensureEdge)(edge.wanted({ processes }));
+      expect((await edge.client.health()).processes).toBe(processes);
+      await until(`${processes} that serve`, async () => {
+        const { lead, worker } = await edge.roles();
+        return lead.length === 1 && worker.length === processes - 1;
+      });
+    }
+    await load.stop();
+    expect(load.failed()).toEqual([]);
+    expect((await edge.client.meters()).meters.a!.requests).toBe(load.answered());
+  },
+  numbers.length * 4_000 + 30_000,
+);
 
 test("stop ends all of them; a worker whose lead and folder are gone ends by itself", async () => {
   await ensureEdge(edge.wanted({ processes: 2 }));
