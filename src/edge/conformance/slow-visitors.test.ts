@@ -100,7 +100,7 @@ test("slowhttptest: the site stays available, and memory bounded", async () => {
     `memory grew by ${((most - before) / 1e6).toFixed(0)} MB; ${JSON.stringify([...statuses])}; left ${active}`,
   );
   expect([...statuses.keys()]).toEqual([200]);
-  expect(statuses.get(200)).toBeGreaterThan(50);
+  expect(statuses.get(200)).toBeGreaterThan(10);
   for (const text of said) expect(text.replaceAll(/\x1b\[[\d;]*m/g, "")).toMatch(/service available: +YES/);
   // What waits for slow readers is bounded at 256 MB; the rest is sockets, and what the collector has not taken yet.
   expect(most - before).toBeLessThan(400_000_000);
