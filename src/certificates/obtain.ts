@@ -1,5 +1,5 @@
 import { certificateKeyPlace } from "../domain/certificate.ts";
-import { coversHost, isWildcard } from "../domain/host-name.ts";
+import { coversHost, isWildcard, parentNames } from "../domain/host-name.ts";
 import type { CertificateRecord } from "../domain/records.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
 import { forgetAccount, newKey, openAccount, pauseAccount } from "./account.ts";
@@ -110,7 +110,7 @@ const order = async (
     row.name,
     key,
   );
-  const facts = readChain(chain, key);
+  const facts = read(chain, key);
   if (!facts.names.some((name) => name === row.name || coversHost(name, row.name)))
     throw new AcmeProblem("orderInvalid", `the certificate is for ${facts.names.join(", ")}`, 0, null);
   await store.updateCertificate(row.id, {
@@ -137,6 +137,20 @@ const order = async (
   });
 };
 
+/** What cannot be served will not be better when the same order is looked at again. */
+const read = (chain: string, key: string): ReturnType<typeof readChain> => {
+  try {
+    return readChain(chain, key);
+  } catch (error) {
+    throw new AcmeProblem(
+      "orderInvalid",
+      `what it issued cannot be used (${publicMessageOf(error)})`,
+      0,
+      null,
+    );
+  }
+};
+
 const noteFailure = async (
   deps: CertificateDeps,
   acme: AcmeSettings,
@@ -153,6 +167,7 @@ const noteFailure = async (
     return;
   }
   const limited = problem?.type === "rateLimited" || problem?.status === 429;
+  const isOfTheName = limited && names(problem, row.name);
   const askedMs = problem?.retryAfterMs ?? (limited ? rateLimitedPauseMs : 0);
   const attempts = row.attempts + 1;
   await deps.store.updateCertificate(row.id, {
@@ -161,10 +176,18 @@ const noteFailure = async (
     attempts,
     nextAttemptAt: Math.floor(nowMs + Math.max(attemptPauseMs(attempts, deps.random()), askedMs)),
   });
-  // Limits are often the account's, so others wait too, but not for a name's own limit of days.
-  if (askedMs > 0)
+  // Other limits are the account's, or the machine's.
+  if (askedMs > 0 && !isOfTheName)
     await pauseAll(deps, acme, row, Math.floor(nowMs + Math.min(askedMs, rateLimitedPauseMs)), message);
 };
+
+/**
+ * Whether the authority speaks of the name, or of the domain that it lies under: failures of one name, or too many
+ * certificates of one domain. Those are its owner's alone; else whoever tries too often would stop everybody.
+ */
+const names = ({ detail }: AcmeProblem, name: string): boolean =>
+  /\bexact set\b/.test(detail) ||
+  [name, ...parentNames(name)].some((one) => detail.toLowerCase().includes(one));
 
 /** Names that have no certificate yet say what they wait for, and until when. */
 const pauseAll = async (
@@ -186,7 +209,8 @@ const pauseAll = async (
       await deps.store.updateCertificate(row.id, {
         // So that another authority does not wait for this one.
         directory: acme.directoryUrl,
-        lastError: `it waits its turn, since ${reason}`,
+        // Without its reason, which may tell of somebody else's name.
+        lastError: `it waits its turn: the certificate authority ${hostOf(acme)} asked for patience`,
         lastErrorAt: nowMs,
         nextAttemptAt: untilMs,
         updatedAt: nowMs,
@@ -204,8 +228,10 @@ const hints: Record<string, string> = {
   unauthorized: "something else than this server answers under the name",
 };
 
+const hostOf = (acme: AcmeSettings): string => new URL(acme.directoryUrl).host;
+
 const messageOf = (error: unknown, acme: AcmeSettings): string => {
-  const { host } = new URL(acme.directoryUrl);
+  const host = hostOf(acme);
   if (error instanceof AcmeProblem) {
     const found = error.found ?? error.type;
     const hint = hints[found] ?? hints[found.slice(found.indexOf(" ") + 1)];

@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../testing/e2e/croft.ts";
+import { type CertificatesFixture, certificatesFixture } from "./testing/certificates-fixture.ts";
+import { limited, type OddAuthority, startOddAuthority } from "./testing/odd-authority.ts";
+
+setDefaultTimeout(60_000);
+
+let authority: OddAuthority;
+let fixture: CertificatesFixture;
+beforeEach(async () => {
+  authority = startOddAuthority();
+  fixture = await certificatesFixture(authority.acme);
+});
+afterEach(async () => {
+  await fixture.close();
+  await authority.close();
+});
+
+const want = (...names: string[]): void => {
+  fixture.wanted = names.map((name) => ({ name, environmentId: name, automatic: true }));
+};
+const tried = (name: string, attempts: number) =>
+  until(
+    `${name} was tried`,
+    () => fixture.rowOf(name),
+    (row) => (row?.attempts ?? 0) >= attempts,
+  );
+
+test("a limit of one name or one domain stops nobody else", async () => {
+  for (const [i, detail] of [
+    'too many failed authorizations (5) for "shop.example.test" in the last 1h0m0s, retry later',
+    'too many certificates (50) already issued for "example.test" in the last 168h0m0s',
+    "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s",
+  ].entries()) {
+    const other = `other-${i}.test`;
+    authority.onOrder = (name) =>
+      name === "shop.example.test" ? limited(detail, 7_200) : new Response(null, { status: 500 });
+    want("shop.example.test");
+    fixture.aheadMs += 24 * 3_600_000;
+    const certificates = fixture.start();
+    const failed = (await tried("shop.example.test", i + 1))!;
+    expect(failed.nextAttemptAt! - failed.lastErrorAt!).toBe(7_200_000);
+    want("shop.example.test", other);
+    certificates.kick();
+    await tried(other, 1);
+    expect((await fixture.store.acmeAccount(authority.acme.directoryUrl))!.pausedUntil).toBeNull();
+    await fixture.halt();
+  }
+});
+
+test("an order whose certificate cannot be used is given up, and another one made", async () => {
+  authority.onOrder = (_, origin) =>
+    Response.json({ status: "pending" }, { status: 201, headers: { location: `${origin}/o/1` } });
+  authority.onOther = (path, origin) =>
+    path === "/o/1"
+      ? Response.json({
+          status: "valid",
+          authorizations: [],
+          finalize: `${origin}/f`,
+          certificate: `${origin}/c`,
+        })
+      : new Response("this is no certificate");
+  want("shop.example.test");
+  const certificates = fixture.start();
+  const first = (await tried("shop.example.test", 1))!;
+  expect(first.lastError).toContain("says: what it issued cannot be used (certificate: must be PEM");
+  expect(first.orderUrl).toBeNull();
+  fixture.aheadMs += 24 * 3_600_000;
+  certificates.kick();
+  await tried("shop.example.test", 2);
+  expect(authority.orders).toEqual(["shop.example.test", "shop.example.test"]);
+});
