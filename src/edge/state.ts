@@ -173,6 +173,8 @@ export interface Visitor {
   readonly out: Outlet;
   /** As the socket has it, or a trusted proxy's PROXY header; never from a field. */
   address: string;
+  /** It is a stream of HTTP/2. Kept here, since asking a socket for what it has not costs as much as a line. */
+  readonly http2: boolean;
   /** Null on plain HTTP. */
   readonly channel: SecureChannel | null;
   /** Over TLS, here or, as its PROXY header says, at a trusted proxy. */

@@ -30,6 +30,7 @@ export const visitorOpened = (
     edge,
     out: createOutlet(socket),
     address,
+    http2: socket.http2 === true,
     channel,
     secure: channel !== null,
     provenance: provenanceOf(address, channel !== null),

@@ -70,7 +70,7 @@ export const logRequest = (
   const { visitor, detail, requestId } = exchange;
   const { words } = exchange.seen!;
   const { edge } = visitor;
-  const version = visitor.out.socket.http2 === true ? 2 : exchange.minor;
+  const version = visitor.http2 ? 2 : exchange.minor;
   const tail = tailOf(tails, replica, version, exchange.secure, exchange.host);
   const room = fixedBytes + words.length + tail.length + (detail?.length ?? 0) + (requestId?.length ?? 0);
   if (!makeRoom(writer, room, traffic)) return;
