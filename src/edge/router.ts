@@ -65,7 +65,12 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
       meter,
       bucket: rateBucket(router.shared, route.id, requestsPerMinute, before?.bucket ?? null, nowMs),
       share,
-      clients: changeClientLimiter(before?.clients ?? null, route.limits.clientRequestsPerMinute),
+      clients: changeClientLimiter(
+        router.shared,
+        route.id,
+        before?.clients ?? null,
+        route.limits.clientRequestsPerMinute,
+      ),
       bandwidth,
       rules: siteRulesOf(route.rules, before?.rules ?? null),
       replicas,

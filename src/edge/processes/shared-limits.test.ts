@@ -69,6 +69,15 @@ describe("requests per minute", () => {
   }, 40_000);
 });
 
+test("requests per minute from one address: whichever process it comes to", async () => {
+  const port = await start(kept(startOkUpstream()).port, { clientRequestsPerMinute: 30 });
+  const beganAtMs = performance.now();
+  let served = 0;
+  for (let i = 0; i < 100; i++) if ((await exchangeRaw(port, get)).startsWith("HTTP/1.1 200 ")) served++;
+  expect(served).toBeGreaterThanOrEqual(30);
+  expect(served).toBeLessThanOrEqual(31 + (performance.now() - beganAtMs) / 2_000);
+}, 30_000);
+
 describe("concurrent requests", () => {
   test("as many as may, over both; what a killed process served is free again", async () => {
     const upstream = kept(startRawUpstream(() => undefined));

@@ -13,6 +13,11 @@ export interface SharedMemory {
   readonly bucketKeys: BigInt64Array;
   /** When each bucket would be full, in units of its own (`rate-bucket`). */
   readonly buckets: Int32Array;
+  /** Of limits for one visitor (`client-limiter`). 0 is free. */
+  readonly clientKeys: Int32Array;
+  readonly clientTimes: Int32Array;
+  /** One number, for hashes that nobody outside can foresee. */
+  readonly secret: BigUint64Array;
   readonly routeKeys: BigInt64Array;
   /** Process of each column. */
   readonly owners: BigInt64Array;
@@ -30,9 +35,17 @@ export interface SharedMemory {
 
 export const routeCells = 4_096;
 export const columns = 64;
+const clientCells = 65_536;
 const headBytes = 64;
+const bootAt = 8;
+const secretAt = 48;
 const bytesInAll =
-  headBytes + columns * 8 + routeCells * 8 * 2 + routeCells * 4 + columns * routeCells * (4 + 8);
+  headBytes +
+  columns * 8 +
+  routeCells * 8 * 2 +
+  routeCells * 4 +
+  columns * routeCells * (4 + 8) +
+  clientCells * 8;
 
 /** Grows with every change of the layout, so that builds with different ones never share. */
 const fileName = "limits-1.bin";
@@ -45,19 +58,26 @@ const viewsOf = (buffer: ArrayBufferLike): SharedMemory => {
   };
   return {
     columnsUsed: new Int32Array(buffer, 0, 1),
+    secret: new BigUint64Array(buffer, secretAt, 1),
     owners: new BigInt64Array(buffer, take(columns * 8), columns),
     bucketKeys: new BigInt64Array(buffer, take(routeCells * 8), routeCells),
     routeKeys: new BigInt64Array(buffer, take(routeCells * 8), routeCells),
     bytes: new Float64Array(buffer, take(columns * routeCells * 8), columns * routeCells),
     buckets: new Int32Array(buffer, take(routeCells * 4), routeCells),
     active: new Int32Array(buffer, take(columns * routeCells * 4), columns * routeCells),
+    clientKeys: new Int32Array(buffer, take(clientCells * 4), clientCells),
+    clientTimes: new Int32Array(buffer, take(clientCells * 4), clientCells),
     column: 0,
     clockOffsetMs: 0,
   };
 };
 
 /** Of one process alone. */
-export const privateMemory = (): SharedMemory => viewsOf(new ArrayBuffer(bytesInAll));
+export const privateMemory = (): SharedMemory => {
+  const memory = viewsOf(new ArrayBuffer(bytesInAll));
+  crypto.getRandomValues(memory.secret);
+  return memory;
+};
 
 /**
  * The folder's shared memory, made when it is missing or of another boot (its times then mean nothing). Where it cannot
@@ -87,7 +107,6 @@ export const openShared = (dir: string, own: ProcessId, log: Log, alone: boolean
 
 const boot = (): Buffer =>
   Buffer.from(readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim(), "latin1");
-const bootAt = 8;
 
 const isUsable = (path: string): boolean => {
   if (statSync(path, { throwIfNoEntry: false })?.size !== bytesInAll) return false;
@@ -98,6 +117,7 @@ const isUsable = (path: string): boolean => {
 const create = (path: string): void => {
   const content = Buffer.alloc(bytesInAll);
   boot().copy(content, bootAt);
+  crypto.getRandomValues(content.subarray(secretAt, secretAt + 8));
   const beside = `${path}.new`;
   try {
     writeFileSync(beside, content, { mode: 0o600 });
