@@ -146,6 +146,46 @@ test("names below somebody's domain are theirs alone", async () => {
   expect((await add("shop.example.org")).state).toBe("verified");
 });
 
+test("the domain of somebody's wildcard is theirs, too", async () => {
+  const eve = await stranger();
+  const waiting = await add("*.example.org");
+  const proof = waiting.records.find(({ type }) => type === "TXT")!;
+  texts.set(proof.name, [proof.value]);
+  await verifyDomain(deps, fixture.owner, fixture.slug, "*.example.org");
+  here.add("example.org");
+  expect((await refusal(eve.claim("example.org"))).publicMessage).toContain("is above *.example.org");
+  expect((await add("example.org")).state).toBe("verified");
+});
+
+test("a certificate is asked for again for a name that is the site's, not for one that it claims", async () => {
+  const asked: string[] = [];
+  deps.retryCertificate = async (name) => asked.push(name) > 0;
+  const eve = await stranger();
+  await eve.claim("example.org");
+  here.add("example.org");
+  await add("example.org");
+  await verifyDomain(deps, eve.actor, eve.site.slug, "example.org");
+  expect(asked).toEqual([]);
+  await verifyDomain(deps, fixture.owner, fixture.slug, "example.org");
+  expect(asked).toEqual(["example.org"]);
+});
+
+test("a claim whose look takes long holds up no other one", async () => {
+  const { pointsHere } = deps;
+  await add("slow.example.org");
+  fixture.clock.advance(1_000);
+  await add("example.net");
+  here.add("example.net");
+  fixture.clock.advance(31_000);
+  const answer = Promise.withResolvers<Pointing>();
+  deps.pointsHere = (name) => (name === "slow.example.org" ? answer.promise : pointsHere(name));
+  const checked = checkClaims(deps, new AbortController().signal);
+  while ((await list()).find(({ name }) => name === "example.net")!.state !== "verified") await Bun.sleep(5);
+  answer.resolve({ here: false, reason: "it is elsewhere" });
+  await checked;
+  expect((await list()).map(({ error }) => error)).toEqual([null, "it is elsewhere"]);
+});
+
 test("names that are not a site's to have are refused", async () => {
   for (const name of ["panel.test", "base.test", "other.base.test"])
     expect((await refusal(add(name))).fields[0]?.path, name).toBe("name");
@@ -213,7 +253,7 @@ test("other people's domains are neither seen nor changed", async () => {
 test("a site has at most 50", async () => {
   for (let i = 0; i < 50; i++) await add(`d${i}.example.org`);
   expect((await refusal(add("one-more.example.org"))).publicMessage).toContain("at most 50");
-});
+}, 60_000);
 
 test("a wildcard is the site's once its DNS says so; an address record proves nothing", async () => {
   zones = ["acme.test"];

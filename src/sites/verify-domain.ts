@@ -16,12 +16,15 @@ const checkPauseMs = (checks: number): number => Math.min(3_600_000, 30_000 * 1.
 export const checkFree = async (queries: DomainQueries, site: SiteRecord, name: string): Promise<void> => {
   const above = parentNames(name);
   const wildcards = above.map((parent) => `*.${parent}`);
-  for (const holder of await queries.verifiedAmong([name, ...above, ...wildcards])) {
+  // Who has proven all names below one by its name servers' word has that one, too.
+  const below = `*.${name}`;
+  for (const holder of await queries.verifiedAmong([name, below, ...above, ...wildcards])) {
     if (holder.name === name) throw conflict(`name: ${name} is verified for another site here`);
     const ownerOf = (one: Pick<SiteRecord, "ownerUserId" | "ownerOrganizationId">) =>
       one.ownerUserId ?? one.ownerOrganizationId;
+    const how = holder.name === below ? "is above" : "lies under";
     if (ownerOf(holder) !== ownerOf(site))
-      throw conflict(`name: ${name} lies under ${holder.name}, which is verified for somebody else here`);
+      throw conflict(`name: ${name} ${how} ${holder.name}, which is verified for somebody else here`);
   }
 };
 
