@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-const text = z.string();
+const text = z.string().max(32_768);
+const time = z.iso.datetime({ precision: 3 });
 const whole = z.number().int().min(0);
 
 /**
@@ -8,7 +9,7 @@ const whole = z.number().int().min(0);
  * the file either. Bytes count heads and bodies.
  */
 export const accessLineSchema = z.object({
-  time: text,
+  time,
   /** As the app reads it in `X-Request-Id`. */
   id: text,
   /** With `anonymous` the network: IPv4 by /24, IPv6 by /48. */
@@ -17,7 +18,7 @@ export const accessLineSchema = z.object({
   /** As received, without the query. */
   path: text,
   /** 101 for a WebSocket, told at its end; 499 when the visitor left before an answer. */
-  status: whole,
+  status: whole.max(999),
   bytesIn: whole,
   bytesOut: whole,
   /** From the end of the request's head to the end of the answer. */
@@ -40,7 +41,7 @@ export const accessLineSchema = z.object({
 export type AccessLine = z.output<typeof accessLineSchema>;
 
 /** Stands in the file where lines are missing, since the disk could not take them. */
-export const droppedSchema = z.object({ time: text, dropped: whole });
+export const droppedSchema = z.object({ time, dropped: whole });
 
 /** Which lines are wanted; what is absent allows all. */
 export interface AccessFilter {

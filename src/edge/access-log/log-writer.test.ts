@@ -272,7 +272,12 @@ describe("reading", () => {
     expect(Bun.spawnSync(["mkfifo", join(folder, "20260310T1200-000002.jsonl")]).exitCode).toBe(0);
     writeFileSync(
       join(folder, "20260310T1200-000003.jsonl"),
-      Buffer.concat([ascii("[1]\nnull\n{}\n\x00\xff\n"), lineOf("own")]),
+      Buffer.concat([
+        ascii("[1]\nnull\n{}\n\x00\xff\n"),
+        lineOf("no time", "soon"),
+        lineOf("no day", "2026-13-99T00:00:00.000Z"),
+        lineOf("own"),
+      ]),
     );
     expect((await linesOn(dir, "env_1")).map(({ id }) => id)).toEqual(["own"]);
     for (const id of ["../secret", "", "a/b", "x".repeat(65)])

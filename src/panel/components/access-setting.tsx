@@ -6,8 +6,8 @@ import { Field, FormErrors, PostForm, Select } from "./form.tsx";
 
 const words: Record<(typeof accessLogDetails)[number], string> = {
   off: "Nothing",
-  anonymous: "Requests, without what names a visitor",
-  full: "Requests with addresses, queries, referrers and browsers",
+  anonymous: "Requests, no data of visitors",
+  full: "Requests with data of visitors",
 };
 
 export const typedLog = (rules: EdgeRulesView): Typed => ({
