@@ -1,3 +1,4 @@
+import type { EdgeRulesView } from "../../domain/edge-rules.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
@@ -6,7 +7,31 @@ import { cores, facts, localTime } from "../text.ts";
 
 const times = (n: number, word: string): string => (n === 0 ? "" : `, ${n} ${word}${n === 1 ? "" : "s"}`);
 
-const describe = (site: SiteView): string => {
+const bandwidthWords = {
+  ok: null,
+  warn: "used up this month; served all the same",
+  throttled: "used up this month; slowed down until the next",
+  blocked: "used up this month; visitors get 509 until the next",
+} satisfies Record<SiteView["bandwidth"]["state"], string | null>;
+
+/** What visitors meet otherwise than usual. */
+const unusual = (
+  { pause, split, bandwidth }: SiteView,
+  rules: EdgeRulesView | null,
+): [string, string | null][] => [
+  [
+    "maintenance",
+    rules?.maintenance ? `every visitor gets 503, back in ${rules.maintenance.retryAfterSeconds} s` : null,
+  ],
+  [
+    "paused",
+    pause && `requests wait ${pause.maxSeconds} s at most; it goes on at ${localTime(pause.resumesAt)}`,
+  ],
+  ["visitors", split && split.releases.map((one) => `release #${one.release}: ${one.weight}`).join(", ")],
+  ["bandwidth", bandwidthWords[bandwidth.state]],
+];
+
+const describe = (site: SiteView, rules: EdgeRulesView | null): string => {
   const { asked } = site.limits;
   const release = site.currentRelease;
   const commit = release?.commit ? `, ${release.commit.hash.slice(0, 10)} ${release.commit.message}` : "";
@@ -15,6 +40,7 @@ const describe = (site: SiteView): string => {
     ["site", site.name === "" || site.name === site.slug ? site.slug : `${site.slug} (${site.name})`],
     ["status", site.statusReason === null ? site.status : `${site.status}: ${site.statusReason}`],
     ["address", site.urls.join(" ")],
+    ...unusual(site, rules),
     ["git remote", site.gitRemote],
     ["repository", site.repositoryUrl],
     ["image", site.image],
@@ -52,8 +78,13 @@ const describe = (site: SiteView): string => {
 export const siteShow = defineCommand({
   options: {},
   words: [1, 1],
-  run: async ({ client, print }, [slug], { environment }) => {
-    const site = await (await client()).get<SiteView>(sitePath(slug!, "", { environment }));
-    print(site, () => describe(site));
+  run: async ({ client, print, json }, [slug], { environment }) => {
+    const api = await client();
+    const site = await api.get<SiteView>(sitePath(slug!, "", { environment }));
+    // For one line of the text; the document with --json is the site's alone.
+    const rules = json
+      ? null
+      : await api.get<EdgeRulesView>(sitePath(slug!, "/rules", { environment })).catch(() => null);
+    print(site, () => describe(site, rules));
   },
 });
