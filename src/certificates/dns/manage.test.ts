@@ -82,6 +82,8 @@ test("what a provider cannot be", () => {
     [{ secret: "" }, "secret"],
     [{ kind: "cloud" }, "kind"],
     [{ kind: "webhook", url: "ftp://example.org", secret: "x" }, "url"],
+    [{ kind: "webhook", url: "https://user:pass@dns.example.org/", secret: "x" }, "url"],
+    [{ kind: "webhook", url: "https://dns.example.org/?token=t", secret: "x" }, "url"],
     [{ more: 1 }, ""],
   ] as const) {
     const parsed = addDnsProviderSchema.safeParse({ ...nameServer, ...change });
@@ -135,7 +137,7 @@ test("a service of one's own gets what it needs to put a record in place, and ta
     expect(set!.body).toMatchObject({ fqdn: "_acme-challenge.sites.example.org." });
     expect(removed!.body).toEqual(set!.body);
     status = 403;
-    expect((await look()).error).toBe(`http://127.0.0.1:${service.port}/dns/present answers with status 403`);
+    expect((await look()).error).toBe("the webhook of example.org answers present with status 403");
     expect((await listDnsProviders(deps))[0]!.error).toContain("status 403");
   } finally {
     await service.stop(true);

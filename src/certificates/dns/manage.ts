@@ -63,7 +63,11 @@ export const addDnsProviderSchema = z.discriminatedUnion(
     z.strictObject({
       kind: z.literal("webhook"),
       zone,
-      url: z.url({ protocol: /^https?$/, error: "must be an http:// or https:// address" }).max(1_000),
+      // What stands there besides would be shown, and kept in the audit log.
+      url: z
+        .url({ protocol: /^https?$/, error: "must be an http:// or https:// address" })
+        .max(1_000)
+        .refine((text) => !/[@?#]/.test(text), "must be an address alone: user name and password are apart"),
       username: z.string().max(200).default(""),
       secret: secretText,
     }),

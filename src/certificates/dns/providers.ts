@@ -26,7 +26,7 @@ export const openProvider = (
 ): DnsProvider => {
   if (row.kind === "webhook") {
     const { url, username } = webhookSettings.parse(JSON.parse(row.settings));
-    return createWebhook({ url, username, password: secret }, deps);
+    return createWebhook({ url, username, password: secret, zone: row.zone }, deps);
   }
   const { host, port, keyName, algorithm } = rfc2136Settings.parse(JSON.parse(row.settings));
   return createRfc2136(

@@ -7,7 +7,7 @@ const answerMs = 20_000;
  * basic authentication, as the `httpreq` provider of lego has it.
  */
 export const createWebhook = (
-  { url, username, password }: { url: string; username: string; password: string },
+  { url, username, password, zone }: { url: string; username: string; password: string; zone: string },
   deps: { userAgent: string },
 ): DnsProvider => {
   const tell = async (act: string, name: string, value: string, signal: AbortSignal): Promise<void> => {
@@ -29,9 +29,11 @@ export const createWebhook = (
       await response.body?.cancel();
     } catch {
       signal.throwIfAborted();
-      throw new Error(`${address} does not answer`);
+      throw new Error(`the webhook of ${zone} does not answer`);
     }
-    if (status < 200 || status > 299) throw new Error(`${address} answers with status ${status}`);
+    // Without its address, which is not for those whose names it helps.
+    if (status < 200 || status > 299)
+      throw new Error(`the webhook of ${zone} answers ${act} with status ${status}`);
   };
   return {
     server: null,
