@@ -9,6 +9,8 @@ export type AutomaticRow = CertificateRecord & { name: string };
 
 /** An uploaded certificate that ends so soon is about to be replaced by an automatic one. */
 const uploadLeadMs = 7 * 24 * 3_600_000;
+/** Clocks are set by so much without being wrong. */
+const clockSlackMs = 60_000;
 
 /**
  * Rows of names that are to have an automatic certificate; makes those that are missing, and forgets those that
@@ -39,10 +41,12 @@ export const automaticRows = async (
       await store.insertCertificate(row);
       byName.set(name, row);
     }
-  // Another authority was configured: what it gives replaces what there is, in its turn.
-  for (const row of byName.values())
-    if (row.directory !== null && row.directory !== directory && row.attempts === 0)
-      row.nextAttemptAt = nowMs;
+  for (const row of byName.values()) {
+    // Another authority was configured: what it gives replaces what there is, in its turn.
+    const isOfAnother = row.directory !== null && row.directory !== directory && row.attempts === 0;
+    // A failure that is yet to come was written while the clock was ahead, and so was its pause.
+    if (isOfAnother || (row.lastErrorAt ?? 0) > nowMs + clockSlackMs) row.nextAttemptAt = nowMs;
+  }
   const present = new Set(names);
   const gone = automatic.filter((row) => !present.has(row.name!) && (row.notAfter ?? 0) <= nowMs);
   await store.deleteCertificatesById(gone.map((row) => row.id));

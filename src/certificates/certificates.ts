@@ -25,8 +25,13 @@ export interface Certificates {
 
 const idleMs = 10 * 60_000;
 const edgeRetryMs = 1_000;
-/** A person's own tries are that far apart. */
-const retryPauseMs = 60_000;
+/**
+ * A person's own tries are that far apart: Let's Encrypt takes five failures of a name at once, then one in twelve
+ * minutes, and the tries made by themselves count too.
+ */
+const retryPauseMs = (attempts: number): number => (attempts < 3 ? 60_000 : 12 * 60_000);
+/** What is further ahead than any pause was written while the clock was wrong. */
+const farMs = 2 * 24 * 3_600_000;
 
 export const createCertificates = (deps: CertificateDeps): Certificates => {
   const { store, clock, log } = deps;
@@ -36,8 +41,10 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
   let wake: () => void = () => {};
   let kicked = false;
 
-  const pausedUntilMs = async (directory: string): Promise<number> =>
-    (await store.acmeAccount(directory))?.pausedUntil ?? 0;
+  const pausedUntilMs = async (directory: string): Promise<number> => {
+    const untilMs = (await store.acmeAccount(directory))?.pausedUntil ?? 0;
+    return untilMs > clock.nowMs() + farMs ? 0 : untilMs;
+  };
 
   const securedNow = async (): Promise<Set<string>> =>
     new Set(chooseCertificates(await deps.wantedNames(), await store.certificates(), clock.nowMs()).keys());
@@ -77,7 +84,9 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       }
       const unasked = candidates.find(
         (row): row is AutomaticRow & { chain: string } =>
-          row.chain !== null && row.directory === acme.directoryUrl && (row.renewalCheckAt ?? 0) <= nowMs,
+          row.chain !== null &&
+          row.directory === acme.directoryUrl &&
+          ((row.renewalCheckAt ?? 0) <= nowMs || row.renewalCheckAt! > nowMs + farMs),
       );
       if (unasked) {
         await checkRenewalTime(deps, acme, unasked, signal);
@@ -135,7 +144,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       if (!row || row.lastError === null || row.nextAttemptAt === null || row.nextAttemptAt <= nowMs)
         return row !== undefined && row.lastError !== null;
       const paused = deps.acme !== null && (await pausedUntilMs(deps.acme.directoryUrl)) > nowMs;
-      if (paused || nowMs - (row.lastErrorAt ?? 0) < retryPauseMs) return false;
+      if (paused || nowMs - (row.lastErrorAt ?? 0) < retryPauseMs(row.attempts)) return false;
       await store.updateCertificate(row.id, { nextAttemptAt: nowMs });
       kicked = true;
       wake();

@@ -48,6 +48,43 @@ test("a limit of one name or one domain stops nobody else", async () => {
   }
 });
 
+test("what was written while the clock was years ahead keeps nothing from being ordered", async () => {
+  const detail = "too many new orders (300) from this account";
+  authority.onOrder = () => limited(detail, 7_200);
+  fixture.aheadMs = 5 * 365 * 86_400_000;
+  want("shop.example.test");
+  fixture.start();
+  await tried("shop.example.test", 1);
+  await until(
+    "the pause is kept",
+    () => fixture.store.acmeAccount(authority.acme.directoryUrl),
+    (account) => account!.pausedUntil !== null,
+  );
+  await fixture.halt();
+  fixture.aheadMs = 0;
+  fixture.start();
+  const again = (await tried("shop.example.test", 2))!;
+  expect(again.lastErrorAt!).toBeLessThan(Date.now() + 60_000);
+  expect(again.nextAttemptAt!).toBeLessThan(Date.now() + 3 * 3_600_000);
+});
+
+test("a person's tries stay below what an authority takes of one name", async () => {
+  want("shop.example.test");
+  const certificates = fixture.start();
+  let tries = 1;
+  await tried("shop.example.test", tries);
+  for (let minutes = 0; minutes < 60; minutes++) {
+    fixture.aheadMs += 60_000;
+    certificates.kick();
+    const may = await certificates.retry("shop.example.test");
+    if (may) await tried("shop.example.test", ++tries);
+    tries = (await fixture.rowOf("shop.example.test"))!.attempts;
+  }
+  // Let's Encrypt: five at once, and one more in each twelve minutes.
+  expect(authority.orders.length).toBeGreaterThanOrEqual(5);
+  expect(authority.orders.length).toBeLessThanOrEqual(10);
+});
+
 test("an order whose certificate cannot be used is given up, and another one made", async () => {
   authority.onOrder = (_, origin) =>
     Response.json({ status: "pending" }, { status: 201, headers: { location: `${origin}/o/1` } });
