@@ -164,8 +164,10 @@ test("owners take turns: one whose many names fail holds nobody else up", () => 
   }
   expect(order.slice(0, 5)).toEqual(["bad-0.test", "good-1.test", "panel.test", "bad-1.test", "good-2.test"]);
   expect(turns.next([row("later.test", 101)], ownerOf, 100)).toBeNull();
-  const renewal = row("renewal.test", 0, "chain");
+  const renewal = { ...row("renewal.test", 0, "chain"), notBefore: 0, notAfter: 300 };
   expect(turns.next([renewal, row("new.test", 99)], ownerOf, 100)!.name).toBe("new.test");
+  // New names keep no renewal off until it is too late.
+  expect(turns.next([renewal, row("new.test", 99)], ownerOf, 251)!.name).toBe("renewal.test");
 });
 
 test("there is an end to how many orders are made in three hours; tries that came to none do not count", () => {

@@ -18,6 +18,10 @@ export interface Turns {
   fullUntilMs(nowMs: number): number;
 }
 
+/** New names could keep renewals off for ever, so what ends soon goes first; other renewals can wait. */
+const rankOf = ({ chain, notBefore, notAfter }: AutomaticRow, nowMs: number): number =>
+  chain === null ? 1 : notAfter! - nowMs < (notAfter! - notBefore!) / 6 ? 0 : 2;
+
 export const createTurns = (): Turns => {
   const lastTurn = new Map<string | null, number>();
   let orders: number[] = [];
@@ -28,9 +32,8 @@ export const createTurns = (): Turns => {
       const [first] = rows
         .filter((row) => (row.nextAttemptAt ?? 0) <= nowMs)
         .toSorted(
-          // Names without a certificate go before renewals.
           (a, b) =>
-            Number(a.chain !== null) - Number(b.chain !== null) ||
+            rankOf(a, nowMs) - rankOf(b, nowMs) ||
             turnOf(a) - turnOf(b) ||
             (a.nextAttemptAt ?? 0) - (b.nextAttemptAt ?? 0),
         );
