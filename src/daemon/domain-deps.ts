@@ -60,7 +60,13 @@ export const domainDeps = (wiring: DomainWiring) => {
   const publicAddresses = () => settings.publicAddresses ?? interfaceAddresses();
 
   const wantedNames = async (): Promise<HostToServe[]> => {
-    const verified = await store.verifiedDomains();
+    const environments = (await store.liveEnvironments()).map(({ id, slug, name }) => ({
+      environmentId: id,
+      name: hostOfSite(slug, name),
+    }));
+    // The base or panel domain may have been set to one that a site has: its certificates are not for it then.
+    const taken = new Set([settings.panelDomain, ...environments.map(({ name }) => name)]);
+    const verified = (await store.verifiedDomains()).filter(({ name }) => !taken.has(name));
     return [
       {
         name: settings.panelDomain,
@@ -68,10 +74,9 @@ export const domainDeps = (wiring: DomainWiring) => {
         automatic: true,
         coveredBy: wildcardsOver(settings.panelDomain, [baseWildcard]),
       },
-      ...(await store.liveEnvironments()).map((environment) => {
-        const name = hostOfSite(environment.slug, environment.name);
+      ...environments.map(({ name, environmentId }) => {
         const coveredBy = wildcardsOver(name, [baseWildcard]);
-        return { name, environmentId: environment.id, automatic: true, coveredBy };
+        return { name, environmentId, automatic: true, coveredBy };
       }),
       ...[...Map.groupBy(verified, ({ environmentId }) => environmentId).values()].flatMap((all) =>
         all.map((domain) => hostOfDomain(domain, all)),
