@@ -49,7 +49,7 @@ const transfer = async (
   };
 };
 
-export const edgeTransferBench = async (rounds = 3, bytes = 2 ** 30): Promise<Row[]> => [
+export const edgeTransferBench = async (rounds = 7, bytes = 2 ** 30): Promise<Row[]> => [
   ...(await transfers(false, rounds, bytes)),
   ...(await transfers(true, rounds, bytes)),
 ];
