@@ -58,16 +58,25 @@ export const listenOn = async (
   };
 };
 
+/** A process that was killed keeps its addresses until its last thread is gone. */
+const patienceMs = 700;
+const pollMs = 35;
+
 /**
- * Sharing an address would go unnoticed where both sides allow it: asked first, whether anybody else has it.
+ * Sharing an address would go unnoticed where both sides allow it: asked first, whether anybody else has it, and for
+ * longer than a moment.
  * @throws AppError `unavailable` naming the address and why it cannot be had
  */
-export const refuseTaken = ({ host, port }: Address): void => {
+export const refuseTaken = async ({ host, port }: Address): Promise<void> => {
   if (port === 0) return;
-  try {
-    Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true);
-  } catch (cause) {
-    throw cannotBind({ host, port }, cause);
+  for (const endsAtMs = performance.now() + patienceMs; ; await Bun.sleep(pollMs)) {
+    try {
+      Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true);
+      return;
+    } catch (cause) {
+      const { code } = cause as { code?: string };
+      if (code !== "EADDRINUSE" || performance.now() > endsAtMs) throw cannotBind({ host, port }, cause);
+    }
   }
 };
 

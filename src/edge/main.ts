@@ -43,7 +43,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const peers = createPeers(dir, own, log);
   const others = await peers.askAll(processState, { method: "GET", path: "/state" });
   const before = workerOf === null ? presentOf(others) : others.get(workerOf);
-  if (workerOf === null) refuseOthersAddresses(settings, others);
+  if (workerOf === null) await refuseOthersAddresses(settings, others);
   else if (before === undefined) throw new AppError("unavailable", "the process that started it is gone");
   else if (before.version !== settings.version)
     throw new AppError("conflict", `it is of another build than ${before.version}`);
@@ -239,12 +239,12 @@ const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): ProcessState |
 };
 
 /** Addresses of the edge's own processes are shared; any other must be free. */
-const refuseOthersAddresses = (
+const refuseOthersAddresses = async (
   { listen, listenTls }: EdgeSettings,
   others: ReadonlyMap<ProcessId, ProcessState>,
-): void => {
+): Promise<void> => {
   const shared = new Set([...others.values()].flatMap(({ listening }) => listening.map(portOf)));
-  for (const address of [...listen, ...listenTls]) if (!shared.has(address.port)) refuseTaken(address);
+  for (const address of [...listen, ...listenTls]) if (!shared.has(address.port)) await refuseTaken(address);
 };
 
 const useStoredCertificates = (edge: Edge, certificates: CertificateStore): void => {

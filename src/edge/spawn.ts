@@ -125,7 +125,7 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
   const listen = wanted.listen.map((address) => portKept("", address, before));
   const secure = listenTls.map((address) => portKept("https://", address, before));
   const shared = await portsOfProcesses(dir, log);
-  for (const address of [...listen, ...secure]) if (!shared.has(address.port)) refuseTaken(address);
+  for (const address of [...listen, ...secure]) if (!shared.has(address.port)) await refuseTaken(address);
   prepareFolder(wanted);
   letConnectionsMigrate(log);
   const options = [
