@@ -63,7 +63,7 @@ export const createEdge = (deps: {
     proxyProtocol: deps.proxyProtocol ?? false,
     introductionNotedMs: Number.NEGATIVE_INFINITY,
     capacity: { ...capacityOf(), ...deps.capacity },
-  outgoing: 0,
+    outgoing: 0,
     certificates: emptyBook,
     challenges: noChallenges,
     httpsPort: null,
