@@ -81,7 +81,7 @@ export const keepTraffic = (
     clearInterval(timer);
     const flushed = [...traffic.writers.values()].map((writer) => flushLog(writer, traffic));
     await Promise.race([Promise.all([busy, ...flushed]), Bun.sleep(lastWordMs)]);
-    for (const writer of traffic.writers.values()) closeSegment(writer);
+    for (const writer of traffic.writers.values()) if (writer.writing === null) closeSegment(writer, traffic);
     await attempt("storing counts by path", () => paths.saveNow(hourMs, traffic.counts));
   };
 };
@@ -132,7 +132,7 @@ const pruneLogs = async (
     if (writer !== undefined) {
       traffic.writers.delete(id);
       await writer.writing;
-      closeSegment(writer);
+      closeSegment(writer, traffic);
     }
     await rm(join(root, id), { recursive: true, force: true });
   }

@@ -19,6 +19,7 @@ export interface Traffic {
   readonly log: Log;
   readonly nowMs: () => number;
   readonly spare: WriterDeps["spare"];
+  readonly open: Set<LogWriter>;
   readonly clock: LineClock;
   /** `Z","id":"9f31c0a2b7d4-`: the end of the time, and how the ids of this process begin. */
   readonly idWords: Uint8Array;
@@ -45,6 +46,7 @@ export const createTraffic = (deps: { dir: string | null; log: Log; idLine: Uint
   log: deps.log,
   nowMs: Date.now,
   spare: createSpare(),
+  open: new Set(),
   clock: createLineClock(Date.now() - performance.now()),
   idWords: Buffer.concat([ascii('Z","id":"'), deps.idLine.subarray(idFieldBytes)]),
   seen: createSeenPaths(),

@@ -14,7 +14,14 @@ import { join } from "node:path";
 import { silentLog } from "../../domain/log.ts";
 import { ascii } from "../byte-classes.ts";
 import { entriesOn, linesOn } from "../testing/access-logs.ts";
-import { createLogWriter, createSpare, flushLog, type LogWriter, makeRoom } from "./log-writer.ts";
+import {
+  closeSegment,
+  createLogWriter,
+  createSpare,
+  flushLog,
+  type LogWriter,
+  makeRoom,
+} from "./log-writer.ts";
 import { pruneLog } from "./prune-log.ts";
 import { openAccessLogs } from "./read-log.ts";
 import { logFolder, parseSegment, segmentAt, segmentBytes, segmentName, spanMs } from "./segments.ts";
@@ -55,7 +62,7 @@ const ringSize = (): number => {
   const folder = logFolder(dir, "env_1");
   return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 };
-const deps = { log: silentLog, nowMs: Date.now, spare: createSpare() };
+const deps = { log: silentLog, nowMs: Date.now, spare: createSpare(), open: new Set<LogWriter>() };
 const lineOf = (id: string, time = new Date().toISOString()): Uint8Array =>
   ascii(
     `${JSON.stringify({ time, id, address: "", method: "GET", path: "/", status: 200, bytesIn: 1, bytesOut: 1, ms: 1, protocol: "HTTP/1.1", tls: false, host: "a" })}\n`,
@@ -220,6 +227,24 @@ describe("what is too old or too much", () => {
     expect((await linesOn(dir, "env_1")).map(({ id }) => id)).toEqual(["again"]);
   });
 });
+
+test("many sites that are asked at once hold few files open, and lose nothing", async () => {
+  const before = readdirSync("/proc/self/fd").length;
+  const all = { ...deps, open: new Set<LogWriter>() };
+  const writers = Array.from({ length: 200 }, (_, i) =>
+    createLogWriter(logFolder(dir, `env_${i}`), MB, dayMs),
+  );
+  for (let round = 0; round < 3; round++) {
+    for (const writer of writers) put(writer, lineOf(`${round}`));
+    await Promise.all(writers.map((writer) => flushLog(writer, all)));
+  }
+  expect(all.open.size).toBeLessThanOrEqual(48);
+  for (let i = 0; readdirSync("/proc/self/fd").length > before + 60 && i < 100; i++) await Bun.sleep(20);
+  expect(readdirSync("/proc/self/fd").length - before).toBeLessThanOrEqual(60);
+  for (let i = 0; i < 200; i++)
+    expect((await linesOn(dir, `env_${i}`)).map(({ id }) => id)).toEqual(["0", "1", "2"]);
+  for (const writer of writers) closeSegment(writer, all);
+}, 20_000);
 
 describe("reading", () => {
   test("backwards is forwards the other way round, over pieces and segments", async () => {

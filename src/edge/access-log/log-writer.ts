@@ -45,6 +45,8 @@ export interface WriterDeps {
   nowMs: () => number;
   /** Buffers that nobody uses: new ones for each batch would keep the collector busy. */
   spare: { small: Uint8Array[]; large: Uint8Array[] };
+  /** Those that hold a file open: descriptors are for visitors. */
+  open: Set<LogWriter>;
 }
 
 export const createSpare = (): WriterDeps["spare"] => ({ small: [], large: [] });
@@ -67,6 +69,8 @@ const giveBack = ({ small, large }: WriterDeps["spare"], bytes: Uint8Array): voi
 /** How much may wait for a slow disk, per site. */
 const mostWaiting = 8;
 const idleMs = 60_000;
+/** Of all sites: the others open their file for each batch, some times a second at most. */
+const mostOpen = 48;
 
 const noBytes = new Uint8Array();
 
@@ -127,7 +131,7 @@ export const flushLog = (writer: LogWriter, deps: WriterDeps): Promise<void> | n
   if (writer.waiting.length > 0) return drain(writer, deps);
   const { segment } = writer;
   if (segment !== null && writer.writing === null && deps.nowMs() - segment.usedAtMs > idleMs)
-    closeSegment(writer);
+    closeSegment(writer, deps);
   return writer.writing;
 };
 
@@ -148,11 +152,12 @@ const drainAll = async (writer: LogWriter, deps: WriterDeps): Promise<void> => {
           error,
         });
       writer.failing = true;
-      closeSegment(writer);
+      closeSegment(writer, deps);
     }
     writer.waiting.shift();
     giveBack(deps.spare, batch.bytes);
   }
+  if (deps.open.size > mostOpen) closeSegment(writer, deps);
 };
 
 /** @throws when not all of it came to the disk; what did not is counted as dropped */
@@ -188,8 +193,8 @@ const openAppend = promisify(open) as (path: string, flags: number, mode: number
 const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /** The file that lines belong into now: of this span of time, the first one that is not full. */
-const segmentFor = async (writer: LogWriter, { nowMs }: WriterDeps): Promise<OpenSegment> => {
-  const now = nowMs();
+const segmentFor = async (writer: LogWriter, deps: WriterDeps): Promise<OpenSegment> => {
+  const now = deps.nowMs();
   const most = segmentBytes(writer.ringBytes);
   let wanted = segmentAt(now);
   const { segment } = writer;
@@ -205,22 +210,25 @@ const segmentFor = async (writer: LogWriter, { nowMs }: WriterDeps): Promise<Ope
     const newest = segmentsAmong(await readdir(writer.folder)).at(-1);
     if (newest !== undefined && newest.startMs === wanted.startMs) wanted = newest;
   }
-  closeSegment(writer);
+  closeSegment(writer, deps);
   for (;;) {
     const descriptor = await openAppend(join(writer.folder, segmentName(wanted)), flags, 0o640);
-    if (fstatSync(descriptor).size < most) {
+    const present = fstatSync(descriptor).size;
+    if (present < most) {
       writer.segment = { ...wanted, descriptor, usedAtMs: now };
-      break;
+      deps.open.add(writer);
+      if (present === 0) await pruneLog(writer.folder, writer.ringBytes, writer.keptMs, now, wanted);
+      return writer.segment;
     }
     close(descriptor, () => {});
     wanted = { startMs: wanted.startMs, number: wanted.number + 1 };
   }
-  await pruneLog(writer.folder, writer.ringBytes, writer.keptMs, now, wanted);
-  return writer.segment;
 };
 
-export const closeSegment = (writer: LogWriter): void => {
+/** Not while something is being written. */
+export const closeSegment = (writer: LogWriter, { open }: Pick<WriterDeps, "open">): void => {
   const { segment } = writer;
   writer.segment = null;
+  open.delete(writer);
   if (segment !== null) close(segment.descriptor, () => {});
 };

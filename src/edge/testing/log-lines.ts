@@ -1,10 +1,16 @@
 /** Writes lines into a site's log as an edge process does, until it is killed: `bun log-lines.ts DIR ID NAME RING_BYTES COUNT`. */
 import { silentLog } from "../../domain/log.ts";
-import { createLogWriter, createSpare, flushLog, makeRoom } from "../access-log/log-writer.ts";
+import {
+  createLogWriter,
+  createSpare,
+  flushLog,
+  type LogWriter,
+  makeRoom,
+} from "../access-log/log-writer.ts";
 import { logFolder } from "../access-log/segments.ts";
 
 const [dir, id, name, ringBytes, count] = process.argv.slice(2) as [string, string, string, string, string];
-const deps = { log: silentLog, nowMs: Date.now, spare: createSpare() };
+const deps = { log: silentLog, nowMs: Date.now, spare: createSpare(), open: new Set<LogWriter>() };
 const writer = createLogWriter(logFolder(dir, id), Number(ringBytes), 24 * 3_600_000);
 
 for (let number = 1; number <= Number(count); number++) {
