@@ -183,7 +183,7 @@ test("a claim whose look takes long holds up no other one", async () => {
   while ((await list()).find(({ name }) => name === "example.net")!.state !== "verified") await Bun.sleep(5);
   answer.resolve({ here: false, reason: "it is elsewhere" });
   await checked;
-  expect((await list()).map(({ error }) => error)).toEqual([null, "it is elsewhere"]);
+  expect((await list()).map(({ error }) => error)).toEqual(["it is elsewhere", null]);
 });
 
 test("names that are not a site's to have are refused", async () => {

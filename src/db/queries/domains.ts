@@ -7,13 +7,17 @@ export const domainQueries = (db: Kysely<Schema>) => ({
   insertDomain: async (domain: DomainRecord): Promise<void> => {
     await db.insertInto("domains").values(domain).execute();
   },
-  /** By the unique index on environment and name. */
+  /**
+   * The primary one, then the first that was added: the address shown for a site does not change with each that
+   * comes. By the unique index on environment and name.
+   */
   domainsOf: (environmentId: string): Promise<DomainRecord[]> =>
     db
       .selectFrom("domains")
       .selectAll()
       .where("environmentId", "=", environmentId)
       .orderBy("isPrimary", "desc")
+      .orderBy("createdAt")
       .orderBy("name")
       .execute(),
   domainsOfMany: (environmentIds: string[]): Promise<DomainRecord[]> =>
@@ -22,6 +26,7 @@ export const domainQueries = (db: Kysely<Schema>) => ({
       .selectAll()
       .where("environmentId", "in", environmentIds)
       .orderBy("isPrimary", "desc")
+      .orderBy("createdAt")
       .orderBy("name")
       .execute(),
   /** Of sites that are not deleted, by name. */
