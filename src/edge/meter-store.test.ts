@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../domain/log.ts";
@@ -76,6 +76,24 @@ test("whichever files a killed lead has left, the next one comes to the same sum
     }
   }
   rmSync(before, { recursive: true });
+});
+
+test("a disk that takes nothing: counted once all the same, and put in order when it does again", () => {
+  const { epoch } = counted(dead(1), 5);
+  const lead = openMeterStore(dir, dead(2), silentLog, 1, null);
+  // Written first, then renamed.
+  const inTheWay = join(dir, `meters-${dead(2)}.json.new`);
+  mkdirSync(inTheWay);
+  for (let i = 0; i < 3; i++) {
+    lead.fold();
+    expect(requestsOf(lead.meters)).toBe(5);
+    expect(total(lead)).toBe(5);
+  }
+  rmSync(inTheWay, { recursive: true });
+  lead.fold();
+  expect(total(lead)).toBe(5);
+  expect(readdirSync(dir)).toEqual([`meters-${dead(2)}.json`]);
+  expect(lead.epoch).toBe(epoch);
 });
 
 test("the counts of an edge of one process go on", () => {

@@ -180,7 +180,13 @@ export const openMeterStore = (
       for (const id of counted) if (stored.has(id)) folded.add(id);
       for (const id of folded) if (!stored.has(id)) folded.delete(id);
       written = -1;
-      save();
+      try {
+        save();
+      } catch (error) {
+        // A full disk: they are counted here, and stay there until that can be written.
+        log.error("storing the meters failed", { error });
+        return;
+      }
       begun.former = null;
       rmSync(join(dir, formerName), { force: true });
       for (const id of dead)
