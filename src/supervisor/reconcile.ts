@@ -1,16 +1,14 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
-import { exitSentence } from "../domain/exit-sentence.ts";
-import { maskSecrets } from "../domain/mask-secrets.ts";
-import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
-import { formatBytes } from "../domain/size.ts";
+import type { ReleaseConfig } from "../domain/release.ts";
 import { sharesInForce } from "../domain/traffic.ts";
 import { AppError } from "../errors.ts";
-import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
+import { forgivenAfterMs } from "./back-off.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
 import { launchReplica } from "./launch-replica.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
+import { noteExit, noteFailedStart } from "./note-exit.ts";
 
 export interface ReconcileState {
   /** Replicas in which the kernel killed something for memory since they started. */
@@ -153,7 +151,10 @@ const followReplica = async (
       await deps.store.updateReplica(row.id, { restarts: 0, reason: null });
     return null;
   }
-  if (row.state !== "exited") return noteExit(deps, state, environment, row, container);
+  if (row.state !== "exited") {
+    const oom = container.oomKilled || state.oomSeen.has(row.id);
+    return noteExit(deps, environment, row, container, oom);
+  }
   if (row.nextRestartAt !== null && row.nextRestartAt > nowMs) return row.nextRestartAt;
   state.oomSeen.delete(row.id);
   let restarted: ReplicaState;
@@ -167,64 +168,6 @@ const followReplica = async (
   if (await deps.store.moveReplica(row.id, "exited", started))
     state.warmUp(environment, { ...row, ...started });
   return null;
-};
-
-const noteExit = async (
-  deps: SupervisorDeps,
-  state: ReconcileState,
-  environment: LiveEnvironment,
-  row: ReplicaRecord,
-  container: ReplicaState,
-): Promise<number> => {
-  const restarts = row.restarts + 1;
-  const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
-  const oom = container.oomKilled || state.oomSeen.has(row.id);
-  const lastLines = await lastWords(deps, row);
-  const cause = oom
-    ? `killed: it used more than its memory limit of ${formatBytes(environment.memoryBytes)} (out of memory)`
-    : `the app ${exitSentence(container.exitCode)}`;
-  const reason = `${cause}; restart ${restarts}${lastLines ? `; it last printed: ${lastLines}` : ""}`;
-  deps.log.warn("replica ended", {
-    site: environment.slug,
-    replica: row.id,
-    exitCode: container.exitCode,
-    oom,
-  });
-  await deps.store.moveReplica(row.id, row.state, {
-    state: "exited",
-    exitCode: container.exitCode,
-    oomKills: row.oomKills + (oom ? 1 : 0),
-    restarts,
-    reason,
-    endedAt: container.finishedAtMs ?? deps.clock.nowMs(),
-    nextRestartAt,
-  });
-  return nextRestartAt;
-};
-
-/** What a replica printed last, without the secrets of its release: more people see it than may read those. */
-const lastWords = async (deps: SupervisorDeps, row: ReplicaRecord): Promise<string> => {
-  const lines = await deps.engine.logTail(row.id, 5).catch(() => []);
-  const release = await deps.store.releaseById(row.releaseId);
-  const secrets = await Promise.all(
-    frozenVariables(release?.env ?? "[]")
-      .filter((variable) => variable.isSecret === 1)
-      .map(({ key, ciphertext }) => deps.openSecret(ciphertext, `env:${row.environmentId}:${key}`)),
-  );
-  return maskSecrets(secrets)(lines.join("\n")).slice(-1000);
-};
-
-/** The app itself can make its container unable to start, such as by putting a file where its folder was. */
-const noteFailedStart = async (
-  deps: SupervisorDeps,
-  row: ReplicaRecord,
-  error: AppError,
-): Promise<number> => {
-  const restarts = row.restarts + 1;
-  const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
-  const reason = `${error.publicMessage}; restart ${restarts}`;
-  await deps.store.updateReplica(row.id, { restarts, reason, nextRestartAt });
-  return nextRestartAt;
 };
 
 const launchMissing = async (
