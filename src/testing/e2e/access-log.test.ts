@@ -183,6 +183,23 @@ test("as a download and on the command line", async () => {
   expect(JSON.parse(page.stdout)).toEqual({ items: [], dropped: 0, whole: true });
 });
 
+test("on the panel's page, and from there as a download", async () => {
+  const origin = `http://127.0.0.1:${croft.panelPort}`;
+  const signedIn = await fetch(`${origin}/sign-in`, {
+    method: "POST",
+    redirect: "manual",
+    body: new URLSearchParams({ username: "ada", password: "correct-horse-battery" }),
+    headers: { origin, "sec-fetch-site": "same-origin" },
+  });
+  const headers = { cookie: signedIn.headers.getSetCookie()[0]!.split(";", 1)[0]! };
+  const page = await (await fetch(`${origin}/sites/${slug}/traffic?path=/live`, { headers })).text();
+  expect(page).toContain("<code>/live/:id</code>");
+  expect(page).toContain("GET /live/5");
+  const link = /href="(\/api\/v1\/[^"]+)" download/.exec(page)![1]!.replaceAll("&amp;", "&");
+  const log = await (await fetch(origin + link, { headers })).text();
+  expect(log.trim().split("\n")).toHaveLength(5);
+});
+
 test("a site that is deleted takes its log along, and ends what follows it", async () => {
   const folder = join(croft.dataDir, "run/edge/access-log");
   const before = readdirSync(folder);
