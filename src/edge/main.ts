@@ -1,18 +1,17 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { AppError } from "../errors.ts";
 import { stderrLog } from "../domain/log.ts";
-import { createEdgeClient, isHanging } from "./client.ts";
 import { serveControl } from "./control-server.ts";
 import type { EdgeSettings } from "./edge-arguments.ts";
 import { createEdge, startSweep } from "./edge.ts";
 import { useTable } from "./in-force.ts";
-import { type Listening, listenOn, portOf, refuseTaken } from "./listening.ts";
+import { type Listening, listenOn } from "./listening.ts";
 import { openMeterStore } from "./meter-store.ts";
-import { processState, type ProcessState, type Role } from "./processes/commands.ts";
+import type { Role } from "./processes/commands.ts";
 import { isLead, leadOf, leaveFolder, leaveLead, socketOf, takeLead } from "./processes/folder.ts";
 import { isLiving, type ProcessId, processIdOf } from "./processes/identity.ts";
 import { createLeadership } from "./processes/leadership.ts";
 import { createPeers } from "./processes/peers.ts";
+import { whoIsThere } from "./processes/who-is-there.ts";
 import { startWorkers, type Workers } from "./processes/workers.ts";
 import { leaveAddress } from "./retire.ts";
 import { bucketKey } from "./shared/rate-bucket.ts";
@@ -38,15 +37,9 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
   const { dir, workerOf } = settings;
   const log = stderrLog;
   mkdirSync(dir, { recursive: true });
-  if (workerOf === null && !settings.takeOver) await refuseSecond(dir);
   const own = processIdOf("self")!;
   const peers = createPeers(dir, own, log);
-  const others = await peers.askAll(processState, { method: "GET", path: "/state" });
-  const before = workerOf === null ? presentOf(others) : others.get(workerOf);
-  if (workerOf === null) await refuseOthersAddresses(settings, others);
-  else if (before === undefined) throw new AppError("unavailable", "the process that started it is gone");
-  else if (before.version !== settings.version)
-    throw new AppError("conflict", `it is of another build than ${before.version}`);
+  const before = await whoIsThere(settings, peers);
 
   let role: Role = "starting";
   let listening: Listening | null = null;
@@ -232,37 +225,10 @@ const bucketKeys = ({ router }: Edge): string[] =>
     bucket === null ? [] : [bucketKey(route.id, bucket.perMinute)],
   );
 
-/** Whose place is taken: the lead, or whoever is left of an edge whose lead has died. */
-const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): ProcessState | undefined => {
-  const all = [...others.values()];
-  return all.find(({ role }) => role === "lead") ?? all[0];
-};
-
-/** Addresses of the edge's own processes are shared; any other must be free. */
-const refuseOthersAddresses = async (
-  { listen, listenTls }: EdgeSettings,
-  others: ReadonlyMap<ProcessId, ProcessState>,
-): Promise<void> => {
-  const shared = new Set([...others.values()].flatMap(({ listening }) => listening.map(portOf)));
-  for (const address of [...listen, ...listenTls]) if (!shared.has(address.port)) await refuseTaken(address);
-};
-
 const useStoredCertificates = (edge: Edge, certificates: CertificateStore): void => {
   const set = certificates.load();
   if (set === null || set.version <= edge.certificates.version) return;
   const made = bookOf(set, edge.certificates);
   if ("book" in made) edge.certificates = made.book;
   else edge.log.error("the stored certificates are not used", { problem: made.problem });
-};
-
-/** A socket that answers belongs to a running edge; one that does not was left behind and is replaced. */
-const refuseSecond = async (dir: string): Promise<void> => {
-  const running = await createEdgeClient(dir)
-    .health()
-    .catch((error: unknown) => {
-      if (isHanging(error)) throw error;
-      return null;
-    });
-  if (running !== null)
-    throw new AppError("conflict", `an edge (process ${running.pid}) already runs on ${dir}; stop it first`);
 };
