@@ -42,16 +42,22 @@ check_port() {
   for pid in $(listeners "$port"); do
     if installed && ours "$pid"; then continue; fi
     name=$(cat "/proc/$pid/comm" 2>/dev/null || echo "a process that just ended")
-    die "port $port is taken by $name (process $pid); end it, for a service by systemctl disable --now NAME, or choose another $what in $settings"
+    die "port $port is taken by $name (process $pid); end it, for a service by systemctl disable --now NAME, or set $what in $settings to others"
   done
 }
 
-check_ports() {
-  local http https listen
+# visitor_ports: of plain HTTP and HTTPS, as the daemon takes them from its settings.
+visitor_ports() {
+  local http https=off
   http=$(setting CROFT_HTTP 0.0.0.0:80)
-  https=$(setting CROFT_HTTPS "$(if [ "${http##*:}" = 80 ]; then echo 0.0.0.0:443; else echo off; fi)")
-  listen=$(setting CROFT_LISTEN 127.0.0.1:7300)
-  if [ "$http" != off ]; then check_port CROFT_HTTP "${http##*:}"; fi
-  if [ "$https" != off ]; then check_port CROFT_HTTPS "${https##*:}"; fi
-  check_port CROFT_LISTEN "${listen##*:}"
+  if [ "${http##*:}" = 80 ]; then https=0.0.0.0:443; fi
+  https=$(setting CROFT_HTTPS "$https")
+  printf '%s\n' "${http##*:}" "${https##*:}" | grep -v '^off$' || true
+}
+
+check_ports() {
+  local port
+  for port in $(visitor_ports); do check_port "CROFT_HTTP and CROFT_HTTPS" "$port"; done
+  port=$(setting CROFT_LISTEN 127.0.0.1:7300)
+  check_port CROFT_LISTEN "${port##*:}"
 }

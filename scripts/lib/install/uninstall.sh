@@ -92,13 +92,19 @@ remove_file() {
   if [ -e "$1" ]; then change "remove $1" rm -f "$1"; fi
 }
 
+# The folder itself may be a link, or a disk of its own.
+remove_data() {
+  find -H "$1" -xdev -mindepth 1 -delete
+  rmdir "$1" 2>/dev/null || rm "$1" 2>/dev/null || say "note: $1 is empty, but could not be removed itself"
+}
+
 purge_data() {
   local folder
   folder=$(data_dir)
   if [ -d "$folder" ]; then
     # The name is from a file that people edit.
     [ -e "$folder/croft.db" ] || [ -z "$(ls -A "$folder")" ] || die "$folder does not look like Croft's data; nothing in it was removed"
-    change "remove $folder with all data, master key and backups" rm -rf --one-file-system "$folder"
+    change "remove $folder with all data, master key and backups" remove_data "$folder"
   fi
   if [ -d "${settings%/*}" ]; then change "remove ${settings%/*}" rm -rf "${settings%/*}"; fi
   if id "$user" >/dev/null 2>&1; then change "remove the user $user" userdel "$user"; fi

@@ -217,6 +217,18 @@ test("run again, it changes nothing and says so", async () => {
   expect(await fingerprint()).toBe(before);
 });
 
+test("finishes a run that was cut short after the program was replaced", async () => {
+  const before = await daemon();
+  // The same bytes, but another file than the one that runs.
+  await machine.ok(
+    "sh",
+    "-c",
+    "cp -p /usr/local/bin/croft /usr/local/bin/c && mv /usr/local/bin/c /usr/local/bin/croft",
+  );
+  expect(await installed("--binary", "/shared/one")).toContain("restart croft; sites go on being served");
+  expect(await daemon()).not.toBe(before);
+});
+
 test("mends what is not as it should be, and leaves settings alone", async () => {
   await machine.ok(
     "sh",
@@ -350,7 +362,6 @@ test("a restart of Docker fails no request: containers run on without it", async
 });
 
 test("opens its ports in a firewall that is active, and only there", async () => {
-  await machine.ok("apt-get", "--quiet", "--yes", "install", "ufw");
   expect((await installed("--binary", "/shared/one"))[0]).toStartWith("all is as it should be");
   await machine.ok("ufw", "--force", "enable");
   expect(await visit(page)).not.toStartWith("200");

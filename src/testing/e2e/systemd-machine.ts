@@ -16,10 +16,14 @@ export interface SystemdMachine extends AsyncDisposable {
 
 const image = "croft-test/systemd:bookworm";
 
-/** As an image of a server is: packages may start their services. */
+/**
+ * As a server is: packages may start their services, and ufw is there but not active. What tests install lies ready,
+ * so that they need no network for it.
+ */
 const dockerfile = `FROM debian:bookworm-slim
-RUN rm -f /usr/sbin/policy-rc.d && apt-get -q update && \\
-    apt-get -q -y install --no-install-recommends systemd systemd-sysv dbus && rm -rf /var/lib/apt/lists/*
+RUN rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker* && apt-get -q update && \\
+    apt-get -q -y install --no-install-recommends systemd systemd-sysv dbus ufw
+RUN apt-get -q -y install --no-install-recommends --download-only docker.io git iptables logrotate
 COPY boot /boot/start
 STOPSIGNAL SIGRTMIN+3
 CMD ["/boot/start"]
