@@ -26,7 +26,13 @@ const startApp = async (before: string[] = []): Promise<{ child: Bun.Subprocess;
 
 let fixture: EdgeFixture;
 beforeAll(() => {
-  fixture = startEdge([], { connectMs: 300, answerMs: 300, silenceMs: 300, stallMs: 600, newsMs: 100 });
+  fixture = startEdge([], {
+    connectMs: 1_000,
+    answerMs: 1_500,
+    silenceMs: 1_000,
+    stallMs: 2_000,
+    newsMs: 100,
+  });
 });
 afterEach(async () => {
   for (const child of children.splice(0)) {
@@ -121,4 +127,4 @@ test("a machine whose packets vanish: 504 at the connect deadline and on a kept 
     route([host, far.port]);
     expect(await ask(post)).toEndWith("whole hi");
   });
-}, 30_000);
+}, 60_000);
