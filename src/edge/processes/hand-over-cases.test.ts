@@ -7,6 +7,7 @@ import { routeTo, toPort } from "../testing/edge-fixture.ts";
 import { ended } from "../testing/edge-process.ts";
 import { type EdgeProcesses, edgeProcesses } from "../testing/edge-processes.ts";
 import { connectRaw, exchangeRaw } from "../testing/raw-client.ts";
+import { okAnswer, startRawUpstream } from "../testing/raw-upstream.ts";
 import { createAuthority } from "../tls/testing/authority.ts";
 import { leadSocket, socketOf } from "./folder.ts";
 import { processIdOf } from "./identity.ts";
@@ -125,6 +126,36 @@ describe("who is connected", () => {
     expect(await begun.untilClosed()).toEndWith("hello");
     slow.close();
     await ended(before);
+  }, 30_000);
+
+  test("a download and an upload outlast the deadline, since their end is in sight", async () => {
+    const release: (() => void)[] = [];
+    const upstream = startRawUpstream((text, socket) => {
+      if (text.startsWith("GET")) {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+        release.push(() => socket.write("half"));
+      } else if (text.endsWith("whole")) return okAnswer;
+      return undefined;
+    });
+    await begin();
+    const before = await pidOfLead();
+    const routes = [routeTo(["site.test"], toPort(upstream.port), {}, "a")];
+    await edge.client.putTable({ version: 2, routes });
+    const download = await connectRaw(port);
+    download.send(get());
+    await download.until((text) => text.endsWith("half"));
+    const upload = await connectRaw(port);
+    upload.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nabcde");
+    while (upstream.received().length < 2) await Bun.sleep(5);
+    await handOverEdge(edge.wanted({ drainMs: 300 }));
+    await Bun.sleep(1_000);
+    release[0]!();
+    upload.send("whole");
+    expect(await download.until((text) => text.endsWith("halfhalf"))).toContain("HTTP/1.1 200 ");
+    expect(await upload.untilClosed()).toEndWith("Connection: close\r\n\r\nok");
+    download.close();
+    await ended(before);
+    upstream.close();
   }, 30_000);
 
   test("HTTP/2: sessions go elsewhere without losing a request", async () => {
