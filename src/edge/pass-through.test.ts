@@ -25,13 +25,13 @@ const site = (respond: Parameters<typeof startRawUpstream>[0]): RawUpstream => {
 };
 beforeAll(() => {
   fixture = startEdge([], {
-    headMs: 200,
-    keepAliveMs: 200,
-    bodyMs: 200,
-    stallMs: 200,
-    connectMs: 200,
-    answerMs: 200,
-    silenceMs: 1_000,
+    headMs: 500,
+    keepAliveMs: 500,
+    bodyMs: 500,
+    stallMs: 500,
+    connectMs: 500,
+    answerMs: 500,
+    silenceMs: 1_500,
   });
 });
 afterAll(async () => {
@@ -114,9 +114,9 @@ test("a stream of events lives on heartbeats, past every other deadline", async 
   const client = await connectRaw(fixture.port);
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`);
   await client.until(wholeHead);
-  // Each pause is three times the deadlines of whatever else there is; all together they are above that of silence.
+  // Each pause is longer than the deadlines of whatever else there is; all together they are above that of silence.
   for (let i = 0; i < 3; i++) {
-    await Bun.sleep(600);
+    await Bun.sleep(700);
     send("3\r\n:\n\n\r\n");
     await client.until((text) => text.split("3\r\n:\n\n\r\n").length === i + 2);
   }
@@ -130,7 +130,7 @@ test("an answer that drips on is no silence", async () => {
     const timer = setInterval(() => {
       socket.write("x");
       if (--left === 0) clearInterval(timer);
-    }, 300);
+    }, 400);
     return `HTTP/1.1 200 OK\r\n${dated}Content-Length: 5\r\n\r\n`;
   });
   const client = await connectRaw(fixture.port);

@@ -25,7 +25,7 @@ const route = (limits: Partial<RouteLimits> = {}): void =>
     routeTo(["127.0.0.1"], toPort(app.port!), { webSocketMessageBytes: limit, ...limits }, "ws"),
   ]);
 beforeAll(() => {
-  fixture = startEdge([], { silenceMs: 300 });
+  fixture = startEdge([], { silenceMs: 800 });
 });
 beforeEach(() => {
   appClosed = [];
@@ -136,7 +136,7 @@ test("one that is silent for too long is closed with 1001, one with a ping now a
   expect(await closed(socket)).toBe(1001);
   await untilAppClosed();
   expect(appClosed).toEqual([1001]);
-  await Bun.sleep(400);
+  await Bun.sleep(900);
   expect(busy.closed()).toBe(false);
   clearInterval(pinging);
   busy.close();
