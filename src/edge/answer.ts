@@ -228,10 +228,13 @@ const passPacked = (
   from: number,
   head: HeadWriter | null,
 ): void => {
+  const end = input.length;
   const packed = packBody(exchange, upstream, packer, input, from, head);
   if (packed === null) return;
+  // The packer has a copy.
+  spend(input);
   if (packed.done) {
-    if (packed.at < input.length) upstream.keepAlive = false;
+    if (packed.at < end) upstream.keepAlive = false;
     release(exchange, upstream);
   } else if (!packed.room) pauseUpstream(upstream);
   else slowAnswer(exchange, upstream);
