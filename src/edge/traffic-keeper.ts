@@ -53,9 +53,9 @@ export const keepTraffic = (
     const nowMs = traffic.nowMs();
     // A clock that is set back a little stays in its hour: what is saved of it must not be replaced.
     if (startOfHour(nowMs) > hourMs || nowMs < hourMs - 2 * hour) {
-      // At once: nothing of the new hour may come between.
-      void attempt("storing counts by path", () => paths.saveNow(hourMs, traffic.counts));
+      const over = hourMs;
       hourMs = startOfHour(nowMs);
+      await attempt("storing counts by path", () => paths.save(over, traffic.counts, beginHour));
       forgetCounts(traffic, router);
     }
     if (Math.abs(nowMs - savedAtMs) >= savePathsMs) {
@@ -88,12 +88,9 @@ export const keepTraffic = (
 
 const startOfHour = (ms: number): number => ms - (ms % hour);
 
-/** A new hour counts from zero; routes that are gone and were not asked for are let go. */
+/** Routes that are gone and were not asked for are let go. */
 const forgetCounts = ({ counts }: Traffic, router: Router): void => {
-  for (const [id, one] of counts) {
-    beginHour(one);
-    if (one.entries.size === 0 && !router.byId.has(id)) counts.delete(id);
-  }
+  for (const [id, one] of counts) if (one.entries.size === 0 && !router.byId.has(id)) counts.delete(id);
 };
 
 const defaultKeptMs = 7 * 24 * hour;

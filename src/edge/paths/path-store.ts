@@ -12,8 +12,15 @@ import { latencyOf, type PathCounts, type PathEntry } from "./path-counts.ts";
  * that was away finds all of it.
  */
 export interface PathStore {
-  /** Writes what was counted in the hour, if anything was since the last time; lets others in between. */
-  save(hourMs: number, counts: ReadonlyMap<string, PathCounts>): Promise<void>;
+  /**
+   * Writes what was counted in the hour, if anything was since the last time; lets others in between.
+   * @param taken called for each route right after its counts were read: what is counted later is not in the file
+   */
+  save(
+    hourMs: number,
+    counts: ReadonlyMap<string, PathCounts>,
+    taken?: (counts: PathCounts) => void,
+  ): Promise<void>;
   /** The same at once, at the process's end. */
   saveNow(hourMs: number, counts: ReadonlyMap<string, PathCounts>): void;
 }
@@ -39,18 +46,21 @@ export const createPathStore = (dir: string, process: string): PathStore => {
   let saved = "";
   const pathOf = (hourMs: number): string => join(folder, `${hourMs}-${process}.json`);
   return {
-    async save(hourMs, counts) {
+    async save(hourMs, counts, taken) {
       const present = stateOf(hourMs, counts);
-      if (present === null || present === saved) return;
+      const isNew = present !== null && present !== saved;
+      if (!isNew && taken === undefined) return;
       const routes: string[] = [];
       let slice = performance.now();
       for (const [id, one] of counts) {
-        const text = routeText(id, one);
+        const text = isNew ? routeText(id, one) : null;
         if (text !== null) routes.push(text);
+        taken?.(one);
         if (performance.now() - slice < 2) continue;
         await Bun.sleep(1);
         slice = performance.now();
       }
+      if (!isNew) return;
       await mkdir(folder, { recursive: true, mode: 0o750 });
       const path = pathOf(hourMs);
       await writeFile(`${path}.new`, wholeText(hourMs, routes), { mode: 0o640 });

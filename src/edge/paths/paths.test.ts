@@ -201,6 +201,38 @@ describe("on the disk", () => {
     expect(latencyQuantile(sums.get("GET /a")!.latency, 1)!).toBeGreaterThan(13.7);
   });
 
+  test("at an hour's end each request is in one of the two hours, also those that come while it is saved", async () => {
+    const seen = createSeenPaths();
+    const counts = new Map(Array.from({ length: 400 }, (_, i) => [`env_${i}`, createPathCounts()] as const));
+    const pages = Array.from({ length: 60 }, (_, i) => `/${word(i)}`);
+    let asked = 0;
+    const askAll = (): void => {
+      for (const one of counts.values()) {
+        ask(seen, one, pages[asked % pages.length]!);
+        asked++;
+      }
+    };
+    for (let i = 0; i < 60; i++) askAll();
+    const store = createPathStore(dir, "77-1-abc");
+    let over = false;
+    const saving = store.save(hourMs, counts, beginHour).then(() => (over = true));
+    while (!over) {
+      askAll();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await saving;
+    store.saveNow(hourMs + 3_600_000, counts);
+    const requests = readdirSync(pathFolder(dir)).map((name) => {
+      const { routes } = pathFileSchema.parse(JSON.parse(readFileSync(join(pathFolder(dir), name), "utf8")));
+      return Object.values(routes)
+        .flat()
+        .reduce((sum, path) => sum + path[2], 0);
+    });
+    expect(requests).toHaveLength(2);
+    expect(requests[0]! + requests[1]!).toBe(asked);
+    expect(requests[1]).toBeGreaterThan(0);
+  }, 30_000);
+
   test("what no daemon takes is gone after nine days", async () => {
     const counts = new Map([["env_1", createPathCounts()]]);
     ask(createSeenPaths(), counts.get("env_1")!, "/a");
