@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type EdgeClient, isHanging } from "./client.ts";
 import { isEdgeOn } from "./edge-view.ts";
+import { processIdOf } from "./processes/identity.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 
 export interface EdgeSupervision extends EdgeProcess {
@@ -28,7 +28,7 @@ export const superviseEdge = async (supervision: EdgeSupervision): Promise<void>
   let answeredAtMs = performance.now();
   let pauseMs = checkMs;
   for (let round = 0; !signal.aborted; round++) {
-    const alive = pid !== null && isAlive(pid);
+    const alive = pid !== null && processIdOf(pid) !== null;
     if (!alive || round % healthEvery === 0) {
       try {
         const client = await ensureEdge(wanted);
@@ -50,16 +50,6 @@ export const superviseEdge = async (supervision: EdgeSupervision): Promise<void>
       }
     }
     await pause(pauseMs, signal);
-  }
-};
-
-/** By the kernel's word, since a killed child may stay on as a zombie for a while (proc(5), state Z or X). */
-const isAlive = (pid: number): boolean => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return !/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(")")));
-  } catch {
-    return false;
   }
 };
 

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** What edge processes say to each other, below `/own` of each one's socket; answered for that process alone. */
+/**
+ * What edge processes say to each other, below `/own` of each one's socket; answered for that process alone. At a hand-over
+ * they are of two builds: what is added later has to be optional.
+ */
 
 /**
  * `starting`: does not serve yet; `lead`: the daemon speaks to it; `worker`: serves beside a lead; `retired`: takes no new
