@@ -6,7 +6,7 @@ import type { Log } from "../domain/log.ts";
 import {
   addPaths,
   type PathHour,
-  pathFileSchema,
+  pathFileOutline,
   pathHourSchema,
   type PathSums,
   storedPath,
@@ -94,7 +94,7 @@ export const openPathHours = (path: string, folder: string, { log }: { log: Log 
       const live = await waiting(fromMs, toMs);
       const files: { file: string; paths: PathHour }[] = [];
       for (const { file, hour } of live) {
-        const paths = (await readFile(folder, file, hour, null))?.[environmentId];
+        const paths = (await readFile(folder, file, hour, null, environmentId))?.[environmentId];
         if (paths !== undefined) files.push({ file, paths });
       }
       const rows = db
@@ -155,6 +155,7 @@ const readFile = async (
   file: string,
   hour: number,
   log: Log | null,
+  only: string | null = null,
 ): Promise<Record<string, PathHour> | null> => {
   try {
     const handle = await open(
@@ -164,8 +165,12 @@ const readFile = async (
     try {
       const stats = await handle.stat();
       if (!stats.isFile() || stats.size > largestFile) throw new Error("it is no file of counts");
-      const parsed = pathFileSchema.parse(JSON.parse(await handle.readFile("utf8")));
-      return parsed.hourMs === hour ? parsed.routes : null;
+      const { hourMs: told, routes } = pathFileOutline.parse(JSON.parse(await handle.readFile("utf8")));
+      const checked: Record<string, PathHour> = {};
+      if (told !== hour) return null;
+      for (const [id, paths] of Object.entries(routes))
+        if (only === null || id === only) checked[id] = pathHourSchema.parse(paths);
+      return checked;
     } finally {
       await handle.close();
     }

@@ -32,6 +32,9 @@ export const pathFileSchema = z.object({
   routes: z.record(z.string(), pathHourSchema),
 });
 
+/** The same without a look into the routes, which are many when one is wanted. */
+export const pathFileOutline = z.object({ hourMs: z.number(), routes: z.record(z.string(), z.unknown()) });
+
 /** Sums by method and pattern, over hours and processes. */
 export interface PathSum {
   method: string;
