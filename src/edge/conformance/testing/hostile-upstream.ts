@@ -47,6 +47,13 @@ const endOfAnswer = (bytes: string, isHead: boolean): number => {
   }
 };
 
+/**
+ * llhttp takes an interim answer of HTTP/1.0 for the connection's end, and expects a body behind one that it does
+ * not know by number; none has any (RFC 9112 section 6.3).
+ */
+export const isOddInterim = (bytes: string): boolean =>
+  /(^|\r\n\r\n)HTTP\/1\.(0 1|1 1(0[4-9]|[1-9]\d))/.test(bytes);
+
 const marker = (seed: string): string =>
   `HTTP/1.1 200 OK\r\nX-Marker: ${seed}\r\nContent-Length: 6\r\n\r\nmarker`;
 
