@@ -49,6 +49,7 @@ export const createEdge = (deps: {
     connecting: new Set(),
     slowed: new Set(),
     held: new Map(),
+    heldBytes: 0,
     awaiting: new Set(),
     serveAgain,
     random: deps.random ?? Math.random,

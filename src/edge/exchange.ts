@@ -126,7 +126,7 @@ export const serveAgain = (exchange: Exchange): void => {
   const after = rereadHead(exchange);
   exchange.deadlineMs = Number.POSITIVE_INFINITY;
   toGoal(exchange, exchange.headInput!, after, after);
-  if (visitor.exchange === exchange && visitor.held !== null) visitor.advance(visitor);
+  if (visitor.exchange === exchange && (visitor.held !== null || visitor.paused)) visitor.advance(visitor);
 };
 
 /** Whatever the route leads to. */

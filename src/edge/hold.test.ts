@@ -149,3 +149,31 @@ test("a WebSocket, and a body that waits for its go-ahead, wait as well", async 
   socket.close();
   await app.stop(true);
 });
+
+test("bodies of requests that wait stay with who sends them, and all that is kept is bounded", async () => {
+  route(hold(1000));
+  const head = "POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 8000000\r\n\r\n";
+  const pouring = await asking(head);
+  pouring.send(Buffer.alloc(8_000_000, 0x62));
+  await Bun.sleep(50);
+  const [kept] = fixture.edge.held.get("site")!;
+  expect(kept!.visitor.held?.length ?? 0).toBeLessThan(1_000_000);
+  const { heldBytes } = fixture.edge;
+  expect(heldBytes).toBeLessThan(1_000_000);
+  fixture.edge.heldBytes = 64 * 1024 * 1024;
+  const refused = await connectRaw(fixture.port);
+  refused.send(get);
+  expect(await refused.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 503 ");
+  // It is counted anew, so that nobody is kept out for ever.
+  while (fixture.edge.heldBytes > 1_000_000) await Bun.sleep(5);
+  const other = await asking();
+  const app = Bun.serve({
+    port: 0,
+    fetch: async (request) => new Response(`${(await request.bytes()).length} b`),
+  });
+  route(toPort(app.port!));
+  expect(await pouring.until((text) => text.endsWith(" b"), 20_000)).toEndWith("\r\n\r\n8000000 b");
+  expect(await other.until((text) => text.endsWith(" b"))).toEndWith("0 b");
+  for (const client of [pouring, refused, other]) client.close();
+  await app.stop(true);
+});

@@ -3,6 +3,10 @@ import { answerExchange, failExchange } from "./exchange-end.ts";
 import { pageAnswer } from "./own-answer.ts";
 import { othersServing } from "./shared/share.ts";
 import type { ActiveRoute, Edge, Exchange } from "./state.ts";
+import { pauseVisitor } from "./visitor-end.ts";
+
+/** Of all that waits, heads and what came along with them; beyond that nobody is let in to wait. */
+const mostHeldBytes = 64 * 1024 * 1024;
 
 /** Requests of a route that has nothing to serve them yet wait here, in the order of their coming. */
 export const holdExchange = (
@@ -14,7 +18,7 @@ export const holdExchange = (
   let waiting = edge.held.get(target.route.id);
   if (waiting === undefined) edge.held.set(target.route.id, (waiting = new Set()));
   if (waiting.size >= maxRequests) forgetGone(waiting);
-  if (waiting.size >= maxRequests) {
+  if (waiting.size >= maxRequests || edge.heldBytes >= mostHeldBytes) {
     answerExchange(
       exchange,
       pageAnswer(
@@ -27,7 +31,10 @@ export const holdExchange = (
     return;
   }
   waiting.add(exchange);
+  edge.heldBytes += exchange.headInput!.length;
   visitor.phase = "connecting";
+  // What has come by now is kept, the rest of a body waits with who sends it.
+  if (exchange.body !== "none") pauseVisitor(visitor);
   // The sweep answers 503 then.
   exchange.deadlineMs = edge.clock.nowMs + maxMs;
   exchange.resume = () => edge.serveAgain(exchange);
@@ -45,10 +52,14 @@ const forgetGone = (waiting: Set<Exchange>): void => {
  * and by the sweep for the others and for who is gone.
  */
 export const releaseHeld = (edge: Edge): void => {
+  edge.heldBytes = 0;
   for (const [id, waiting] of edge.held) {
     forgetGone(waiting);
     const route = edge.router.byId.get(id);
-    if (route?.route.target.kind === "hold" && waiting.size > 0) continue;
+    if (route?.route.target.kind === "hold" && waiting.size > 0) {
+      for (const exchange of waiting) edge.heldBytes += keptBytes(exchange);
+      continue;
+    }
     let room = route === undefined ? waiting.size : roomOf(route, waiting.size);
     for (const exchange of waiting) {
       if (room-- <= 0) break;
@@ -64,6 +75,9 @@ export const releaseHeld = (edge: Edge): void => {
     if (waiting.size === 0) edge.held.delete(id);
   }
 };
+
+const keptBytes = ({ headInput, visitor }: Exchange): number =>
+  Math.max(headInput?.length ?? 0, visitor.held?.length ?? 0);
 
 const roomOf = ({ route, meter, share }: ActiveRoute, waiting: number): number =>
   (route.limits.concurrentRequests ?? Number.POSITIVE_INFINITY) -

@@ -44,6 +44,8 @@ export interface Edge {
   readonly slowed: Set<Exchange>;
   /** Wait for another target, by route id. */
   readonly held: Map<string, Set<Exchange>>;
+  /** About how much of `held` is kept; the sweep counts anew. */
+  heldBytes: number;
   /** Were refused by every replica, and wait for another table. */
   readonly awaiting: Set<Exchange>;
   /** Goes on with an exchange that waited; set by the exchange's module, so that lower ones need not import it. */
