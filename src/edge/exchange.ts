@@ -199,6 +199,7 @@ const createExchange = (
     replica: null,
     upstream: null,
     connectFailures: 0,
+    resent: false,
     newsDueMs: 0,
     deadlineMs: Number.POSITIVE_INFINITY,
     answered: false,

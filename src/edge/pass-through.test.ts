@@ -172,6 +172,32 @@ test("replicas that break off: what may be sent twice is sent to two, anything e
   }
 });
 
+test("once more is once more: a kept connection that broke, a new one, and that is all", async () => {
+  let kept = true;
+  const first = start((text, socket) => {
+    if (kept && text.split("\r\n\r\n").length === 2) return okAnswer;
+    kept = false;
+    socket.terminate();
+    return undefined;
+  });
+  const second = start((_, socket) => void socket.terminate());
+  const ask = async (): Promise<string> => {
+    const client = await connectRaw(fixture.port);
+    client.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+    const text = await client.until((text) => /ok$|<\/html>/.test(text));
+    client.close();
+    return text;
+  };
+  fixture.route([routeTo(["site.test"], { kind: "replicas", replicas: [replicaAt(first.port)] })]);
+  expect(await ask()).toBe(okAnswer);
+  const replicas = [replicaAt(first.port), replicaAt(second.port)];
+  fixture.route([routeTo(["site.test"], { kind: "replicas", replicas })]);
+  expect(await ask()).toStartWith("HTTP/1.1 502 ");
+  const sent = [...first.received(), ...second.received()].flatMap(splitRequests);
+  // The first request, the second one, and that once more.
+  expect(sent).toHaveLength(3);
+});
+
 test("an answer that has begun is never asked for again", async () => {
   const first = start((_, socket) => {
     socket.write("HTTP/1.1 200 ");

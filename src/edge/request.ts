@@ -168,16 +168,21 @@ export const upstreamFailed = (upstream: UpstreamConnection): void => {
  * on a new connection, if sending it twice is harmless (RFC 9110 section 9.2.2). @returns false if it is not
  */
 export const retryStale = (exchange: Exchange, upstream: UpstreamConnection): boolean => {
-  if (!upstream.reused || !exchange.repeatable || exchange.headInput === null) return false;
+  if (!upstream.reused || !mayResend(exchange)) return false;
   const replica = upstream.replica.retired
     ? chooseReplica(exchange.target, exchange.visitor.edge.clock.nowMs, null, exchange.group)
     : upstream.replica;
   if (replica === null) return false;
+  exchange.resent = true;
   exchange.upstream = null;
   assign(exchange, replica);
   connect(exchange, replica);
   return true;
 };
+
+/** Sending it twice is harmless, its head is still there, and it was not done yet. */
+const mayResend = ({ repeatable, headInput, resent }: Exchange): boolean =>
+  repeatable && headInput !== null && !resent;
 
 /**
  * A new connection was reset, or closed, before a byte of an answer: the replica is left out for a while, and the
@@ -186,9 +191,10 @@ export const retryStale = (exchange: Exchange, upstream: UpstreamConnection): bo
 export const retryElsewhere = (exchange: Exchange, upstream: UpstreamConnection): boolean => {
   const { replica, edge } = upstream;
   noteFailure(replica, edge.clock.nowMs);
-  if (!exchange.repeatable || exchange.headInput === null || ++exchange.connectFailures > 1) return false;
+  if (!mayResend(exchange) || ++exchange.connectFailures > 1) return false;
   const other = chooseReplica(exchange.target, edge.clock.nowMs, replica, exchange.group);
   if (other === null) return false;
+  exchange.resent = true;
   exchange.upstream = null;
   assign(exchange, other);
   connect(exchange, other);

@@ -253,6 +253,8 @@ export interface Exchange {
   replica: Replica | null;
   upstream: UpstreamConnection | null;
   connectFailures: number;
+  /** The request was sent, and once more. */
+  resent: boolean;
   /** Coarse time until which it waits, or has waited, for another table; 0: it has not. */
   newsDueMs: number;
   /** Coarse time by which the upstream must have done its part. */
