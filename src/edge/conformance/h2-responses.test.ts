@@ -89,7 +89,7 @@ test("mutated answers over HTTP/2", async () => {
       (message) => message.status >= 200,
     );
     // As over HTTP/1.1: a tab hides `chunked` from llhttp.
-    if (theirs === undefined ? isOddInterim(bytes) : /transfer-encoding:.*\t\r\n/i.test(bytes)) return;
+    if (isOddInterim(bytes) || /transfer-encoding:.*\t\r\n/i.test(bytes)) return;
     if (
       theirs?.status !== status ||
       (theirs.complete && !Buffer.from(theirs.body, "base64").equals(first.body))
