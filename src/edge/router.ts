@@ -92,7 +92,8 @@ export const swapTable = (router: Router, table: RouteTable, nowMs: number, wall
   router.trusted = trustedProxies.length === 0 ? null : networksOf(trustedProxies);
   router.version = table.version;
   forgetOld(router, wallMs);
-  if (rested.length > 0) void inSlices(closeRested(rested));
+  // A connection that cannot be closed ends by itself when the upstream closes it.
+  if (rested.length > 0) inSlices(closeRested(rested)).catch(() => {});
 };
 
 /** The route of a host (lower case): its own, else that of the wildcard one label above. */
