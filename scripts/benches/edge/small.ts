@@ -57,7 +57,9 @@ export const edgeSmallBench = (rounds = 7, seconds = 1): Promise<Row[]> =>
     const rate = Math.round(median(samples.get("croft")!.map(({ perSecond }) => perSecond)) / 2);
     // Caddy cannot keep up with half of that load.
     const able = proxies.filter(({ name }) => name !== "caddy");
-    const quiet = await interleaved(able, rounds, (proxy) => steady(stage, proxy, { rate, seconds }));
+    // The 99th percentile meets more of what else the machine does.
+    const quietRounds = rounds === 1 ? 1 : rounds + 4;
+    const quiet = await interleaved(able, quietRounds, (proxy) => steady(stage, proxy, { rate, seconds }));
     const figure = (name: Proxy["name"], of: "p99Ms" | "lateP99Ms"): number =>
       median(quiet.get(name)!.map((report) => report[of]));
     const broken = [...quiet.values()].flat().find(({ failed }) => failed > 0);
@@ -70,7 +72,7 @@ export const edgeSmallBench = (rounds = 7, seconds = 1): Promise<Row[]> =>
         peerValue: figure("haproxy", "p99Ms"),
         note:
           `bar: ≤ 2 × HAProxy; ${rate} requests/s, half of Croft's most, from the moment each was due; the client ` +
-          `itself was up to ${figure("croft", "lateP99Ms").toFixed(2)} ms late; ${manner(rounds, seconds)}`,
+          `itself was up to ${figure("croft", "lateP99Ms").toFixed(2)} ms late; ${manner(quietRounds, seconds)}`,
       }),
     );
     return rows;
