@@ -87,5 +87,22 @@ test("killed under load: lines are whole, at most a second of them is missing, t
   }
 }, 60_000);
 
+test("counts by path outlive a kill, but for the last five seconds, and go on in the process after", async () => {
+  await ensureEdge(edge.wanted());
+  await edge.client.putTable({ version: 1, routes: [site(MB)] });
+  const first = await load(500);
+  await first.stop();
+  await Bun.sleep(6_000);
+  await killEdge(edge.dir);
+  expect(counted()).toBe(first.answered());
+  await ensureEdge(edge.wanted());
+  const second = await load(300);
+  await second.stop();
+  const { lead } = await edge.roles();
+  await edge.client.stop();
+  for (const pid of lead) await ended(pid);
+  expect(counted()).toBe(first.answered() + second.answered());
+}, 30_000);
+
 /** The lowest digit of a request's number comes first. */
 const numberOf = (id: string): number => Number.parseInt([...id.split("-")[1]!].reverse().join(""), 16);
