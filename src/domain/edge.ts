@@ -116,7 +116,10 @@ export interface RouteBandwidth {
   /** Wall time at which the month ends. Until told otherwise, the edge then begins another with `bytesPerMonth`. */
   endsAtMs: number;
   bytesPerMonth: number;
-  /** `block` answers new requests with 509 and closes WebSockets (1008); what else is under way then may end. */
+  /**
+   * `block` answers new requests with 509, closes WebSockets (1008), and breaks off answers without a length that have
+   * run for a minute; what else is under way then may end.
+   */
   policy: "throttle" | "block";
   /** Of all visitors together, with `throttle`. */
   bytesPerSecond: number;

@@ -109,6 +109,29 @@ describe("the month is used up", () => {
     upstream.close();
   });
 
+  test("block: a stream that might never end is broken off, one that has just begun is not", async () => {
+    const other = startEdge([], { endlessMs: 300 });
+    const upstream = startRawUpstream((text, socket) => {
+      if (!text.endsWith("\r\n\r\n")) return undefined;
+      const timer = setInterval(() => socket.write("1\r\nx\r\n") < 0 && clearInterval(timer), 20);
+      return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    });
+    const limits = (bandwidth: RouteBandwidth) =>
+      other.route([routeTo(["site.test"], toPort(upstream.port), { bandwidth }, "streams")]);
+    limits(rule({ policy: "block", usedUpAtBytes: 1e9 }));
+    const client = await connectRaw(other.port);
+    client.send(get);
+    await client.until((text) => text.includes("\r\n\r\n"));
+    limits(rule({ policy: "block", usedUpAtBytes: 1 }));
+    // It goes on for the time that any answer may take.
+    await client.until((text) => text.split("1\r\nx\r\n").length > 5);
+    const text = await client.untilClosed();
+    expect(text).not.toEndWith("0\r\n\r\n");
+    while (upstream.connections[0]!.readyState === 1) await Bun.sleep(5);
+    await other.close();
+    upstream.close();
+  });
+
   test("a rule for other counters holds nothing back", async () => {
     const upstream = large();
     route(toPort(upstream.port), rule({ policy: "block", epoch: "another" }), "blocked");

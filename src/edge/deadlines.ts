@@ -16,6 +16,8 @@ export interface Deadlines {
   answerMs: number;
   /** Without a byte of a running answer, or of a tunnel in either direction: event streams may be silent for long. */
   silenceMs: number;
+  /** An answer without a length that runs for longer is taken for endless: it ends with the month's bandwidth. */
+  endlessMs: number;
   /** Without a byte of an answer for a visitor who has sent FIN: whoever is gone resets what comes. */
   leaveMs: number;
   /** Reading on after the last answer of a connection, so that a reset does not overtake it. */
@@ -34,6 +36,7 @@ export const defaultDeadlines: Deadlines = {
   newsMs: 2_000,
   answerMs: 60_000,
   silenceMs: 3_600_000,
+  endlessMs: 60_000,
   leaveMs: 1_000,
   lingerMs: 5_000,
   upstreamIdleMs: 4_000,

@@ -42,10 +42,20 @@ export const sweep = (edge: Edge): void => {
   }
 };
 
+const isBlocked = ({ target }: Exchange): boolean =>
+  target.bandwidth.rule?.policy === "block" && isUsedUp(target);
+
+/** An answer that may go on for ever: of no known length, and running for a while. */
+const isEndless = ({ answered, upstream, startedAtMs, visitor }: Exchange, nowMs: number): boolean =>
+  answered &&
+  upstream !== null &&
+  (upstream.framing === "chunked" || upstream.framing === "close") &&
+  nowMs - startedAtMs >= visitor.edge.deadlines.endlessMs;
+
 /** Silent for too long, or no longer to be served. */
 const tunnelIsOver = (exchange: Exchange, nowMs: number): boolean => {
-  const { deadlineMs, target } = exchange;
-  const blocked = target.bandwidth.rule?.policy === "block" && isUsedUp(target);
+  const { deadlineMs } = exchange;
+  const blocked = isBlocked(exchange);
   if (!blocked && deadlineMs > nowMs) return false;
   cutTunnel(exchange, blocked ? CloseCode.policy : CloseCode.goingAway);
   return true;
@@ -62,6 +72,10 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
   }
   if (exchange !== null) {
     if (exchange.tunnel !== null && tunnelIsOver(exchange, nowMs)) return;
+    if (isEndless(exchange, nowMs) && isBlocked(exchange)) {
+      failExchange(exchange, 503);
+      return;
+    }
     const sending = exchange.upstream?.out;
     if (sending != null && sending.pendingBytes > 0) {
       if (nowMs - sending.movedAtMs >= stallMs) failExchange(exchange, 504);
