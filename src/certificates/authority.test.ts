@@ -85,6 +85,24 @@ test("a switch of the authority replaces what the other one gave, which serves u
 });
 
 /** Pebble limits nothing, so this authority does nothing else. */
+test("one whose own certificate the system does not know is told from one that does not answer", async () => {
+  const fixture = await certificatesFixture({ ...settings(staging), ca: null });
+  try {
+    fixture.wanted = [host("strange.example.test")];
+    fixture.start();
+    const row = await until(
+      "the failure is kept",
+      () => fixture.rowOf("strange.example.test"),
+      (one) => (one?.attempts ?? 0) > 0,
+    );
+    expect(row!.lastError).toMatch(
+      /is not trusted here \([A-Z_]+\): look at this machine's clock, or set CROFT_ACME_CA_FILE$/,
+    );
+  } finally {
+    await fixture.close();
+  }
+});
+
 test("an authority's wish for patience is kept over a restart, and said", async () => {
   const authority = startOddAuthority();
   authority.onOrder = () => limited("too many new orders (300) from this account", 1800);

@@ -107,7 +107,7 @@ const start = (change: Partial<CertificateDeps> = {}): Certificates => {
     }),
     plainHttp: true,
     tlsAlpn: false,
-    dns: { covers: async () => false, present: async () => async () => {} },
+    dns: { covers: async () => false, present: async () => async () => {}, tidy: async () => {} },
     baseDomain: "sites.example.test",
     fallback: "refuse",
     resolve: async () => ["127.0.0.1"],

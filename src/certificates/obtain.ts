@@ -103,6 +103,7 @@ const order = async (
     {
       client,
       solvers: await solversFor(deps, row, signal),
+      resumed,
       sleep: (ms) => sleepUntilAborted(ms, signal),
       monotonicMs: clock.monotonicMs,
     },
@@ -238,6 +239,10 @@ const messageOf = (error: unknown, acme: AcmeSettings): string => {
     return `the certificate authority ${host} says: ${error.message}${hint ? `; ${hint}` : ""}`;
   }
   if (error instanceof DnsChallengeError) return error.message;
-  if (error instanceof AppError) return publicMessageOf(error);
-  return `the certificate authority ${host} does not answer`;
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  const reason = typeof code === "string" ? code : "";
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(reason))
+    return `the certificate authority ${host} is not trusted here (${reason}): look at this machine's clock, or set CROFT_ACME_CA_FILE`;
+  const isOfNetwork = error instanceof TypeError || name === "TimeoutError" || /^E[A-Z]+$/.test(reason);
+  return isOfNetwork ? `the certificate authority ${host} does not answer` : publicMessageOf(error);
 };

@@ -16,6 +16,7 @@ export const solversFor = async (
   const dns: Solver = {
     type: "dns-01",
     present: ({ host, keyAuthorization }) => deps.dns.present(host, keyAuthorization, signal),
+    tidy: ({ host, keyAuthorization }) => deps.dns.tidy(host, keyAuthorization),
   };
   if (isWildcard(row.name)) return [dns];
   const byEdge = (type: "http-01" | "tls-alpn-01"): Solver => ({

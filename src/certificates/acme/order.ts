@@ -28,17 +28,27 @@ const authorizationShape = z.object({
 });
 type Authorization = z.infer<typeof authorizationShape>;
 
+export interface Challenge {
+  token: string;
+  keyAuthorization: string;
+  host: string;
+}
+
 /** Makes one kind of challenge come true. */
 export interface Solver {
   type: "http-01" | "tls-alpn-01" | "dns-01";
   /** Returns once the authority may look. @returns takes it away again */
-  present(challenge: { token: string; keyAuthorization: string; host: string }): Promise<() => Promise<void>>;
+  present(challenge: Challenge): Promise<() => Promise<void>>;
+  /** Takes away what a process that was killed left behind; missing where nothing outlives it. Never rejects. */
+  tidy?(challenge: Challenge): Promise<void>;
 }
 
 export interface OrderDeps {
   client: AcmeClient;
   /** The first that the authority offers is taken. */
   solvers: readonly Solver[];
+  /** The order is of an earlier try. */
+  resumed: boolean;
   sleep(ms: number): Promise<void>;
   /** Milliseconds that never jump. */
   monotonicMs(): number;
@@ -91,7 +101,8 @@ export const finishOrder = async (
   if (order.status === "pending") {
     for (const url of order.authorizations) await authorize(deps, url);
     order = await settle(deps, look, (one) => one.status !== "pending");
-  }
+  } else if (deps.resumed)
+    for (const url of order.authorizations) await tidy(deps, await authorizationAt(deps, url));
   if (order.status === "ready") {
     const csr = Buffer.from(certificateRequest([name], keyPem)).toString("base64url");
     await client.post(order.finalize, { csr });
@@ -107,10 +118,27 @@ export const finishOrder = async (
   return (await client.post(order.certificate, null, { accept: "application/pem-certificate-chain" })).text;
 };
 
+const authorizationAt = async ({ client }: OrderDeps, url: string): Promise<Authorization> =>
+  parse(authorizationShape, await client.post(url, null));
+
+const challengeOf = (
+  { client }: OrderDeps,
+  { identifier }: Authorization,
+  { token }: Authorization["challenges"][number],
+): Challenge => ({ token, keyAuthorization: client.keyAuthorization(token), host: identifier.value });
+
+/** The authority had its look while nobody was here to take the answer away. */
+const tidy = async (deps: OrderDeps, authorization: Authorization): Promise<void> => {
+  for (const solver of deps.solvers)
+    for (const challenge of authorization.challenges)
+      if (challenge.type === solver.type) await solver.tidy?.(challengeOf(deps, authorization, challenge));
+};
+
 const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
   const { client } = deps;
-  const look = async (): Promise<Authorization> => parse(authorizationShape, await client.post(url, null));
+  const look = () => authorizationAt(deps, url);
   const authorization = await look();
+  if (deps.resumed && authorization.status !== "pending") await tidy(deps, authorization);
   if (authorization.status === "valid") return;
   if (authorization.status !== "pending")
     throw new AcmeProblem("orderInvalid", "the authority has given up an earlier try", 0, null);
@@ -124,11 +152,7 @@ const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
     throw new AcmeProblem("orderInvalid", `it offers ${types} alone, which cannot be met here`, 0, null);
   }
   const challenge = offered(solver.type)!;
-  const withdraw = await solver.present({
-    token: challenge.token,
-    keyAuthorization: client.keyAuthorization(challenge.token),
-    host: authorization.identifier.value,
-  });
+  const withdraw = await solver.present(challengeOf(deps, authorization, challenge));
   try {
     if (challenge.status === "pending") await client.post(challenge.url, {});
     const result = await settle(deps, look, (one) => one.status !== "pending");

@@ -6,6 +6,7 @@ import type { DnsProviderRecord } from "../../domain/records.ts";
 import type { SecretBox } from "../deps.ts";
 import { sleepUntilAborted } from "../sleep.ts";
 import { type DnsLookup, waitUntilShown } from "./authoritative.ts";
+import type { DnsProvider } from "./provider.ts";
 import { dnsSecretPlace, openProvider } from "./providers.ts";
 
 /** Why a record could not be put where the authority looks for it, in words for people. */
@@ -19,6 +20,8 @@ export interface DnsChallenges {
    * @throws DnsChallengeError
    */
   present(domain: string, keyAuthorization: string, signal: AbortSignal): Promise<() => Promise<void>>;
+  /** Takes away an answer that an earlier process may have left; what fails is logged. */
+  tidy(domain: string, keyAuthorization: string): Promise<void>;
 }
 
 export interface DnsChallengeDeps {
@@ -63,10 +66,35 @@ export const createDnsChallenges = (deps: DnsChallengeDeps): DnsChallenges => {
         throw new DnsChallengeError(
           `no DNS provider covers ${challengeName(domain)}: let it lead into a zone of one by a CNAME record`,
         );
-      const value = createHash("sha256").update(keyAuthorization).digest("base64url");
-      return presentRecord(deps, place.row, place.name, value, signal);
+      return presentRecord(deps, place.row, place.name, recordValue(keyAuthorization), signal);
+    },
+    tidy: async (domain, keyAuthorization) => {
+      const place = await placeFor(domain);
+      if (place) await takeAway(deps, await open(deps, place.row), place.name, recordValue(keyAuthorization));
     },
   };
+};
+
+const recordValue = (keyAuthorization: string): string =>
+  createHash("sha256").update(keyAuthorization).digest("base64url");
+
+const open = async (deps: DnsChallengeDeps, row: DnsProviderRecord): Promise<DnsProvider> => {
+  const secret = await deps.secretBox.open(row.secretCiphertext, dnsSecretPlace(row.id));
+  return openProvider(row, secret, { nowMs: deps.clock.nowMs, userAgent: deps.userAgent });
+};
+
+const takeAway = async (
+  { log }: DnsChallengeDeps,
+  provider: DnsProvider,
+  name: string,
+  value: string,
+): Promise<void> => {
+  try {
+    // Also when everything is stopping: a record that stays would be there for ever.
+    await provider.cleanUp(name, value, AbortSignal.timeout(cleanUpMs));
+  } catch (error) {
+    log.warn("a DNS record could not be taken away again", { name, error });
+  }
 };
 
 /** Puts a record in place and waits until it is seen; what came of it is kept with the provider. */
@@ -78,17 +106,9 @@ export const presentRecord = async (
   signal: AbortSignal,
   patienceMs = 120_000,
 ): Promise<() => Promise<void>> => {
-  const { store, clock, log } = deps;
-  const secret = await deps.secretBox.open(row.secretCiphertext, dnsSecretPlace(row.id));
-  const provider = openProvider(row, secret, { nowMs: clock.nowMs, userAgent: deps.userAgent });
-  const withdraw = async (): Promise<void> => {
-    try {
-      // Also when everything is stopping: a record that stays would be there for ever.
-      await provider.cleanUp(name, value, AbortSignal.timeout(cleanUpMs));
-    } catch (error) {
-      log.warn("a DNS record could not be taken away again", { name, error });
-    }
-  };
+  const { store, clock } = deps;
+  const provider = await open(deps, row);
+  const withdraw = () => takeAway(deps, provider, name, value);
   try {
     await provider.present(name, value, signal);
     try {

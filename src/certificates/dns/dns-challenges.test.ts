@@ -196,6 +196,48 @@ test("a provider that does not work is named, its order waits and is taken up wh
   expect(orders).toBe(0);
 });
 
+test("what a daemon that was killed left in the zone goes when its order is taken up", async () => {
+  await addProvider("customer.test");
+  fixture.wanted = [own("*.killed.customer.test")];
+  const { store } = fixture;
+  const real = challenges();
+  const certificates = start({
+    // Killed after the authority's look, before the record goes and the certificate is kept.
+    dns: {
+      ...real,
+      present: async (...of) => {
+        await real.present(...of);
+        return async () => {};
+      },
+    },
+    store: {
+      ...store,
+      updateCertificate: async (id, patch) => {
+        if (patch.chain) throw new Error("killed");
+        return store.updateCertificate(id, patch);
+      },
+    },
+  });
+  const left = await until(
+    "the order is at its end",
+    () => fixture.rowOf("*.killed.customer.test"),
+    (row) => (row?.attempts ?? 0) > 0,
+  );
+  expect(left!.orderUrl).not.toBeNull();
+  expect(left!.lastError).toBe("something went wrong inside Croft; the log has the details");
+  expect(await named.texts("_acme-challenge.killed.customer.test")).toHaveLength(1);
+  await fixture.halt();
+  expect(certificates.isSecured("*.killed.customer.test")).toBe(false);
+  fixture.aheadMs = 121_000;
+  start();
+  await until(
+    "it is served",
+    async () => fixture.handedNames(),
+    (names) => names.length === 1,
+  );
+  expect(await named.texts("_acme-challenge.killed.customer.test")).toEqual([]);
+});
+
 test("without plain HTTP a name of a zone that is answered for needs no wildcard", async () => {
   await addProvider("customer.test");
   fixture.wanted = [own("www.customer.test")];
