@@ -9,6 +9,8 @@ export type AutomaticRow = CertificateRecord & { name: string };
 
 /** An uploaded certificate that ends so soon is about to be replaced by an automatic one. */
 const uploadLeadMs = 7 * 24 * 3_600_000;
+/** Kept for names that come back; more would let somebody who adds and removes names fill the disk. */
+const mostUnwanted = 500;
 /** Clocks are set by so much without being wrong. */
 const clockSlackMs = 60_000;
 
@@ -48,7 +50,10 @@ export const automaticRows = async (
     if (isOfAnother || (row.lastErrorAt ?? 0) > nowMs + clockSlackMs) row.nextAttemptAt = nowMs;
   }
   const present = new Set(names);
-  const gone = automatic.filter((row) => !present.has(row.name!) && (row.notAfter ?? 0) <= nowMs);
+  const gone = automatic
+    .filter((row) => !present.has(row.name!))
+    .toSorted((a, b) => b.updatedAt - a.updatedAt)
+    .filter((row, i) => i >= mostUnwanted || (row.notAfter ?? 0) <= nowMs);
   await store.deleteCertificatesById(gone.map((row) => row.id));
   return names.map((name) => byName.get(name) as AutomaticRow);
 };
