@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Finding } from "../../doctor/finding.ts";
 import { loadApp, startLoad } from "../load/load.ts";
 import { run, until } from "./croft.ts";
 import { systemdMachine, type SystemdMachine } from "./systemd-machine.ts";
@@ -277,6 +278,40 @@ test("an owner deploys an app and a page, and both are served", async () => {
   await croft("site", "limits", "app", "--rpm", "10000000", "--cpu", "1");
   await croft("deploy", "app", "--dir", "/shared/app", "--wait");
   await sitesAnswer();
+});
+
+test("the doctor finds in order what the script has put in order", async () => {
+  const { stdout } = await machine.run([
+    "env",
+    "HOME=/root",
+    "CROFT_DATA_DIR=/var/lib/croft",
+    "croft",
+    "doctor",
+    "--json",
+  ]);
+  const { items } = JSON.parse(stdout) as { items: Finding[] };
+  const inOrder = [
+    "daemon",
+    "git",
+    "master key",
+    "docker",
+    "live restore",
+    "firewall",
+    "hand-over",
+    "forwarding",
+  ];
+  for (const check of [...inOrder, "file watches", "edge"])
+    expect(items.find((item) => item.check === check)).toMatchObject({ state: "ok" });
+  // Nobody has this name; both records are missing, and it says which.
+  const names = items.filter(({ check }) => check.endsWith("name") || check.endsWith("names"));
+  expect(names.map(({ state }) => state)).toEqual(["fail", "fail"]);
+  expect(names[1]!.mend).toContain(`*.${domain}`);
+});
+
+test("the edge's log is rotated under it", async () => {
+  await machine.ok("logrotate", "--force", "/etc/logrotate.d/croft");
+  expect(await machine.ok("stat", "--format=%s", "/var/lib/croft/logs/edge.log")).toBe("0");
+  expect(await machine.ok("zcat", "/var/lib/croft/logs/edge.log.1.gz")).toContain("the edge serves");
 });
 
 /** Visitors all the while; no request of theirs may fail. */

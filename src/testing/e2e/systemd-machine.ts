@@ -21,7 +21,8 @@ const image = "croft-test/systemd:bookworm";
  * so that they need no network for it.
  */
 const dockerfile = `FROM debian:bookworm-slim
-RUN rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker* && apt-get -q update && \\
+RUN rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker* && \\
+    echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/no-sync && apt-get -q update && \\
     apt-get -q -y install --no-install-recommends systemd systemd-sysv dbus ufw
 RUN apt-get -q -y install --no-install-recommends --download-only docker.io git iptables logrotate
 COPY boot /boot/start
