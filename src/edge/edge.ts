@@ -11,7 +11,7 @@ import { abandonExchange } from "./exchange-end.ts";
 import { createTraffic } from "./traffic.ts";
 import { createHeadWriter } from "./head-writer.ts";
 import type { Meter } from "./meter.ts";
-import { createIdLine } from "./provenance.ts";
+import { createIdLine, createLastProvenance } from "./provenance.ts";
 import { upstreamDrained, upstreamFailed, upstreamOpened } from "./request.ts";
 import { createRequestHead } from "./request-head.ts";
 import { createResponseHead } from "./response-head.ts";
@@ -69,6 +69,7 @@ export const createEdge = (deps: {
     challenges: noChallenges,
     httpsPort: null,
     traffic: createTraffic({ dir: deps.dir ?? null, log: deps.log, idLine }),
+    lastProvenance: createLastProvenance(),
     idLine,
     date: createDateLine(),
     requests: 0,

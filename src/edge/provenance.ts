@@ -16,6 +16,27 @@ export const provenanceOf = (address: string, secure: boolean): Uint8Array => {
   );
 };
 
+/** The last one that was made: visitors come with several connections, over HTTP/2 each request with one of its own. */
+export interface LastProvenance {
+  address: string;
+  secure: boolean;
+  lines: Uint8Array;
+}
+
+export const createLastProvenance = (): LastProvenance => ({
+  address: "",
+  secure: false,
+  lines: provenanceOf("", false),
+});
+
+export const provenanceFor = (last: LastProvenance, address: string, secure: boolean): Uint8Array => {
+  if (last.address === address && last.secure === secure) return last.lines;
+  last.address = address;
+  last.secure = secure;
+  last.lines = provenanceOf(address, secure);
+  return last.lines;
+};
+
 /** How the ids of a process begin: they are told apart from those of other edges, and counted. */
 export const createIdLine = (): Uint8Array =>
   ascii(`X-Request-Id: ${Bun.randomUUIDv7().replaceAll("-", "").slice(-12)}-`);

@@ -11,6 +11,7 @@ import type { HeadWriter } from "./head-writer.ts";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { ClientLimiter } from "./client-limiter.ts";
 import type { Meter } from "./meter.ts";
+import type { LastProvenance } from "./provenance.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Coding } from "./rules/compression.ts";
@@ -69,6 +70,7 @@ export interface Edge {
   readonly traffic: Traffic;
   /** Kept by the sweep. */
   readonly date: DateLine;
+  readonly lastProvenance: LastProvenance;
   /** The line of a request's id up to its number. */
   readonly idLine: Uint8Array;
   /** How many ids were given. */

@@ -5,7 +5,7 @@ import { beginExchange } from "./exchange.ts";
 import { abandonExchange, finishExchange } from "./exchange-end.ts";
 import { maxHeadBytes } from "./fields.ts";
 import { plainAnswer, writeAnswer } from "./own-answer.ts";
-import { provenanceOf } from "./provenance.ts";
+import { provenanceFor } from "./provenance.ts";
 import { isIntroduced, noteIntroduction } from "./proxy-protocol/introduce.ts";
 import { readProxyHeader } from "./proxy-protocol/proxy-header.ts";
 import { forwardBody, hold } from "./request.ts";
@@ -33,7 +33,7 @@ export const visitorOpened = (
     http2: socket.http2 === true,
     channel,
     secure: channel !== null,
-    provenance: provenanceOf(address, channel !== null),
+    provenance: provenanceFor(edge.lastProvenance, address, channel !== null),
     phase: !introduced && isIntroduced(edge, address) ? "introduction" : "head",
     held: null,
     paused: false,
@@ -148,7 +148,7 @@ const introduce = (visitor: Visitor, input: Uint8Array): number => {
   }
   visitor.address = header.address ?? visitor.address;
   visitor.secure ||= header.secure === true;
-  visitor.provenance = provenanceOf(visitor.address, visitor.secure);
+  visitor.provenance = provenanceFor(visitor.edge.lastProvenance, visitor.address, visitor.secure);
   visitor.phase = "head";
   return header.length;
 };
