@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { DeploymentView, SiteView, SplitView } from "../../domain/views.ts";
+import { exchangeRaw } from "../../edge/testing/raw-client.ts";
 import { loadApp } from "../load/load.ts";
 import { docker, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { keepVisiting } from "./visitors.ts";
@@ -251,4 +252,29 @@ test("a split names releases that are kept, the current one among them", async (
     expect((await put(wrong)).status).toBe(422);
   expect((await put([{ release: number, weight: 1 }])).status).toBe(200);
   expect((await put([])).body).toEqual({ releases: [] });
+});
+
+test("CROFT_PROXY_PROTOCOL: the edge of before gives way to one that reads headers, and back", async () => {
+  const rules = (change: object) => croft.api("PUT", `/sites/${slug}/rules`, change);
+  const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+  const from = async (header: string): Promise<string> => {
+    const answer = await exchangeRaw(croft.edgePort, header + request);
+    return answer === "" ? "closed" : answer.slice(9, 12);
+  };
+  await croft.kill("SIGTERM");
+  await croft.start({ CROFT_PROXY_PROTOCOL: "on", CROFT_TRUSTED_PROXIES: "127.0.0.0/8" });
+  const readsHeaders = () => croft.edge().then(({ proxyProtocol }) => proxyProtocol);
+  await until("an edge that reads headers", readsHeaders, Boolean);
+  await rules({ deny: ["203.0.113.0/24"] });
+  await until(
+    "headers are read",
+    () => from("PROXY TCP4 198.51.100.9 10.0.0.1 5 80\r\n"),
+    (status) => status === "200",
+  );
+  expect(await from("PROXY TCP4 203.0.113.9 10.0.0.1 5 80\r\n")).toBe("403");
+  expect(await from("")).toBe("closed");
+  await croft.kill("SIGTERM");
+  await croft.start();
+  await until("an edge that reads none", readsHeaders, (on) => !on);
+  expect((await croft.visit(host)).status).toBe(200);
 });
