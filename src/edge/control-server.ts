@@ -22,9 +22,8 @@ import { parseTableGently } from "./table-store.ts";
 /**
  * Serves the contract of `domain/edge.ts` on a unix socket, and below `/own` what processes of an edge say to each
  * other; who may connect is the folder's permissions.
- * @param challenges as they were put to the process before this one
  */
-export const serveControl = (path: string, deps: ControlDeps, challenges: unknown) => {
+export const serveControl = (path: string, deps: ControlDeps) => {
   rmSync(path, { force: true });
   const memory: Memory = {
     challenges: null,
@@ -32,7 +31,6 @@ export const serveControl = (path: string, deps: ControlDeps, challenges: unknow
     watch: createLoopWatch(),
     tables: Promise.resolve(),
   };
-  if (challenges != null) takeChallenges(challenges, deps.edge, memory);
   const server = Bun.serve({
     unix: path,
     development: false,
@@ -43,7 +41,14 @@ export const serveControl = (path: string, deps: ControlDeps, challenges: unknow
       return answer(request, deps, memory);
     },
   });
-  return { server, reading: () => memory.readings > 0 };
+  return {
+    server,
+    reading: () => memory.readings > 0,
+    /** Challenges as they were put to another process, unless others were put to this one meanwhile. */
+    offerChallenges(body: unknown): void {
+      if (memory.challenges === null && body != null) takeChallenges(body, deps.edge, memory);
+    },
+  };
 };
 
 const answer = async (request: Request, deps: ControlDeps, memory: Memory): Promise<Response> => {

@@ -6,7 +6,7 @@ import { createEdge, startSweep } from "./edge.ts";
 import { useTable } from "./in-force.ts";
 import { type Listening, listenOn } from "./listening.ts";
 import { openMeterStore } from "./meter-store.ts";
-import type { Role } from "./processes/commands.ts";
+import { processState, type Role } from "./processes/commands.ts";
 import { isLead, leadOf, leaveFolder, leaveLead, socketOf, takeLead } from "./processes/folder.ts";
 import { isLiving, type ProcessId, processIdOf } from "./processes/identity.ts";
 import { createLeadership } from "./processes/leadership.ts";
@@ -120,38 +120,39 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     processes: settings.processes,
     retired: peers.ids().filter((id) => !workers?.has(id)).length,
   });
-  const control = serveControl(
-    socketOf(dir, own),
-    {
-      edge,
-      store,
-      certificates: createCertificateStore(dir, log),
-      certificatesChanged: () => listening?.certificatesChanged(),
-      meters,
-      peers,
-      health: async () => {
-        await settled;
-        return healthNow();
-      },
-      state: () => ({
-        role,
-        lead: workerOf,
-        version: settings.version,
-        epoch: meters.epoch,
-        listening: listening?.texts ?? [],
-      }),
-      isLead: () => role === "lead",
-      stop,
-      retire,
+  const control = serveControl(socketOf(dir, own), {
+    edge,
+    store,
+    certificates: createCertificateStore(dir, log),
+    certificatesChanged: () => listening?.certificatesChanged(),
+    meters,
+    peers,
+    health: async () => {
+      await settled;
+      return healthNow();
     },
-    before?.challenges,
-  );
+    state: () => ({
+      role,
+      lead: workerOf,
+      version: settings.version,
+      epoch: meters.epoch,
+      listening: listening?.texts ?? [],
+    }),
+    isLead: () => role === "lead",
+    stop,
+    retire,
+  });
   chmodSync(socketOf(dir, own), 0o660);
   process.on("SIGTERM", () => void stop());
   process.on("SIGINT", () => void stop());
 
-  // Only now that commands are heard: what is put from here on comes by command, and what was before is on the disk.
+  // Only now that commands are heard: what is put from here on comes by command, and what was before is on the disk, or
+  // with whoever was there.
   useStored();
+  if (before !== undefined) {
+    const present = await peers.ask(before.id, processState, { method: "GET", path: "/state" });
+    control.offerChallenges((present ?? before).challenges);
+  }
   if (alone) keepCells(shared.bucketKeys, bucketKeys(edge));
   saveMeters();
   try {

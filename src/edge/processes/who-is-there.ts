@@ -12,7 +12,7 @@ import type { Peers } from "./peers.ts";
  * @throws AppError `conflict` when another edge runs on the folder and is not to be replaced, or the lead is of another
  *   build, `unavailable` when an address is somebody else's or the lead is gone
  */
-export const whoIsThere = async (settings: EdgeSettings, peers: Peers): Promise<ProcessState | undefined> => {
+export const whoIsThere = async (settings: EdgeSettings, peers: Peers): Promise<Present | undefined> => {
   const { workerOf } = settings;
   if (workerOf === null && !settings.takeOver) await refuseSecond(settings.dir);
   const others = await peers.askAll(processState, { method: "GET", path: "/state" });
@@ -24,12 +24,14 @@ export const whoIsThere = async (settings: EdgeSettings, peers: Peers): Promise<
   if (lead === undefined) throw new AppError("unavailable", "the process that started it is gone");
   if (lead.version !== settings.version)
     throw new AppError("conflict", `it is of another build than ${lead.version}`);
-  return lead;
+  return { id: workerOf, ...lead };
 };
 
+export type Present = ProcessState & { id: ProcessId };
+
 /** Whose place is taken: the lead, or whoever is left of an edge whose lead has died. */
-const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): ProcessState | undefined => {
-  const all = [...others.values()];
+const presentOf = (others: ReadonlyMap<ProcessId, ProcessState>): Present | undefined => {
+  const all = [...others].map(([id, state]) => ({ id, ...state }));
   return all.find(({ role }) => role === "lead") ?? all[0];
 };
 
