@@ -24,7 +24,9 @@ export interface Certificates {
 }
 
 const idleMs = 10 * 60_000;
+/** Doubled with each failure in a row; an edge that is back asks for another pass itself. */
 const edgeRetryMs = 1_000;
+const mostEdgeRetryMs = 60_000;
 /**
  * A person's own tries are that far apart: Let's Encrypt takes five failures of a name at once, then one in twelve
  * minutes, and the tries made by themselves count too.
@@ -40,6 +42,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
   const turns = createTurns();
   let wake: () => void = () => {};
   let kicked = false;
+  let refusals = 0;
 
   const pausedUntilMs = async (directory: string): Promise<number> => {
     const untilMs = (await store.acmeAccount(directory))?.pausedUntil ?? 0;
@@ -56,9 +59,11 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
     try {
       handedOver = await handOver({ ...deps, edge: deps.edge }, chosen, handedOver);
     } catch (error) {
+      refusals++;
       log.warn("the edge has not taken the certificates yet", { error });
       return false;
     }
+    refusals = 0;
     secured = new Set(chosen.keys());
     return true;
   };
@@ -67,7 +72,7 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
   const pass = async (signal: AbortSignal): Promise<number> => {
     const wanted = await deps.wantedNames();
     const rows = await store.certificates();
-    if (!(await deliver(wanted, rows))) return edgeRetryMs;
+    if (!(await deliver(wanted, rows))) return Math.min(mostEdgeRetryMs, edgeRetryMs * 2 ** (refusals - 1));
     if (deps.acme === null || deps.edge === null) return idleMs;
     const { acme } = deps;
     const candidates = await automaticRows(deps, wanted, rows, acme.directoryUrl);

@@ -107,3 +107,25 @@ test("an order whose certificate cannot be used is given up, and another one mad
   await tried("shop.example.test", 2);
   expect(authority.orders).toEqual(["shop.example.test", "shop.example.test"]);
 });
+
+test("an edge that refuses is asked ever less often, and at once when it is back", async () => {
+  let asked = 0;
+  let up = false;
+  const health = async () => {
+    asked++;
+    if (!up) throw new Error("the edge is away");
+    return { certificateVersion: 0, startedAtMs: 1 };
+  };
+  const certificates = fixture.start({ edge: { health, putCertificates: async () => {} } });
+  await Bun.sleep(3_500);
+  expect(asked).toBeLessThan(4);
+  up = true;
+  const before = asked;
+  certificates.kick();
+  await until(
+    "it is asked",
+    async () => asked,
+    (now) => now > before,
+    900,
+  );
+});
