@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -307,5 +309,41 @@ describe("reading", () => {
     expect((await linesOn(dir, "env_1")).map(({ id }) => id)).toEqual(["own"]);
     for (const id of ["../secret", "", "a/b", "x".repeat(65)])
       expect(openAccessLogs(dir).forwards(id).next()).rejects.toThrow("not an id");
+  });
+
+  test("files that are larger than any log, or hold no end of a line, cost neither memory nor time", async () => {
+    const folder = logFolder(dir, "env_1");
+    mkdirSync(folder, { recursive: true });
+    const at = (number: number): string => join(folder, `20260310T1200-00000${number}.jsonl`);
+    writeFileSync(at(0), lineOf("own"));
+    // Holes take no place on the disk.
+    for (const [number, bytes] of [[1, 256 * MB] as const, [2, 4096 * 1024 * MB] as const]) {
+      writeFileSync(at(number), "");
+      truncateSync(at(number), bytes);
+      appendFileSync(at(number), "\n");
+    }
+    const back = [];
+    for await (const entry of openAccessLogs(dir).backwards("env_1")) back.push(entry);
+    expect(back).toHaveLength(1);
+    expect(await linesOn(dir, "env_1")).toHaveLength(1);
+  }, 30_000);
+
+  test("many full segments come in several goes", async () => {
+    const folder = logFolder(dir, "env_1");
+    mkdirSync(folder, { recursive: true });
+    for (let number = 0; number < 10; number++)
+      writeFileSync(
+        join(folder, `20260310T1200-00000${number}.jsonl`),
+        Buffer.concat(Array.from({ length: 1_000 }, (_, i) => lineOf(`${number}-${i}`))),
+      );
+    const logs = openAccessLogs(dir);
+    const counts = [];
+    for (let place = "", count = 1; count > 0;) {
+      const { entries, place: next } = await logs.after("env_1", place);
+      counts.push((count = entries.length));
+      place = next;
+    }
+    expect(counts.reduce((sum, n) => sum + n)).toBe(10_000);
+    expect(Math.max(...counts)).toBeLessThan(7_000);
   });
 });

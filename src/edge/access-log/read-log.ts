@@ -35,8 +35,13 @@ export interface AccessLogs {
 }
 
 const pieceBytes = 256 * 1024;
-/** A line that is longer is none of ours. */
+/** A line that is longer or shorter is none of ours. */
 const longestLine = 32 * 1024;
+const shortestLine = 40;
+/** Of one log in one go: twice what the largest ring holds. A file with holes could be as long as it likes. */
+const mostBytes = 2 * 1024 ** 3;
+/** Of a place, in one go; beyond that the rest comes next time. */
+const mostEntries = 5_000;
 
 /** @param dir the edge's folder */
 export const openAccessLogs = (dir: string): AccessLogs => {
@@ -50,13 +55,11 @@ export const openAccessLogs = (dir: string): AccessLogs => {
   return {
     async *backwards(environmentId) {
       const folder = folderOf(environmentId);
-      for (const segment of (await list(folder)).reverse())
-        yield* usingSegment(folder, segment, (file, size) => entriesBackwards(file, size));
+      yield* usingSegments(folder, (await list(folder)).reverse(), entriesBackwards);
     },
     async *forwards(environmentId) {
       const folder = folderOf(environmentId);
-      for (const segment of await list(folder))
-        yield* usingSegment(folder, segment, (file, size) => entriesForwards(file, size));
+      yield* usingSegments(folder, await list(folder), entriesForwards);
     },
     async end(environmentId) {
       const folder = folderOf(environmentId);
@@ -87,7 +90,7 @@ export const openAccessLogs = (dir: string): AccessLogs => {
             entries.push({ entry, place: placeOf(segment, start + end) });
           now = placeOf(segment, start + piece.bytes.length);
           // The rest next time: nobody is kept waiting for all of a busy site's lines.
-          if (piece.more) break;
+          if (piece.more || entries.length > mostEntries) break;
         } finally {
           await file.close();
         }
@@ -120,17 +123,23 @@ const openSegment = async (folder: string, segment: Segment): Promise<FileHandle
   }
 };
 
-const usingSegment = async function* (
+const usingSegments = async function* (
   folder: string,
-  segment: Segment,
+  segments: Iterable<Segment>,
   read: (file: FileHandle, size: number) => AsyncGenerator<LogEntry>,
 ): AsyncGenerator<LogEntry> {
-  const file = await openSegment(folder, segment);
-  if (file === null) return;
-  try {
-    yield* read(file, (await file.stat()).size);
-  } finally {
-    await file.close();
+  let left = mostBytes;
+  for (const segment of segments) {
+    const file = await openSegment(folder, segment);
+    if (file === null) continue;
+    try {
+      const { size } = await file.stat();
+      if (size > left) continue;
+      left -= size;
+      yield* read(file, size);
+    } finally {
+      await file.close();
+    }
   }
 };
 
@@ -149,6 +158,8 @@ const entriesBackwards = async function* (file: FileHandle, size: number): Async
     // What stands before the first end of a line belongs to the piece before.
     const first = start === 0 ? 0 : bytes.indexOf(LF) + 1;
     rest = start > 0 && first === 0 ? bytes.subarray(0, longestLine) : bytes.subarray(0, first);
+    // Of a line that is too long only so much is kept that it stays so, however far its beginning is away.
+    if (rest.length > longestLine) rest = Buffer.from(rest.subarray(-longestLine - 2));
     yield* [...entriesOf(start > 0 && first === 0 ? Buffer.alloc(0) : bytes.subarray(first))].reverse();
   }
 };
@@ -180,7 +191,7 @@ const placedEntries = function* (bytes: Buffer): Generator<{ entry: LogEntry; en
   let end = 0;
   for (const text of bytes.toString("latin1").split("\n")) {
     end += text.length + 1;
-    if (text.length < 2 || text.length > longestLine) continue;
+    if (text.length < shortestLine || text.length > longestLine) continue;
     let value: unknown;
     try {
       value = JSON.parse(text);
