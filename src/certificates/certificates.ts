@@ -125,15 +125,17 @@ export const createCertificates = (deps: CertificateDeps): Certificates => {
       if (deps.edge !== null) secured = await securedNow();
     },
     start: async (signal) => {
-      while (!signal.aborted) {
+      for (let failures = 0; !signal.aborted;) {
         kicked = false;
         let pauseMs: number;
         try {
           pauseMs = await pass(signal);
+          failures = 0;
         } catch (error) {
           if (signal.aborted) return;
           log.error("certificates could not be looked after; the next pass tries again", { error });
-          pauseMs = 10_000;
+          // Each may have cost an order that could not be written down.
+          pauseMs = Math.min(idleMs, 10_000 * 2 ** failures++);
         }
         if (pauseMs > 0) await pause(pauseMs, signal);
       }

@@ -85,6 +85,66 @@ test("a person's tries stay below what an authority takes of one name", async ()
   expect(authority.orders.length).toBeLessThanOrEqual(10);
 });
 
+test("nonsense is a failure like others: it is told in one line, and waited after", async () => {
+  const made = (_: string, origin: string) =>
+    Response.json({ status: "pending" }, { status: 201, headers: { location: `${origin}/o/1` } });
+  const order = (origin: string) => ({
+    status: "pending",
+    authorizations: [`${origin}/z`],
+    finalize: `${origin}/f`,
+  });
+  const authorization = (origin: string, host: string, token: string) => ({
+    status: "pending",
+    identifier: { value: host },
+    challenges: [{ type: "http-01", url: `${origin}/c`, status: "pending", token }],
+  });
+  const name = "shop.example.test";
+  const week = 7 * 86_400;
+  const cases: [string, Partial<OddAuthority>, number][] = [
+    ["says: no more", { onOrder: () => limited("no more", 1e20) }, week],
+    ["answered with status 500", { onOrder: () => new Response("<html>", { status: 500 }) }, 120],
+    ["longer than 1 MB", { onOrder: () => new Response("x".repeat(3e6), { status: 400 }) }, 120],
+    ["answered with status 400", { onOrder: () => new Response("[".repeat(1e5), { status: 400 }) }, 120],
+    [
+      "says: a b",
+      { onOrder: () => Response.json({ type: "x", detail: "a\u0000\n\u001b\u202eb" }, { status: 400 }) },
+      120,
+    ],
+    ["not understood (status", { onOrder: made, onOther: () => Response.json({ status: "odd" }) }, 120],
+    [
+      "another name",
+      {
+        onOrder: made,
+        onOther: (path, origin) =>
+          Response.json(path === "/o/1" ? order(origin) : authorization(origin, "victim.test", "t")),
+      },
+      120,
+    ],
+    [
+      "not understood (challenges.0.token)",
+      {
+        onOrder: made,
+        onOther: (path, origin) =>
+          Response.json(path === "/o/1" ? order(origin) : authorization(origin, name, "../../x")),
+      },
+      120,
+    ],
+  ];
+  for (const [words, change, seconds] of cases) {
+    Object.assign(authority, change);
+    want(name);
+    fixture.start();
+    const row = (await tried(name, 1))!;
+    expect(row.lastError, words).toContain(words);
+    expect(row.lastError, words).not.toMatch(/[\n\u0000\u001b\u202e]/);
+    expect(row.nextAttemptAt! - row.lastErrorAt!, words).toBe(seconds * 1000);
+    await fixture.halt();
+    await fixture.store.deleteCertificatesById([row.id]);
+    const account = (await fixture.store.acmeAccount(authority.acme.directoryUrl))!;
+    await fixture.store.putAcmeAccount({ ...account, pausedUntil: null });
+  }
+});
+
 test("an order whose certificate cannot be used is given up, and another one made", async () => {
   authority.onOrder = (_, origin) =>
     Response.json({ status: "pending" }, { status: 201, headers: { location: `${origin}/o/1` } });

@@ -21,7 +21,12 @@ const authorizationShape = z.object({
       type: z.string(),
       url: z.url(),
       status: z.string(),
-      token: z.string().default(""),
+      /** Becomes part of a path and of what the edge is told. */
+      token: z
+        .string()
+        .max(512)
+        .regex(/^[\w-]*$/)
+        .default(""),
       error: z.unknown().optional(),
     }),
   ),
@@ -99,7 +104,7 @@ export const finishOrder = async (
   const look = async (): Promise<Order> => parse(orderShape, await client.post(orderUrl, null));
   let order = await look();
   if (order.status === "pending") {
-    for (const url of order.authorizations) await authorize(deps, url);
+    for (const url of order.authorizations) await authorize(deps, url, name);
     order = await settle(deps, look, (one) => one.status !== "pending");
   } else if (deps.resumed)
     for (const url of order.authorizations) await tidy(deps, await authorizationAt(deps, url));
@@ -134,10 +139,12 @@ const tidy = async (deps: OrderDeps, authorization: Authorization): Promise<void
       if (challenge.type === solver.type) await solver.tidy?.(challengeOf(deps, authorization, challenge));
 };
 
-const authorize = async (deps: OrderDeps, url: string): Promise<void> => {
+const authorize = async (deps: OrderDeps, url: string, name: string): Promise<void> => {
   const { client } = deps;
   const look = () => authorizationAt(deps, url);
   const authorization = await look();
+  if (authorization.identifier.value !== name.replace(/^\*\./, ""))
+    throw new AcmeProblem("orderInvalid", "it asks about another name than was ordered", 0, null);
   if (deps.resumed && authorization.status !== "pending") await tidy(deps, authorization);
   if (authorization.status === "valid") return;
   if (authorization.status !== "pending")
@@ -184,7 +191,8 @@ const settle = async <T>(
 
 const parse = <T>(shape: z.ZodType<T>, answer: AcmeAnswer): T => {
   const parsed = shape.safeParse(answer.body);
-  if (!parsed.success)
-    throw new AcmeProblem("", "its answer was not understood: " + z.prettifyError(parsed.error), 0, null);
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues.map(({ path }) => path.join(".")).filter(Boolean);
+  const what = where.length > 0 ? ` (${where.slice(0, 5).join(", ")})` : "";
+  throw new AcmeProblem("", `its answer was not understood${what}`, 0, null);
 };

@@ -36,12 +36,17 @@ export const problemOf = (
   if (!parsed.success) return new AcmeProblem("", `it answered with status ${status}`, status, retryAfterMs);
   const { type, detail, subproblems } = parsed.data;
   const words = [detail, ...subproblems.map((one) => one.detail)].filter((text) => text !== "").join("; ");
-  return new AcmeProblem(problemType(type), words.slice(0, 1000), status, retryAfterMs);
+  // It may quote what somebody's server answered, and ends in terminals.
+  const line = words.slice(0, 1000).replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+  return new AcmeProblem(problemType(type), line, status, retryAfterMs);
 };
 
-/** @param header seconds or a date (RFC 9110 section 10.2.3) */
+/** No limit of an authority lasts longer. */
+const longestWaitMs = 7 * 24 * 3_600_000;
+
+/** @param header seconds or a date (RFC 9110 section 10.2.3) @returns a week at most */
 export const retryAfterOf = (header: string | null, nowMs: number): number | null => {
   if (header === null) return null;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - nowMs;
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
+  return Number.isFinite(ms) ? Math.min(longestWaitMs, Math.max(0, ms)) : null;
 };
