@@ -96,6 +96,11 @@ const readHeads = (exchange: Exchange, upstream: UpstreamConnection, input: Uint
   }
 };
 
+const eventStream = "text/event-stream";
+/** Rough, as for a deadline that is all it decides: the words stand in the head. */
+const namesEvents = ({ bytes, length }: HeadWriter): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, length).includes(eventStream, 0, "latin1");
+
 /** Decides both framings and writes the rest of the head into `responseOut`. */
 const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => {
   const { visitor, target } = exchange;
@@ -123,6 +128,7 @@ const beginAnswer = (exchange: Exchange, upstream: UpstreamConnection): void => 
     upstream.keepAlive = false;
   }
   const unframed = upstream.framing === "chunked" || upstream.framing === "close";
+  upstream.events = unframed && namesEvents(out);
   exchange.chunkedOut = unframed && exchange.minor === 1;
   if (
     exchange.coding !== null &&

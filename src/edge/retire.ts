@@ -6,7 +6,7 @@ import { closeVisitor } from "./visitor-end.ts";
 
 /** A connection without a request for this long is closed by a process that leaves. */
 const idleMs = 10_000;
-/** For a transfer whose end is known, if it moves; the deadlines of any edge look after that. */
+/** For a transfer, if it moves; the deadlines of any edge look after that. */
 const longestTransferMs = 15 * 60_000;
 /** For close frames and answers to be taken, at the end. */
 const farewellMs = 5_000;
@@ -48,7 +48,6 @@ export const leaveAddress = async (edge: Edge, listening: Listening, deadlineMs:
   await listening.flushed();
 };
 
-/** A WebSocket, or an answer that does not say how long it is, as a stream of events. */
+/** Whoever speaks over a WebSocket or follows events comes again by itself; a clone or a download would begin anew. */
 const isEndless = ({ tunnel, answered, upstream }: Exchange): boolean =>
-  tunnel !== null ||
-  (answered && upstream !== null && (upstream.framing === "chunked" || upstream.framing === "close"));
+  tunnel !== null || (answered && upstream !== null && upstream.events);

@@ -162,6 +162,8 @@ export interface UpstreamConnection {
   /** May be used again after the present answer. */
   keepAlive: boolean;
   framing: "none" | "length" | "chunked" | "close";
+  /** The present answer is a stream of events, which has no end. */
+  events: boolean;
   /** Bytes left with framing `length`. */
   remaining: number;
   chunks: ChunkedBody | null;

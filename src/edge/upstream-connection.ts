@@ -33,6 +33,7 @@ export const connectUpstream = (
     paused: false,
     keepAlive: true,
     framing: "none",
+    events: false,
     remaining: 0,
     chunks: null,
     idleSinceMs: 0,

@@ -117,12 +117,18 @@ describe("who is connected", () => {
     await ended(before);
   }, 30_000);
 
-  test("a download and an upload outlast the deadline, since their end is in sight", async () => {
+  test("a download and an upload outlast the deadline, since they would begin anew", async () => {
     const release: (() => void)[] = [];
     const upstream = startRawUpstream((text, socket) => {
       if (text.startsWith("GET")) {
-        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
-        release.push(() => socket.write("half"));
+        if (text.startsWith("GET /chunked")) {
+          // As `git clone` gets it.
+          socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+          release.push(() => socket.write("4\r\nhalf\r\n0\r\n\r\n"));
+        } else {
+          socket.write("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+          release.push(() => socket.write("half"));
+        }
       } else if (text.endsWith("whole")) return okAnswer;
       return undefined;
     });
@@ -133,16 +139,21 @@ describe("who is connected", () => {
     const download = await connectRaw(port);
     download.send(get());
     await download.until((text) => text.endsWith("half"));
+    const clone = await connectRaw(port);
+    clone.send(get("/chunked"));
+    await clone.until((text) => text.includes("half"));
     const upload = await connectRaw(port);
     upload.send("POST / HTTP/1.1\r\nHost: site.test\r\nContent-Length: 10\r\n\r\nabcde");
-    while (upstream.received().length < 2) await Bun.sleep(5);
+    while (upstream.received().length < 3) await Bun.sleep(5);
     await handOverEdge(edge.wanted({ drainMs: 300 }));
     await Bun.sleep(1_000);
-    release[0]!();
+    for (const go of release) go();
     upload.send("whole");
     expect(await download.until((text) => text.endsWith("halfhalf"))).toContain("HTTP/1.1 200 ");
+    expect(await clone.until((text) => text.endsWith("0\r\n\r\n"))).toContain("HTTP/1.1 200 ");
     expect(await upload.untilClosed()).toEndWith("Connection: close\r\n\r\nok");
     download.close();
+    clone.close();
     await ended(before);
     upstream.close();
   }, 30_000);
