@@ -162,6 +162,8 @@ test("one that is over is refused, or no longer served", async () => {
   const nowMs = fixture.clock.nowMs();
   expect(served("www.example.org", nowMs)).toBe(certificate.id);
   expect(served("www.example.org", nowMs + 31 * day)).toBeNull();
+  // A machine that starts without a clock believes in 1970 until it is told.
+  expect(served("www.example.org", 0)).toBe(certificate.id);
   // Another site's names are none of its business.
   const { environment } = await seedSite(fixture.store);
   expect(served("www.example.org", nowMs, environment.id)).toBeNull();
