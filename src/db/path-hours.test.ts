@@ -124,10 +124,12 @@ test("nothing in the edge's folder is believed: links, other files, wrong shapes
     join(folder, `${noon}-7-1-a.json`),
     JSON.stringify({ hourMs: 0, routes: { env_1: [row("GET", "/z", 1)] } }),
   );
+  leave(noon, "8-1-a", { env_1: [row("GET", "/b", 1)], "no id": [] });
+  leave(noon, "9-1-a", Object.fromEntries(Array.from({ length: 50_001 }, (_, i) => [`env_${i}`, []])));
   expect(await requests()).toEqual({});
   await store.takeIn(noon + hourMs, never);
   expect(await requests()).toEqual({});
-  expect(warnings).toHaveLength(4);
+  expect(warnings).toHaveLength(6);
   expect(existsSync(join(dir, "secret"))).toBe(true);
   expect(readdirSync(folder).sort()).toEqual(
     [`${noon + 1}-5-1-a.json`, `${noon}-2-1-a.json`, `${noon}-6-1-a.json.new`].sort(),

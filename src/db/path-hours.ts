@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { constants, rmSync } from "node:fs";
-import { open, readdir, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../domain/log.ts";
 import {
@@ -32,6 +32,9 @@ const schema = `
 const keptPerHour = 100;
 /** A file of the edge's holds a few megabytes at most. */
 const largestFile = 64 * 1024 * 1024;
+/** As many environments as an edge could serve. */
+const mostRoutes = 50_000;
+const routeId = /^[A-Za-z0-9_-]{1,64}$/;
 const fileName = /^(\d{13})-[A-Za-z0-9-]{1,80}\.json$/;
 
 const pack = (paths: PathHour): Uint8Array => Bun.zstdCompressSync(JSON.stringify(paths));
@@ -165,7 +168,10 @@ const readFile = async (
     try {
       const stats = await handle.stat();
       if (!stats.isFile() || stats.size > largestFile) throw new Error("it is no file of counts");
-      const { hourMs: told, routes } = pathFileOutline.parse(JSON.parse(await handle.readFile("utf8")));
+      const { hourMs: told, routes } = pathFileOutline.parse(JSON.parse(await wordsOf(handle, stats.size)));
+      const ids = Object.keys(routes);
+      if (ids.length > mostRoutes || !ids.every((id) => routeId.test(id)))
+        throw new Error("it counts for what is no environment");
       const checked: Record<string, PathHour> = {};
       if (told !== hour) return null;
       for (const [id, paths] of Object.entries(routes))
@@ -179,4 +185,13 @@ const readFile = async (
       log?.warn("counts by path from the edge cannot be read and are left out", { file, error });
     return null;
   }
+};
+
+/** No more than it was when it was looked at: it may grow meanwhile. */
+const wordsOf = async (handle: FileHandle, size: number): Promise<string> => {
+  const bytes = Buffer.alloc(size);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < size; length += read)
+    ({ bytesRead: read } = await handle.read(bytes, length, size - length, length));
+  return bytes.toString("utf8", 0, length);
 };
