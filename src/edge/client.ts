@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AppError } from "../errors.ts";
 import type { AcmeChallenge, CertificateSet, EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
 import { latencyOfText } from "../domain/latency-histogram.ts";
+import { boundedText } from "./bounded-text.ts";
 
 /**
  * Speaks to a running edge. Every call has a deadline; all throw AppError `unavailable` when there is no answer,
@@ -36,6 +37,9 @@ export interface EdgeClient {
 const answerMs = 5_000;
 /** Shorter, since it is asked often and nothing is done for it. */
 const healthMs = 2_000;
+const usualBytes = 8 * 1024 * 1024;
+/** Of tens of thousands of routes. */
+export const metersBytes = 256 * 1024 * 1024;
 
 const health = z.object({
   pid: z.number(),
@@ -83,6 +87,7 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     shape: z.ZodType<T>,
     body?: unknown,
     deadlineMs = answerMs,
+    mostBytes = usualBytes,
   ): Promise<T> => {
     let response: Response;
     let text: string;
@@ -95,7 +100,7 @@ export const createEdgeClient = (dir: string): EdgeClient => {
         // A kept connection may belong to an edge that was replaced meanwhile.
         keepalive: false,
       });
-      text = await response.text();
+      text = await boundedText(response, mostBytes);
     } catch (cause) {
       throw new AppError("unavailable", `the edge does not answer on ${unix}`, { cause });
     }
@@ -115,7 +120,7 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     putChallenges: async (challenges) => {
       await call("PUT", "/challenges", z.object({}), { challenges });
     },
-    meters: () => call("GET", "/meters", meterReading),
+    meters: () => call("GET", "/meters", meterReading, undefined, answerMs, metersBytes),
     active: () => call("GET", "/active", z.record(z.string(), z.number())),
     held: () => call("GET", "/held", z.record(z.string(), z.number())),
     drain: (replicaIds, deadlineMs) =>

@@ -1,6 +1,6 @@
 import type { RouteMeter } from "../domain/edge.ts";
 import type { Log } from "../domain/log.ts";
-import { meterReading } from "./client.ts";
+import { meterReading, metersBytes } from "./client.ts";
 import type { MeterStore } from "./meter-store.ts";
 import { addMeter, type Meter, meterJson, readingOf } from "./meter.ts";
 import type { Peers } from "./processes/peers.ts";
@@ -28,7 +28,11 @@ export const ownReading = async ({ meters, log }: Omit<Deps, "peers">): Promise<
  * meanwhile.
  */
 export const readingOfAll = async ({ meters, peers, log }: Deps): Promise<string> => {
-  const answers = await peers.askAll(meterReading, { method: "GET", path: "/meters" });
+  const answers = await peers.askAll(meterReading, {
+    method: "GET",
+    path: "/meters",
+    mostBytes: metersBytes,
+  });
   const others: Iterable<[string, RouteMeter]>[] = [...answers.values()].map((it) =>
     Object.entries(it.meters),
   );

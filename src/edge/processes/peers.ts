@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Log } from "../../domain/log.ts";
+import { boundedText } from "../bounded-text.ts";
 import { processesIn, socketOf } from "./folder.ts";
 import { isLiving, pidOf, type ProcessId } from "./identity.ts";
 
@@ -25,8 +26,11 @@ export interface Call {
   /** Sent as JSON. */
   body?: unknown;
   deadlineMs?: number;
+  /** Of the answer. */
+  mostBytes?: number;
 }
 
+const usualBytes = 8 * 1024 * 1024;
 const askMs = 2_000;
 const tellMs = 5_000;
 
@@ -52,7 +56,7 @@ export const createPeers = (dir: string, own: ProcessId, log: Log): Peers => {
   const ask = async <T>(id: ProcessId, shape: z.ZodType<T>, call: Call): Promise<T | null> => {
     try {
       const response = await send(id, call, textOf(call));
-      const parsed = shape.safeParse(await response.json());
+      const parsed = shape.safeParse(JSON.parse(await boundedText(response, call.mostBytes ?? usualBytes)));
       return response.ok && parsed.success ? parsed.data : null;
     } catch {
       // It ends, or hangs: whoever needs its answer does without.
