@@ -20,6 +20,8 @@ export interface AttemptResult {
 
 /** The edge was away: nothing was asked of the authority that failed. */
 const edgePauseMs = 10_000;
+/** Looking a name up costs the authority nothing, and who installs Croft often adds the records last. */
+const nowherePauseMs = 10 * 60_000;
 const rateLimitedPauseMs = 3_600_000;
 /** The authority knows its new certificate by then. */
 const firstRenewalCheckMs = 60_000;
@@ -62,13 +64,15 @@ const isForgotten = (error: unknown, resumed: boolean): boolean =>
   (error.type === "accountDoesNotExist" ||
     (resumed && error.status >= 400 && error.status < 500 && error.status !== 429));
 
+class LeadsNowhere extends Error {}
+
 /** A name that leads nowhere would fail at the authority, which counts failures. */
 const checkName = async (deps: CertificateDeps, name: string): Promise<void> => {
   if (isWildcard(name)) return;
   // When no name server answers here, the authority's may.
   const addresses = await deps.resolve(name).catch(() => null);
   if (addresses?.length === 0)
-    throw new AppError("invalid_input", "it leads nowhere yet: it has neither an A nor an AAAA record");
+    throw new LeadsNowhere("it leads nowhere yet: it has neither an A nor an AAAA record");
 };
 
 const order = async (
@@ -171,11 +175,13 @@ const noteFailure = async (
   const isOfTheName = limited && names(problem, row.name);
   const askedMs = problem?.retryAfterMs ?? (limited ? rateLimitedPauseMs : 0);
   const attempts = row.attempts + 1;
+  const backOffMs = attemptPauseMs(attempts, deps.random());
+  const pauseMs = error instanceof LeadsNowhere ? Math.min(nowherePauseMs, backOffMs) : backOffMs;
   await deps.store.updateCertificate(row.id, {
     ...failed,
     ...(problem?.type === "orderInvalid" ? { orderUrl: null, orderKeyCiphertext: null } : {}),
     attempts,
-    nextAttemptAt: Math.floor(nowMs + Math.max(attemptPauseMs(attempts, deps.random()), askedMs)),
+    nextAttemptAt: Math.floor(nowMs + Math.max(pauseMs, askedMs)),
   });
   // Other limits are the account's, or the machine's.
   if (askedMs > 0 && !isOfTheName)
@@ -238,7 +244,7 @@ const messageOf = (error: unknown, acme: AcmeSettings): string => {
     const hint = hints[found] ?? hints[found.slice(found.indexOf(" ") + 1)];
     return `the certificate authority ${host} says: ${error.message}${hint ? `; ${hint}` : ""}`;
   }
-  if (error instanceof DnsChallengeError) return error.message;
+  if (error instanceof DnsChallengeError || error instanceof LeadsNowhere) return error.message;
   const { code, name } = error as { code?: unknown; name?: unknown };
   const reason = typeof code === "string" ? code : "";
   if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(reason))

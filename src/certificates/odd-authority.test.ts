@@ -85,6 +85,20 @@ test("a person's tries stay below what an authority takes of one name", async ()
   expect(authority.orders.length).toBeLessThanOrEqual(10);
 });
 
+test("a name that leads nowhere asks nothing of the authority, and is looked at every ten minutes", async () => {
+  want("shop.example.test");
+  const certificates = fixture.start({ resolve: async () => [] });
+  const pauses: number[] = [];
+  for (let tries = 1; tries <= 6; tries++) {
+    const row = (await tried("shop.example.test", tries))!;
+    pauses.push((row.nextAttemptAt! - row.lastErrorAt!) / 1000);
+    fixture.aheadMs += 600_000;
+    certificates.kick();
+  }
+  expect(pauses).toEqual([120, 360, 600, 600, 600, 600]);
+  expect(authority.asked()).toBe(0);
+});
+
 test("nonsense is a failure like others: it is told in one line, and waited after", async () => {
   const made = (_: string, origin: string) =>
     Response.json({ status: "pending" }, { status: 201, headers: { location: `${origin}/o/1` } });
