@@ -4,10 +4,10 @@ import type { CertificateRecord } from "../domain/records.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
 import { forgetAccount, newKey, openAccount, pauseAccount } from "./account.ts";
 import { finishOrder, newOrder } from "./acme/order.ts";
-import { DnsChallengeError } from "./dns/challenges.ts";
 import { AcmeProblem } from "./acme/problem.ts";
 import { attemptPauseMs, earliestRenewalMs, renewAtMs } from "./back-off.ts";
 import type { AcmeSettings, CertificateDeps } from "./deps.ts";
+import { authorityHost, LeadsNowhere, reasonOf } from "./reason-of.ts";
 import { sleepUntilAborted } from "./sleep.ts";
 import { solversFor } from "./solvers.ts";
 import { readChain } from "./x509.ts";
@@ -63,8 +63,6 @@ const isForgotten = (error: unknown, resumed: boolean): boolean =>
   error instanceof AcmeProblem &&
   (error.type === "accountDoesNotExist" ||
     (resumed && error.status >= 400 && error.status < 500 && error.status !== 429));
-
-class LeadsNowhere extends Error {}
 
 /** A name that leads nowhere would fail at the authority, which counts failures. */
 const checkName = async (deps: CertificateDeps, name: string): Promise<void> => {
@@ -164,7 +162,7 @@ const noteFailure = async (
 ): Promise<void> => {
   const nowMs = deps.clock.nowMs();
   const problem = error instanceof AcmeProblem ? error : null;
-  const message = messageOf(error, acme);
+  const message = reasonOf(error, acme);
   deps.log.warn("a certificate could not be had yet", { name: row.name, problem: message, error });
   const failed = { lastError: message, lastErrorAt: nowMs, updatedAt: nowMs };
   if (error instanceof AppError && error.code === "unavailable") {
@@ -217,38 +215,9 @@ const pauseAll = async (
         // So that another authority does not wait for this one.
         directory: acme.directoryUrl,
         // Without its reason, which may tell of somebody else's name.
-        lastError: `it waits its turn: the certificate authority ${hostOf(acme)} asked for patience`,
+        lastError: `it waits its turn: the certificate authority ${authorityHost(acme)} asked for patience`,
         lastErrorAt: nowMs,
         nextAttemptAt: untilMs,
         updatedAt: nowMs,
       });
-};
-
-/** What a person can do about it, by what the authority found (RFC 8555 section 6.7). */
-const hints: Record<string, string> = {
-  "http-01 connection": "port 80 of this server must be reachable from the internet",
-  "tls-alpn-01 connection": "port 443 of this server must be reachable from the internet",
-  "dns-01 unauthorized": "a name server of the zone answers with other records than the one that was set",
-  externalAccountRequired: "set CROFT_ACME_EAB_KID and CROFT_ACME_EAB_HMAC_KEY",
-  dns: "look at the name's records at its name servers",
-  caa: "a CAA record of the name has to allow this authority",
-  unauthorized: "something else than this server answers under the name",
-};
-
-const hostOf = (acme: AcmeSettings): string => new URL(acme.directoryUrl).host;
-
-const messageOf = (error: unknown, acme: AcmeSettings): string => {
-  const host = hostOf(acme);
-  if (error instanceof AcmeProblem) {
-    const found = error.found ?? error.type;
-    const hint = hints[found] ?? hints[found.slice(found.indexOf(" ") + 1)];
-    return `the certificate authority ${host} says: ${error.message}${hint ? `; ${hint}` : ""}`;
-  }
-  if (error instanceof DnsChallengeError || error instanceof LeadsNowhere) return error.message;
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  const reason = typeof code === "string" ? code : "";
-  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(reason))
-    return `the certificate authority ${host} is not trusted here (${reason}): look at this machine's clock, or set CROFT_ACME_CA_FILE`;
-  const isOfNetwork = error instanceof TypeError || name === "TimeoutError" || /^E[A-Z]+$/.test(reason);
-  return isOfNetwork ? `the certificate authority ${host} does not answer` : publicMessageOf(error);
 };
