@@ -38,7 +38,8 @@ test("each serves its part, and the counts are exact", async () => {
   expect(await edge.client.health()).toMatchObject({ processes: 2, retired: 0 });
   await edge.client.putTable({ version: 1, routes: [route()] });
   const [port] = await edge.ports();
-  const load = startLoad({ port: port!, host: "site.test", kept: 4, fresh: 12 });
+  // Each connection goes to either; a few kept ones with many requests may all have gone to the same.
+  const load = startLoad({ port: port!, host: "site.test", kept: 0, fresh: 16 });
   while (load.answered() < 3_000) await Bun.sleep(5);
   await load.stop();
   expect(load.failed()).toEqual([]);
