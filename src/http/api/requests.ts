@@ -5,6 +5,7 @@ import { listTopPaths, pathsQuerySchema } from "../../requests/top-paths.ts";
 import { type ApiRoute, apiRoute } from "../api-route.ts";
 import type { EventStreams } from "../event-streams.ts";
 import { wantsEvents } from "../sse.ts";
+import { textStream } from "../text-stream.ts";
 
 export interface RequestRoutesDeps {
   requests: RequestDeps;
@@ -50,7 +51,7 @@ export const requestRoutes = ({ requests, streams }: RequestRoutesDeps): ApiRout
       }
       if (format === "json") return readAccessLog(requests, actor, slug, query);
       const text = await combinedLog(requests, actor, slug, query);
-      return new Response(streamOf(text), {
+      return new Response(textStream(text), {
         headers: {
           "Content-Type": "text/plain; charset=utf-8",
           "Content-Disposition": `attachment; filename="${encodeURIComponent(slug)}-access.log"`,
@@ -70,18 +71,3 @@ export const requestRoutes = ({ requests, streams }: RequestRoutesDeps): ApiRout
     handle: ({ actor, params, query }) => listTopPaths(requests, actor, params.slug!, query),
   }),
 ];
-
-/** Pulled by the client: what it does not take is not read. */
-const streamOf = (text: AsyncGenerator<string>): ReadableStream<Uint8Array> => {
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await text.next();
-      if (done === true) controller.close();
-      else controller.enqueue(encoder.encode(value));
-    },
-    async cancel() {
-      await text.return(undefined);
-    },
-  });
-};
