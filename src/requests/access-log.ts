@@ -28,7 +28,10 @@ export const accessQuerySchema = z.object({
   path: z.string().max(2048, "must not be longer than 2,048 characters").optional(),
   since: z.string().optional(),
   /** A place in the log, as events have it for their id: following goes on behind it. */
-  after: z.string().max(64, "must be the id of an event").optional(),
+  after: z
+    .string()
+    .regex(/^[\w.-]{0,64}$/, "must be the id of an event")
+    .optional(),
   environment: z.string().default("production"),
 });
 export type AccessQuery = z.input<typeof accessQuerySchema>;

@@ -104,6 +104,7 @@ describe("the access log", () => {
     [{ limit: "0" }, "limit"],
     [{ limit: "x" }, "limit"],
     [{ since: "yesterday" }, "since"],
+    [{ after: "20261120T1200-000000.1\nevent: request" }, "after"],
   ])("%j is refused", async (query, field) => {
     for (const refused of [
       readAccessLog(deps, actor, "blog", query as never),
