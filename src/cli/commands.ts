@@ -242,6 +242,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/certificate.ts")).certificateStatus,
   },
   {
+    name: "certificate retry",
+    usage: "",
+    summary: "try the panel's and the sites' common certificate again now, after a failure (operators)",
+    load: async () => (await import("./commands/certificate.ts")).certificateRetry,
+  },
+  {
     name: "certificate add",
     usage: "SLUG|--installation --certificate FILE --key FILE",
     summary: "use a certificate of your own (PEM) for a site's names, or for the panel and all sites",

@@ -17,7 +17,7 @@ import { isWildcard, isWithin } from "../domain/host-name.ts";
 import { isPublicAddress } from "../domain/public-address.ts";
 import { hostOf } from "../domain/slug.ts";
 import type { EdgeClient } from "../edge/client.ts";
-import { AppError } from "../errors.ts";
+import { AppError, conflict } from "../errors.ts";
 import type { SecretBox } from "../identity/secret-box.ts";
 import type { Job } from "../jobs/schedule.ts";
 import type { PanelDeps } from "../panel/deps.ts";
@@ -176,6 +176,15 @@ export const domainDeps = (wiring: DomainWiring) => {
     },
   };
 
+  /** Of the panel and of all sites, which have no domain's page to ask on. @throws AppError `conflict` */
+  const retryCertificates = async (): Promise<void> => {
+    const tried = await Promise.all([settings.panelDomain, baseWildcard].map(certificates.retry));
+    if (!tried.includes(true))
+      throw conflict(
+        "nothing is tried again now: nothing has failed, the last try was a moment ago, or the authority asked for patience",
+      );
+  };
+
   const panel: Pick<
     PanelDeps,
     | "ownAddress"
@@ -198,7 +207,7 @@ export const domainDeps = (wiring: DomainWiring) => {
     listCertificates: (actor, slug) => listCertificates(uploads, actor, slug),
     uploadCertificate: (actor, slug, input) => uploadCertificate(uploads, actor, slug, input),
     removeCertificate: (actor, slug, id) => removeCertificate(uploads, actor, slug, id),
-    httpsSettings: httpsSettings(uploads, dnsProviders),
+    httpsSettings: httpsSettings(uploads, dnsProviders, retryCertificates),
   };
   const jobs: Job[] = [
     { name: "domain claims", when: { everySeconds: 15 }, run: (signal) => checkClaims(domains, signal) },
@@ -234,7 +243,7 @@ export const domainDeps = (wiring: DomainWiring) => {
 
   return {
     certificates,
-    routes: { domains, certificatesOf: uploads, dnsProviders, https },
+    routes: { domains, certificatesOf: uploads, dnsProviders, https, retryCertificates },
     panel,
     jobs,
     urlOfHost,

@@ -15,7 +15,15 @@ import { operatorOnly } from "../http/auth.ts";
 import type { HttpsSettings } from "../panel/deps.ts";
 
 /** What the panel needs to manage HTTPS of the installation; each refuses who is not an operator. */
-export const httpsSettings = (uploads: UploadDeps, providers: DnsProviderDeps): HttpsSettings => ({
+export const httpsSettings = (
+  uploads: UploadDeps,
+  providers: DnsProviderDeps,
+  retryCertificates: () => Promise<void>,
+): HttpsSettings => ({
+  retryCertificates: async (actor) => {
+    operatorOnly(actor);
+    await retryCertificates();
+  },
   listCertificates: async (actor) => {
     operatorOnly(actor);
     return listInstallationCertificates(uploads);

@@ -66,6 +66,8 @@ export interface HostView {
 
 /** Certificates of the whole installation and where DNS challenges are answered. */
 export interface HttpsSettings {
+  /** @throws AppError `conflict` when there will be no other try now */
+  retryCertificates(actor: Person): Promise<void>;
   listCertificates(actor: Person): Promise<CertificateView[]>;
   uploadCertificate(actor: Person, input: UploadInput): Promise<CertificateView>;
   removeCertificate(actor: Person, id: string): Promise<void>;

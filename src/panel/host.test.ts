@@ -34,7 +34,7 @@ test("a panel without a certificate says what went wrong and what is next", asyn
   };
   const text = await read("/host");
   expect(text).toContain("HTTPS No certificate yet");
-  expect(text).toContain("It does not lead here. Next: point croft.example.org here.");
+  expect(text).toContain("It does not lead here. Next: point croft.example.org here. Try again");
 });
 
 test("an edge that cannot start is a banner on every page of an operator, and of nobody else", async () => {

@@ -26,6 +26,11 @@ test("name servers and certificates say their state and what to do next", async 
   expect(textOf((await client.get("/host")).html)).toContain("Certificates and DNS");
 });
 
+test("what failed can be tried again from the host's page", async () => {
+  expect((await client.submit(`${base}/retry`, {})).location).toBe(`${base}?done=certificates-tried`);
+  expect(calls("retryCertificates")).toEqual([[]]);
+});
+
 const typed = {
   zone: "Example.com",
   server: "192.0.2.53:5353",

@@ -19,6 +19,8 @@ const notices: Record<string, string> = {
   "certificate-added": "The certificate is there and in use from now on.",
   "certificate-removed": "The certificate was removed. Its names get an automatic one.",
   "dns-added": "The name server is noted. Test it to see whether its records can be set.",
+  "certificates-tried":
+    "The certificates that failed are tried again now; what comes of it stands on the host's page.",
   "dns-works": "It works: a record was set, seen at every name server, and removed.",
   "dns-removed": "The DNS provider was removed.",
   "hook-removed": "The hook was removed. Its address now answers 404.",

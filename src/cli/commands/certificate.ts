@@ -93,26 +93,36 @@ const told = (certificate: CertificateView | null): string => {
   return `${certificate.issuer ?? "unknown"}, until ${ends(certificate)}`;
 };
 
+const statusOf = ({ on, panel, wildcard, authority }: HttpsView): string => {
+  const failing = [panel.certificate, wildcard?.certificate].find((one) => one?.error);
+  const paused = authority?.pausedUntil;
+  return facts([
+    ["https", on ? "on" : "off"],
+    ["panel", panel.url],
+    ["certificate", told(panel.certificate)],
+    ["all sites", wildcard ? `${wildcard.name}: ${told(wildcard.certificate)}` : "one certificate each"],
+    ["authority", authority ? authority.host + (authority.isStaging ? " (staging)" : "") : "none"],
+    ["paused", paused ? `until ${localTime(paused)}: ${authority.pauseReason}` : undefined],
+    ["problem", failing?.error ?? undefined],
+    ["next try", failing?.nextAttemptAt ? localTime(failing.nextAttemptAt) : undefined],
+    ["next", panel.nextStep ?? undefined],
+  ]);
+};
+
 export const certificateStatus = defineCommand({
   options: {},
   words: [0, 0],
   run: async ({ client, print }) => {
     const https = await (await client()).get<HttpsView>("/https");
-    const { panel, wildcard, authority } = https;
-    const failing = [panel.certificate, wildcard?.certificate].find((one) => one?.error);
-    const paused = authority?.pausedUntil;
-    print(https, () =>
-      facts([
-        ["https", https.on ? "on" : "off"],
-        ["panel", panel.url],
-        ["certificate", told(panel.certificate)],
-        ["all sites", wildcard ? `${wildcard.name}: ${told(wildcard.certificate)}` : "one certificate each"],
-        ["authority", authority ? authority.host + (authority.isStaging ? " (staging)" : "") : "none"],
-        ["paused", paused ? `until ${localTime(paused)}: ${authority.pauseReason}` : undefined],
-        ["problem", failing?.error ?? undefined],
-        ["next try", failing?.nextAttemptAt ? localTime(failing.nextAttemptAt) : undefined],
-        ["next", panel.nextStep ?? undefined],
-      ]),
-    );
+    print(https, () => statusOf(https));
+  },
+});
+
+export const certificateRetry = defineCommand({
+  options: {},
+  words: [0, 0],
+  run: async ({ client, print }) => {
+    const https = await (await client()).send<HttpsView>("POST", "/https/retry");
+    print(https, () => statusOf(https));
   },
 });

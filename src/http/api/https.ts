@@ -20,6 +20,8 @@ export interface HttpsRoutesDeps {
   certificatesOf: UploadDeps;
   dnsProviders: DnsProviderDeps;
   https(): Promise<HttpsView>;
+  /** @throws AppError `conflict` when there will be no other try now */
+  retryCertificates(): Promise<void>;
 }
 
 /** HTTPS of the whole installation. */
@@ -31,6 +33,17 @@ export const httpsRoutes = (deps: HttpsRoutesDeps): ApiRoute[] => [
     summary: "The panel's certificate, the sites' common one, and the authority's state; operator only",
     handle: async ({ actor }) => {
       operatorOnly(actor);
+      return deps.https();
+    },
+  }),
+  apiRoute({
+    method: "post",
+    path: "/https/retry",
+    scope: "admin",
+    summary: "Try the panel's and the sites' common certificate again now, after a failure; operator only",
+    handle: async ({ actor }) => {
+      operatorOnly(actor);
+      await deps.retryCertificates();
       return deps.https();
     },
   }),

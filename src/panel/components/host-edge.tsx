@@ -5,6 +5,7 @@ import { certificateWord } from "../domain-words.ts";
 import { sentence } from "../format.ts";
 import type { Word } from "../words.ts";
 import { Badge } from "./badge.tsx";
+import { ActButton } from "./form.tsx";
 import { safeUrl } from "./site-header.tsx";
 import { Time } from "./time.tsx";
 
@@ -59,6 +60,7 @@ export const HostEdge = ({ edge }: { edge: HostView["edge"] }) => {
 export const HostHttps = ({ https }: { https: HttpsView }) => {
   const { panel, wildcard, authority } = https;
   const word = certificateWord(panel.certificate);
+  const errors = [panel.certificate?.error, wildcard?.certificate?.error];
   return (
     <section class="card" aria-labelledby="panel-https">
       <div class="section-head">
@@ -109,13 +111,16 @@ export const HostHttps = ({ https }: { https: HttpsView }) => {
           </>
         )}
       </dl>
-      {[panel.certificate?.error, wildcard?.certificate?.error].map(
-        (error) => error && <p class="error wrap">{sentence(error)}</p>,
-      )}
+      {errors.map((error) => error && <p class="error wrap">{sentence(error)}</p>)}
       {panel.nextStep && (
         <p class="wrap">
           <strong>Next:</strong> {panel.nextStep}.
         </p>
+      )}
+      {errors.some(Boolean) && (
+        <ActButton action="/host/https/retry" class="small" label="Try the certificates that failed again">
+          Try again
+        </ActButton>
       )}
       <p>
         <a href="/host/https">Certificates and DNS</a>

@@ -50,6 +50,13 @@ export const httpsRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =
 
   app.get("/host/https", (c) => show(c, operator(c), null));
 
+  app.post("/host/https/retry", (c) =>
+    act(c, "act", async (person) => {
+      await settings.retryCertificates(person);
+      return "certificates-tried";
+    }),
+  );
+
   app.post("/host/https/dns", (c) =>
     act(c, "dns", async (person, typed) => {
       const { zone = "", server = "", keyName = "", algorithm, secret = "" } = typed;

@@ -115,6 +115,7 @@ export const fakeDeps = (
       },
     }),
     httpsSettings: {
+      retryCertificates: async () => called("retryCertificates"),
       listCertificates: async () => [
         fakeCertificate("*.example.org", {
           source: "uploaded",

@@ -101,6 +101,9 @@ test("all of it stands in one command", async () => {
   expect(status.stdout).toContain(`https://${panel}:${httpsPort}`);
   expect(status.stdout).toContain("one certificate each");
   expect(status.stdout).toContain(new URL(pebble.directoryUrl).host);
+  const retry = await croft.cli(["certificate", "retry"]);
+  expect(retry.exitCode).toBe(1);
+  expect(retry.stderr).toContain("nothing has failed");
 });
 
 test("a name server that is added is tested at once; one that refuses is said so", async () => {
@@ -265,6 +268,7 @@ test("none of it is for people who operate nothing", async () => {
     ["dns", "add", "customer.test", "--server", named.host, "--key", file("croft.key")],
     ["certificate", "add", "--installation", "--certificate", file("own.pem"), "--key", file("own.key")],
     ["certificate", "remove", "--installation", "crt_1"],
+    ["certificate", "retry"],
   ]) {
     const answer = await asEve(args);
     expect(answer.exitCode, args.join(" ")).toBe(1);
