@@ -3,6 +3,8 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { DomainView } from "../../domain/views.ts";
 import { type Pebble, startPebble } from "../pebble.ts";
+import { testCertificate } from "../test-certificate.ts";
+import { tenantOf } from "./tenant.ts";
 import { freePort, run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 
 setDefaultTimeout(180_000);
@@ -323,6 +325,33 @@ test("a domain that is removed is served no more, and is free for others", async
     () => visit(secure(apex)),
     (answer) => answer.problem !== "",
   );
+});
+
+test("a site whose domain became the panel's does not bring its own certificate along", async () => {
+  const eve = await tenantOf(croft, "mallory");
+  const own = uniqueSlug("before");
+  await eve.createSite(own);
+  const name = `${own}.example.org`;
+  const added = await eve.api<DomainView>("POST", `/sites/${own}/domains`, { name });
+  expect(added.body.state).toBe("verified");
+  const { certificate, key } = await testCertificate([name]);
+  expect((await eve.api("POST", `/sites/${own}/certificates`, { certificate, key })).status).toBe(201);
+  // Her authority is no one's that is trusted here.
+  await until(
+    "hers is served",
+    () => visit(secure(name)),
+    (answer) => /self-signed|unable to get/.test(answer.problem),
+  );
+  await croft.kill("SIGTERM");
+  await croft.start({ CROFT_PANEL_DOMAIN: name });
+  const panel = await until(
+    "the panel is served by its own",
+    () => visit(`${secure(name)}sign-in`),
+    (answer) => answer.status === 200,
+  );
+  expect(panel.body).toContain("<h1>Sign in</h1>");
+  await croft.kill("SIGTERM");
+  await croft.start();
 });
 
 test("keys are on the daemon's disk only sealed", async () => {
