@@ -92,3 +92,37 @@ test("connections to upstreams take their descriptors from idle visitors, and fr
   await fixture.close();
   upstream.close();
 }, 20_000);
+
+test("a thousand that are busy do not hide those that are idle", async () => {
+  const upstream = startRawUpstream((text) => (text.startsWith("GET /slow") ? undefined : okAnswer));
+  const fixture = startEdge([routeTo(["site.test"], toPort(upstream.port))]);
+  (fixture.edge.capacity as { visitors: number }).visitors = 1_120;
+  const clients: Awaited<ReturnType<typeof connectRaw>>[] = [];
+  const join = async (): Promise<(typeof clients)[0]> => {
+    const client = await connectRaw(fixture.port);
+    clients.push(client);
+    return client;
+  };
+  try {
+    for (let i = 0; i < 1_100; i++) (await join()).send("GET /slow HTTP/1.1\r\nHost: site.test\r\n\r\n");
+    while (upstream.received().length < 1_100) await Bun.sleep(5);
+    const idle = [];
+    for (let i = 0; i < 20; i++) idle.push(await join());
+    // A first look may end before it comes to them, the next one goes on from there.
+    let served = 0;
+    for (let i = 0; i < 10; i++) {
+      const visitor = await join();
+      visitor.send("GET / HTTP/1.1\r\nHost: site.test\r\n\r\n");
+      if ((await visitor.until((text) => text.endsWith("ok"), 2_000).catch(() => "")).endsWith("ok"))
+        served++;
+      visitor.close();
+    }
+    expect(served).toBeGreaterThanOrEqual(8);
+    expect(idle[0]!.closed()).toBe(true);
+    expect(clients.slice(0, 1_100).filter((one) => one.closed())).toEqual([]);
+  } finally {
+    for (const client of clients) client.close();
+    await fixture.close();
+    upstream.close();
+  }
+}, 60_000);

@@ -45,20 +45,29 @@ const connected = ({ visitors, sessions }: Edge): number => visitors.size + sess
 const hasDescriptor = (edge: Edge): boolean => connected(edge) + edge.outgoing < edge.capacity.descriptors;
 
 const closeIdle = (edge: Edge): boolean => {
-  let looked = 0;
-  for (const visitor of edge.visitors) {
-    if (visitor.exchange === null) {
-      closeVisitor(visitor);
-      return true;
-    }
-    if (++looked >= looksAtMost) return false;
+  const visitor = findIdle(edge.visitors, ({ exchange }) => exchange === null);
+  if (visitor !== null) {
+    closeVisitor(visitor);
+    return true;
   }
-  for (const session of edge.sessions) {
-    if (session.streams.size === 0) {
-      closeSession(session);
-      return true;
+  const session = findIdle(edge.sessions, ({ streams }) => streams.size === 0);
+  if (session !== null) closeSession(session);
+  return session !== null;
+};
+
+/** Where the last look ended: who is busy is looked at again after all others, and does not hide them. */
+const hands = new WeakMap<Set<unknown>, Iterator<unknown>>();
+
+/** The longest connected one comes first. */
+const findIdle = <T>(all: Set<T>, isIdle: (one: T) => boolean): T | null => {
+  for (let left = Math.min(looksAtMost, all.size); left > 0; left--) {
+    let next = hands.get(all)?.next() as IteratorResult<T> | undefined;
+    if (next === undefined || next.done === true) {
+      const hand = all.values();
+      hands.set(all, hand);
+      next = hand.next();
     }
-    if (++looked >= looksAtMost) return false;
+    if (next.done !== true && isIdle(next.value)) return next.value;
   }
-  return false;
+  return null;
 };
