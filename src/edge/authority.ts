@@ -19,8 +19,13 @@ export const hostEndOf = (input: Uint8Array, from: number, to: number): number =
   }
   if (at === to) return at;
   if (input[at] !== COLON || to - at > 6) return -1;
-  for (let i = at + 1; i < to; i++) if (input[i]! < 0x30 || input[i]! > 0x39) return -1;
-  return at;
+  let port = 0;
+  for (let i = at + 1; i < to; i++) {
+    if (input[i]! < 0x30 || input[i]! > 0x39) return -1;
+    port = port * 10 + input[i]! - 0x30;
+  }
+  // Apps that make a URL of the host fail on a port that there is not.
+  return port > 65_535 ? -1 : at;
 };
 
 /** The name that routes are looked up by: lower case, without port and without the root's dot. */

@@ -120,6 +120,18 @@ export const decodeChunked = (
   return at;
 };
 
+/** How much of a body is looked at before its request is passed on. */
+const maxAheadBytes = 16 * 1024;
+
+/**
+ * Whether what came of a body along with the head may be its beginning, so that a malformed one is refused before
+ * anybody hears of it. @param scratch overwritten
+ */
+export const beginsWell = (input: Uint8Array, from: number, end: number, scratch: Uint8Array): boolean => {
+  const to = Math.min(end, from + maxAheadBytes);
+  return decodeChunked(createChunkedBody(), input, from, to, { bytes: scratch, length: 0 }) >= 0;
+};
+
 const put = (decoded: Decoded, input: Uint8Array, at: number, length: number): void => {
   const { bytes } = decoded;
   if (length > 64) bytes.set(input.subarray(at, at + length), decoded.length);

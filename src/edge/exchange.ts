@@ -1,8 +1,8 @@
 import { routeName } from "./authority.ts";
-import { createChunkedBody } from "./chunked-body.ts";
+import { beginsWell, createChunkedBody } from "./chunked-body.ts";
 import { admit } from "./admit.ts";
 import { isHeldBack } from "./bandwidth.ts";
-import { answerExchange } from "./exchange-end.ts";
+import { answerExchange, failExchange } from "./exchange-end.ts";
 import { type OwnAnswer, pageAnswer, plainAnswer, writeAnswer } from "./own-answer.ts";
 import { dispatch } from "./request.ts";
 import { routeOf } from "./router.ts";
@@ -67,6 +67,10 @@ export const beginExchange = (
     believeProxy(exchange, trusted, input, start, after);
   noteRequest(exchange, host, head, input);
   if (!admit(exchange, head)) return after;
+  if (exchange.chunks !== null && end > after && !beginsWell(input, after, end, edge.frame.bytes)) {
+    failExchange(exchange, 400);
+    return end;
+  }
   if (isHeldBack(target)) {
     waitForBandwidth(exchange);
     return after;

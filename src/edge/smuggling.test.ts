@@ -32,6 +32,7 @@ const refused: [name: string, status: number, request: string][] = [
   ["host list", 400, "GET / HTTP/1.1\r\nHost: site.test, other.test\r\n\r\n"],
   ["host with a bad port", 400, "GET / HTTP/1.1\r\nHost: site.test:8a\r\n\r\n"],
   ["host with a long port", 400, "GET / HTTP/1.1\r\nHost: site.test:123456\r\n\r\n"],
+  ["host with a port that there is not", 400, "GET / HTTP/1.1\r\nHost: site.test:65536\r\n\r\n"],
   ["host with percent-encoding", 400, "GET / HTTP/1.1\r\nHost: site%2etest\r\n\r\n"],
   ["unclosed IP literal", 400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"],
   ["space before the colon of Host", 400, "GET / HTTP/1.1\r\nHost : site.test\r\n\r\n"],
@@ -187,22 +188,40 @@ const badChunks: [name: string, body: string][] = [
   ["trailer with a space before the colon", "3\r\nabc\r\n0\r\nX : 1\r\n\r\n"],
   ["folded trailer", "3\r\nabc\r\n0\r\nX: 1\r\n 2\r\n\r\n"],
   ["trailer with NUL", "3\r\nabc\r\n0\r\nX: \0\r\n\r\n"],
-  ["endless trailers", `3\r\nabc\r\n0\r\n${"X: 1234567890\r\n".repeat(800)}\r\n`],
 ];
 
-describe("malformed chunks end request and connection", () => {
+const chunkedPost = `POST /chunks HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`;
+const behind = `GET /smuggled HTTP/1.1\r\n${host}\r\n`;
+
+describe("malformed chunks that come with the head: the site hears nothing", () => {
   test.each(badChunks)("%s", async (_name, body) => {
     const client = await connectRaw(fixture.port);
-    const before = upstream.received().length;
-    client.send(
-      `POST /chunks HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n${body}GET /smuggled HTTP/1.1\r\n${host}\r\n`,
-    );
+    const before = upstream.received().join("").length;
+    client.send(`${chunkedPost}${body}${behind}`);
     await client.untilClosed();
     expect(client.text()).toStartWith("HTTP/1.1 400 ");
     expect(client.text().match(/HTTP\/1\.1 \d{3}/g)).toHaveLength(1);
-    // The site may have seen the start of this body, but neither its end nor what came behind it.
-    const seen = upstream.received().slice(before).join("");
-    expect(seen).not.toContain("0\r\n\r\n");
+    expect(upstream.received().join("").length).toBe(before);
+  });
+});
+
+describe("malformed chunks later on: the site sees neither their end nor what is behind", () => {
+  const later = `3\r\nabc\r\n0\r\n${"X: 1234567890\r\n".repeat(800)}\r\n`;
+  test.each([...badChunks, ["endless trailers", later] as [string, string]])("%s", async (_name, body) => {
+    const client = await connectRaw(fixture.port);
+    const before = upstream.received().map((text) => text.length);
+    const seen = (): string =>
+      upstream
+        .received()
+        .map((text, at) => text.slice(before[at] ?? 0))
+        .join("");
+    client.send(`${chunkedPost}5\r\nfirst\r\n`);
+    while (!seen().includes("first")) await Bun.sleep(5);
+    client.send(`${body}${behind}`);
+    await client.untilClosed();
+    expect(client.text()).toStartWith("HTTP/1.1 400 ");
+    expect(client.text().match(/HTTP\/1\.1 \d{3}/g)).toHaveLength(1);
+    expect(seen()).not.toContain("0\r\n\r\n");
     expect(upstream.received().join("")).not.toContain("/smuggled");
   });
 });
