@@ -46,6 +46,10 @@ export const drainRequest = z.strictObject({
 
 export const refused = (status: number, error: string): Response => Response.json({ error }, { status });
 
+/** Counts that are not on the disk are told to nobody; what failed is in the log, each second. */
+export const notStored = (error: unknown): Response =>
+  refused(507, `what was counted could not be stored: ${(error as Error).message}`);
+
 export const jsonResponse = (text: string): Response =>
   new Response(text, { headers: { "Content-Type": "application/json" } });
 

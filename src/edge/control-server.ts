@@ -6,6 +6,7 @@ import {
   drainRequest,
   jsonResponse,
   type Memory,
+  notStored,
   refused,
 } from "./control-parts.ts";
 import { drainReplicas } from "./drain.ts";
@@ -145,7 +146,9 @@ const readMeters = async (deps: ControlDeps, memory: Memory): Promise<Response> 
   if (memory.readings === 0) deps.meters.fold();
   memory.readings++;
   try {
-    return jsonResponse(await readingOfAll({ ...deps, log: deps.edge.log }));
+    return jsonResponse(await readingOfAll(deps));
+  } catch (error) {
+    return notStored(error);
   } finally {
     memory.readings--;
   }

@@ -21,7 +21,7 @@ export interface MeterStore {
   save(): void;
   /**
    * The same without holding up others, for when there are many sites. What has been counted when it is called is on
-   * the disk when it returns.
+   * the disk when it returns; it throws when that cannot be.
    */
   saveGently(): Promise<void>;
   /** What was saved last, as an object in JSON of what others read of each meter; `active` is of now. */
@@ -135,9 +135,10 @@ export const openMeterStore = (
     if (sum === written) return;
     const turn = ++saves;
     await inSlices(freezing());
-    if (turn !== saves) return;
-    await writeAtomicallyAside(path, content(), false, () => turn === saves);
+    if (turn === saves) await writeAtomicallyAside(path, content(), false, () => turn === saves);
     if (turn === saves) written = sum;
+    // Another one came between; it may have failed.
+    else if (written < sum) throw new Error("what was counted could not be stored");
   };
 
   /** Of the others' files: what each holds, and whose counts are part of another sum. */

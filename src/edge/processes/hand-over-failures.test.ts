@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureEdge, handOverEdge } from "../spawn.ts";
 import { routeTo, toPort } from "../testing/edge-fixture.ts";
@@ -157,4 +157,26 @@ test("what is damaged on disk does no harm to a hand-over", async () => {
     });
     expect(await exchangeRaw(port, get("/", "Connection: close\r\n"))).toEndWith("hello");
   }
+}, 30_000);
+
+test("counts that the disk does not take are told to nobody, so that what was told never shrinks", async () => {
+  await begin();
+  const ask = async (): Promise<void> => {
+    for (let i = 0; i < 5; i++)
+      expect(await exchangeRaw(port, get("/", "Connection: close\r\n"))).toEndWith("hello");
+  };
+  const told = async (): Promise<number> => (await edge.client.meters()).meters.a!.requests;
+  await ask();
+  expect(await told()).toBe(5);
+  // Written beside, then renamed: something else stands there.
+  const file = join(edge.dir, `meters-${processIdOf(await pidOfLead())}.json`);
+  for (const rest of [".new", ".next"]) mkdirSync(file + rest);
+  await ask();
+  await expect(edge.client.meters()).rejects.toThrow(/could not be stored/);
+  await handOverEdge(edge.wanted());
+  await until("the old one is gone", async () => (await edge.client.health()).retired === 0);
+  for (const rest of [".new", ".next"]) rmSync(file + rest, { recursive: true });
+  expect(await told()).toBeGreaterThanOrEqual(5);
+  await ask();
+  expect(await told()).toBeGreaterThanOrEqual(10);
 }, 30_000);

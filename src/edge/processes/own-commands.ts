@@ -5,6 +5,7 @@ import {
   drainRequest,
   jsonResponse,
   type Memory,
+  notStored,
   refused,
 } from "../control-parts.ts";
 import { drainReplicas } from "../drain.ts";
@@ -43,7 +44,7 @@ export const answerOwn = async (
       return problem === null ? Response.json({}) : refused(422, problem);
     }
     case "GET /own/meters":
-      return jsonResponse(await ownReading({ ...deps, log: deps.edge.log }));
+      return ownReading(deps).then(jsonResponse, notStored);
     case "GET /own/delay":
       return Response.json(memory.watch.read());
     case "GET /own/active":
