@@ -49,7 +49,7 @@ const connect = (kind: number): Promise<void> =>
 
 for (let i = 0; i < Number(count); i++) await connect(i % 3);
 process.stdout.write("ready\n");
-// Some of them every 100 ms, so that the client itself is no burden: who drips does so each second, and who hardly reads
+// Some of them every 10 ms, as independent visitors would: who drips does so each second, and who hardly reads
 // takes half a megabyte (one read) every 20 seconds.
 let turn = 0;
 setInterval(() => {
@@ -57,11 +57,11 @@ setInterval(() => {
   let at = 0;
   for (const socket of open) {
     const reads = socket.data.kind === 2;
-    if (++at % (reads ? 200 : 10) !== turn % (reads ? 200 : 10)) continue;
+    if (++at % (reads ? 2_000 : 100) !== turn % (reads ? 2_000 : 100)) continue;
     if (reads) socket.resume();
     else socket.write(drips[socket.data.kind]!);
   }
-}, 100);
+}, 10);
 for await (const _ of Bun.stdin.stream());
 over = true;
 process.stdout.write(`cut ${cut}\n`);
