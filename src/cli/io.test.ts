@@ -58,3 +58,20 @@ test("without a terminal nothing is asked", async () => {
   expect((await new Response(child.stdout).text()).trim()).toBe("UsageError");
   expect(await child.exited).toBe(0);
 });
+
+test("a reader who has seen enough ends the program, without a word", async () => {
+  const program = `
+    const { processIo } = await import(${JSON.stringify(join(import.meta.dir, "io.ts"))});
+    const io = processIo();
+    process.stdin.once("data", () => setInterval(() => io.out("more\\n"), 1));`;
+  const child = Bun.spawn([process.execPath, "-e", program], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  await child.stdout.cancel();
+  child.stdin.write("on\n");
+  await child.stdin.flush();
+  expect(await child.exited).toBe(141);
+  expect(await new Response(child.stderr).text()).toBe("");
+});

@@ -51,6 +51,11 @@ export const processIo = (): Io => {
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort(new DOMException("stopped", "AbortError")));
   process.once("SIGTERM", () => stop.abort(new DOMException("stopped", "AbortError")));
+  // Who read has seen enough (`| head`): over, with the status that a shell knows for it.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(141);
+    throw error;
+  });
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
