@@ -195,5 +195,11 @@ export const statusOf = (
   if (current.imageId === null || replicas.some((replica) => replica.state === "running"))
     return { status: "running", statusReason: null };
   const down = replicas.find((replica) => replica.reason !== null);
+  // A restart, or a first start: requests wait for the new containers, and nobody has to do anything.
+  const comes = replicas.some(
+    ({ state, restarts }) => state === "draining" || (state === "starting" && restarts === 0),
+  );
+  if (comes && !down && !replicas.some(({ state }) => state === "exited"))
+    return { status: "running", statusReason: null };
   return { status: "failed", statusReason: down?.reason ?? "none of its replicas is running" };
 };

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import type { ReleaseRecord } from "../domain/records.ts";
+import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord } from "../domain/records.ts";
 import { longestPauseMs } from "../domain/traffic.ts";
 import type { AppError } from "../errors.ts";
 import { deploymentOf } from "../testing/seed.ts";
 import { siteFixture } from "../testing/site-fixture.ts";
 import { pauseSite, resumeSite } from "./pause.ts";
 import { restartSite } from "./restart.ts";
-import { showSite } from "./site-view.ts";
+import { showSite, statusOf } from "./site-view.ts";
 import { setSplit, showSplit } from "./split.ts";
 
 test("a pause is shown with its end, begins its time anew, and ends by itself", async () => {
@@ -61,6 +61,22 @@ test("somebody else's site can neither be paused nor split", async () => {
   expect(resumeSite(deps, stranger, slug)).rejects.toMatchObject(refused);
   expect(showSplit(deps, stranger, slug)).rejects.toMatchObject(refused);
   expect(setSplit(deps, stranger, slug, { releases: [] })).rejects.toMatchObject(refused);
+});
+
+test("a site whose new containers are on their way has not failed; one whose containers end has", () => {
+  const environment = { stoppedReason: null } as EnvironmentRecord;
+  const current = { imageId: "sha256:1" } as ReleaseRecord;
+  const replica = (change: Partial<ReplicaRecord>) =>
+    ({ restarts: 0, reason: null, ...change }) as ReplicaRecord;
+  const status = (...replicas: ReplicaRecord[]) => statusOf(environment, undefined, current, replicas).status;
+  const [old, fresh] = [replica({ state: "draining" }), replica({ state: "starting" })];
+  expect(status(old)).toBe("running");
+  expect(status(fresh)).toBe("running");
+  expect(status(old, fresh)).toBe("running");
+  expect(status(old, replica({ state: "exited" }))).toBe("failed");
+  expect(status(replica({ state: "starting", restarts: 1 }))).toBe("failed");
+  expect(status(old, replica({ state: "exited", reason: "it ended with status 1" }))).toBe("failed");
+  expect(status()).toBe("failed");
 });
 
 test("only what runs can be restarted, and what can be split is kept and has containers", async () => {

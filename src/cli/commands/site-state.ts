@@ -9,7 +9,9 @@ const changeState = (verb: "stop" | "start" | "restart") =>
     run: async ({ client, print }, [slug], { environment }) => {
       const path = sitePath(slug!, `/${verb}`, { environment });
       const site = await (await client()).send<SiteView>("POST", path);
-      print(site, () => `${site.slug} is ${site.status}\n`);
+      // Its containers take a moment to come, in which a site just started has none.
+      const starts = verb === "start" && site.status === "failed" && site.replicas.length === 0;
+      print(site, () => `${site.slug} is ${starts ? "being started" : site.status}\n`);
     },
   });
 
