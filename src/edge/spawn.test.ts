@@ -20,7 +20,7 @@ import { edgeView } from "./edge-view.ts";
 import { blockingFolder, reachable } from "./reachable.ts";
 import { type EdgeProcess, ensureEdge } from "./spawn.ts";
 import { superviseEdge } from "./supervise.ts";
-import { routeTo } from "./testing/edge-fixture.ts";
+import { routeTo, toPort } from "./testing/edge-fixture.ts";
 import { ended, killEdge } from "./testing/edge-process.ts";
 
 /** Needs root, as the daemon does that starts an edge under another user. */
@@ -141,6 +141,28 @@ describe("as an unprivileged user", () => {
     expect(health.pid).not.toBe(pid);
     expect(await next.putTable({ version: 5, routes: [] })).toEqual({ version: 5 });
     await ended(pid);
+  }, 30_000);
+
+  test("what the other user's edge counts at its end is the next one's to read", async () => {
+    using server = Bun.serve({
+      port: 0,
+      async fetch() {
+        await Bun.sleep(1_500);
+        return new Response("hello");
+      },
+    });
+    const first = await ensureEdge(wanted());
+    await first.putTable({ version: 4, routes: [routeTo(["site.test"], toPort(server.port!), {}, "a")] });
+    const { pid, listening } = await first.health();
+    const slow = fetch(`http://${listening[0]}/`, { headers: { Host: "site.test" } });
+    while (Object.keys(await first.active()).length === 0) await Bun.sleep(5);
+    const client = await ensureEdge(wanted({ uid }));
+    expect(await (await slow).text()).toBe("hello");
+    await ended(pid);
+    expect((await client.meters()).meters.a!.requests).toBe(1);
+    // Nor does it keep the next one from starting.
+    await killEdge(join(root, "edge"));
+    expect((await (await ensureEdge(wanted({ uid }))).meters()).meters.a!.requests).toBe(1);
   }, 30_000);
 
   test("a folder that is out of its reach is named, and which one blocks", async () => {

@@ -9,6 +9,8 @@ import { prepareFolder } from "./edge-folder.ts";
 import { type EdgeView, wasHanded } from "./edge-view.ts";
 import { portOf, refuseTaken } from "./listening.ts";
 import { processState } from "./processes/commands.ts";
+import { processesIn } from "./processes/folder.ts";
+import { isLiving } from "./processes/identity.ts";
 import { letConnectionsMigrate } from "./processes/migration.ts";
 import { createPeers } from "./processes/peers.ts";
 import { ownScope } from "./processes/systemd-scope.ts";
@@ -45,6 +47,8 @@ export interface EdgeProcess {
 
 const startMs = 10_000;
 const pollMs = 20;
+/** Longer than an edge that is stopped goes on with what is in flight. */
+const endMs = 12_000;
 
 /**
  * A running edge of this version on these addresses: adopts the one that runs on the folder, has it hand over to a new
@@ -65,7 +69,11 @@ export const ensureEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => {
   else if (mayHandOver(running, wanted)) await start(wanted, client, running);
   else {
     wanted.log.info("another edge is replaced", { pid: running.pid, version: running.version });
+    const former = isOfUser(running.pid, wanted.uid) ? [] : processesIn(wanted.dir).filter(isLiving);
     await client.stop();
+    // What another user's processes write at their end, the next edge could not read if it was there already.
+    for (const endsAtMs = performance.now() + endMs; performance.now() < endsAtMs; await Bun.sleep(pollMs))
+      if (!former.some(isLiving)) break;
     // Its own task, but it may have lost the way to its folder.
     rmSync(join(wanted.dir, "edge.sock"), { force: true });
     await start(wanted, client, null);
@@ -85,6 +93,7 @@ export const handOverEdge = async (wanted: EdgeProcess): Promise<EdgeClient> => 
 
 const isAsWanted = (running: EdgeHealth, wanted: EdgeProcess): boolean =>
   running.version === wanted.version &&
+  isOfUser(running.pid, wanted.uid) &&
   running.processes === (wanted.processes ?? 1) &&
   listensAsWanted(running, wanted) &&
   wasHanded(running.pid) === wanted.view.handed;
@@ -92,15 +101,15 @@ const isAsWanted = (running: EdgeHealth, wanted: EdgeProcess): boolean =>
 /** Both share addresses and files only as one user, and name the files alike. */
 const mayHandOver = (running: EdgeHealth, { uid, view }: EdgeProcess): boolean => {
   try {
-    return (
-      running.process !== "" &&
-      statSync(`/proc/${running.pid}`).uid === (uid ?? process.getuid!()) &&
-      wasHanded(running.pid) === view.handed
-    );
+    return running.process !== "" && isOfUser(running.pid, uid) && wasHanded(running.pid) === view.handed;
   } catch {
     return false;
   }
 };
+
+/** False, too, for one that is gone. */
+const isOfUser = (pid: number, uid: number | null): boolean =>
+  statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === (uid ?? process.getuid!());
 
 const listensAsWanted = (
   running: EdgeHealth,
