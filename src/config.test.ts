@@ -12,8 +12,25 @@ test("HTTPS stands beside plain HTTP on its usual port, or where it is put", () 
   expect(https({ CROFT_HTTPS: "off" }, true)).toBeNull();
   expect(https({ CROFT_HTTPS: "[::]:8443" }, false)).toEqual({ host: "::", port: 8443 });
   expect(() => https({ CROFT_HTTPS: "on" }, true)).toThrow(
-    "CROFT_HTTPS must be an address such as 0.0.0.0:443, or off",
+    "CROFT_HTTPS: must be an address such as 0.0.0.0:443, or off",
   );
+});
+
+test("what is wrong is named once, with what is allowed", () => {
+  const refusal = (env: Record<string, string>): string => {
+    try {
+      readSettings(env, true);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  expect(refusal({ CROFT_LISTEN: "here" })).toBe("CROFT_LISTEN: must look like 127.0.0.1:7300");
+  expect(refusal({ CROFT_HTTP: "here" })).toBe("CROFT_HTTP: must be an address such as 0.0.0.0:80, or off");
+  expect(refusal({ CROFT_EDGE_UID: "edge" })).toBe(
+    "CROFT_EDGE_UID: must be a user's number between 1 and 65533",
+  );
+  expect(refusal({ CROFT_EDGE_UID: "0" })).toBe("CROFT_EDGE_UID: must not be root");
 });
 
 test("the edge runs when either listener is on", () => {

@@ -59,20 +59,19 @@ export interface Settings {
   fetchCaFile: string | null;
 }
 
-const address = (name: string) =>
-  z.string().transform((text, context): Address => {
-    const match = /^(?:(\[[0-9a-f:]+\]|[^:\s]*):)?(\d{1,5})$/i.exec(text.trim());
-    const port = Number(match?.[2]);
-    if (!match || port > 65535) {
-      context.addIssue({ code: "custom", message: `${name} must look like 127.0.0.1:7300` });
-      return z.NEVER;
-    }
-    return { host: (match[1] || "0.0.0.0").replace(/^\[|\]$/g, ""), port };
-  });
+const address = z.string().transform((text, context): Address => {
+  const match = /^(?:(\[[0-9a-f:]+\]|[^:\s]*):)?(\d{1,5})$/i.exec(text.trim());
+  const port = Number(match?.[2]);
+  if (!match || port > 65535) {
+    context.addIssue({ code: "custom", message: "must look like 127.0.0.1:7300" });
+    return z.NEVER;
+  }
+  return { host: (match[1] || "0.0.0.0").replace(/^\[|\]$/g, ""), port };
+});
 
-const addressOrOff = (name: string, example = "0.0.0.0:80") =>
-  z.union([z.literal("off").transform(() => null), address(name)], {
-    error: `${name} must be an address such as ${example}, or off`,
+const addressOrOff = (example = "0.0.0.0:80") =>
+  z.union([z.literal("off").transform(() => null), address], {
+    error: `must be an address such as ${example}, or off`,
   });
 
 const acmeDirectories: Record<string, string> = {
@@ -106,14 +105,14 @@ export const readSettings = (
 ): Settings => {
   const schema = z.object({
     CROFT_DATA_DIR: z.string().default("./data"),
-    CROFT_LISTEN: address("CROFT_LISTEN").default({ host: "127.0.0.1", port: 7300 }),
+    CROFT_LISTEN: address.default({ host: "127.0.0.1", port: 7300 }),
     CROFT_BASE_DOMAIN: hostName.default("localhost"),
     CROFT_PANEL_DOMAIN: hostName.optional(),
     CROFT_PUBLIC_URL: z
       .url({ protocol: /^https?$/, error: "must be an http:// or https:// address" })
       .optional(),
-    CROFT_HTTP: addressOrOff("CROFT_HTTP").default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
-    CROFT_HTTPS: addressOrOff("CROFT_HTTPS", "0.0.0.0:443").optional(),
+    CROFT_HTTP: addressOrOff().default({ host: "0.0.0.0", port: isRoot ? 80 : 8080 }),
+    CROFT_HTTPS: addressOrOff("0.0.0.0:443").optional(),
     CROFT_HTTP2: z.enum(["on", "off"], { error: "must be on or off" }).default("on"),
     CROFT_HTTPS_FALLBACK: z
       .enum(["refuse", "self-signed"], { error: "must be refuse or self-signed" })
@@ -175,8 +174,8 @@ export const readSettings = (
       .regex(/^(unix:\/\/\/|tcp:\/\/)/, "must start with unix:/// or tcp://")
       .default("unix:///var/run/docker.sock"),
     CROFT_EDGE_UID: z.coerce
-      .number()
-      .int()
+      .number("must be a user's number between 1 and 65533")
+      .int("must be a whole number between 1 and 65533")
       .min(1, "must not be root")
       .max(65533, "must be below 65534")
       .default(7301),
