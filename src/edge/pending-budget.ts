@@ -28,17 +28,26 @@ const keptIn = ({ pending }: Outlet): number => {
 const isSmallRest = (bytes: Uint8Array): boolean =>
   bytes.buffer.byteLength >= Math.max(smallBytes, 2 * bytes.length);
 
+/** How much one sweep may still copy: hundreds of megabytes at once would hold up everybody. */
+interface Copying {
+  leftBytes: number;
+}
+
+const mostCopiedBytes = 4 * 1024 * 1024;
+
 /**
  * Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. By a constructor,
  * since `slice` of a Buffer is a view.
  */
-const trim = (outlet: Outlet): void => {
+const trim = (outlet: Outlet, copying: Copying): void => {
   const { pending, socket } = outlet;
   // Below TLS a part of the same buffer is on its way still.
   if (socket.holding === true) return;
   for (let i = 0; i < pending.length; i++) {
     const rest = pending[i]!;
     if (!isSmallRest(rest)) continue;
+    if (copying.leftBytes < rest.length) return;
+    copying.leftBytes -= rest.length;
     pending[i] = new Uint8Array(rest);
     // Left to the collector, since another rest may be of the same buffer.
     if (outlet.spent?.buffer === rest.buffer) outlet.spent = null;
@@ -48,17 +57,17 @@ const trim = (outlet: Outlet): void => {
 const slowMs = 1_000;
 
 /** Bytes that the edge keeps for a visitor: what it sent ahead, and what somebody is to take. */
-const keptFor = (visitor: Visitor, nowMs: number): number => {
+const keptFor = (visitor: Visitor, nowMs: number, copying: Copying): number => {
   const { out, exchange } = visitor;
   if (visitor.held !== null && isSmallRest(visitor.held)) visitor.held = new Uint8Array(visitor.held);
   let bytes = visitor.held === null ? 0 : keptBy(visitor.held);
   const sending = sendingOf(exchange);
   if (out.pendingBytes > 0) {
-    if (nowMs - out.pendingSinceMs > slowMs) trim(out);
+    if (nowMs - out.pendingSinceMs > slowMs) trim(out, copying);
     bytes += keptIn(out);
   }
   if (sending !== undefined && sending.pendingBytes > 0) {
-    if (nowMs - sending.pendingSinceMs > slowMs) trim(sending);
+    if (nowMs - sending.pendingSinceMs > slowMs) trim(sending, copying);
     bytes += keptIn(sending);
   }
   return bytes;
@@ -79,15 +88,16 @@ const pendingSince = ({ out, exchange, held }: Visitor): number => {
 /** Above the bound, those go who have kept the edge waiting for longest. @returns how many went */
 export const shedPending = (edge: Edge, mostBytes = mostPendingBytes): number => {
   let bytes = 0;
+  const copying = { leftBytes: mostCopiedBytes };
   const { nowMs } = edge.clock;
-  for (const visitor of edge.visitors) bytes += keptFor(visitor, nowMs);
+  for (const visitor of edge.visitors) bytes += keptFor(visitor, nowMs, copying);
   if (bytes <= mostBytes) return 0;
   const slow = [...edge.visitors].filter((visitor) => pendingSince(visitor) < Number.POSITIVE_INFINITY);
   slow.sort((a, b) => pendingSince(a) - pendingSince(b));
   let gone = 0;
   for (const visitor of slow) {
     if (bytes <= mostBytes) break;
-    bytes -= keptFor(visitor, nowMs);
+    bytes -= keptFor(visitor, nowMs, copying);
     if (visitor.exchange !== null) abandonExchange(visitor.exchange);
     closeVisitor(visitor, true);
     gone++;
