@@ -100,8 +100,10 @@ const networks = (value: string): string[] =>
 /** `86400`, `365d` or `off`. */
 const hsts = (value: string): number | null => {
   if (value === "off") return null;
-  const days = /^(\d+)d$/.exec(value)?.[1];
-  return days === undefined ? wholeFlag("hsts", value)! : Number(days) * 86_400;
+  const [, amount, days] = /^(\d+)(d?)$/.exec(value) ?? [];
+  if (amount === undefined)
+    throw new UsageError(`--hsts takes days such as 365d, seconds, or off, not ${JSON.stringify(value)}`);
+  return days === "" ? Number(amount) : Number(amount) * 86_400;
 };
 
 const toggle = (name: string, value: string | undefined): boolean | undefined => {

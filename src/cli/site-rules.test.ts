@@ -105,6 +105,7 @@ test("what an option cannot mean is wrong usage, and nothing is sent", async () 
     const { exitCode, err } = await croft.run(["site", "rules", "blog", option, value]);
     expect([option, exitCode]).toEqual([option, 2]);
     expect(err).not.toBe("");
+    if (option === "--hsts") expect(err).toContain('takes days such as 365d, seconds, or off, not "long"');
   }
   expect(croft.seen).toEqual([]);
 });
