@@ -44,3 +44,16 @@ test("a form that is none is refused, not a fault inside", async () => {
   for (const type of ["multipart/form-data; boundary=x", "multipart/form-data"])
     expect((await send(type, "--x\r\nContent-Disposition: bad\r\n\r\n%%%")).status, type).toBe(400);
 });
+
+test("JSON that is no object is refused in words of ours", async () => {
+  const app = new Hono().post("/", async (c) => c.json(await readJson(c, z.object({ a: z.number() }))));
+  app.onError(errorHandler(silentLog));
+  const send = (body: string) =>
+    app.request("/", { method: "POST", headers: { "content-type": "application/json" }, body });
+  expect(await (await send('{"a":1}')).json()).toEqual({ a: 1 });
+  for (const body of ["[]", "null", "5", '"a"']) {
+    const answer = await send(body);
+    expect(answer.status, body).toBe(422);
+    expect(await answer.json(), body).toMatchObject({ detail: "the request body must be a JSON object" });
+  }
+});

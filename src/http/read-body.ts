@@ -67,6 +67,8 @@ export const readJson = async <Schema extends z.ZodType>(
     } catch (cause) {
       throw new AppError("invalid_input", "the request body is not valid JSON", { cause });
     }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalidFields([{ path: [], message: "the request body must be a JSON object" }]);
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidFields(parsed.error.issues);
   return parsed.data;
