@@ -47,8 +47,10 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
     const init = { method, headers, body, signal, decompress: false, redirect: "manual" } as RequestInit;
     const answer = await fetch(`http://127.0.0.1:${parts.gitPort}${pathname}${search}`, init);
     // Ends too early when it is cut, with nothing amiss that the server could tell of.
+    let end = (): void => {};
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
-      start: (controller) => void running.add(() => controller.terminate()),
+      start: (controller) => void running.add((end = () => controller.terminate())),
+      flush: () => void running.delete(end),
     });
     answer.body?.pipeTo(writable).catch(() => {});
     return new Response(readable, answer);
@@ -107,9 +109,12 @@ export const fakeCroft = async (answers: Record<string, Answer> = {}, parts: { g
     seen,
     run,
     answers,
-    /** Breaks off the git requests that run. */
+    /** Breaks off the git requests that are being answered. @returns how many */
     cutGit: () => {
-      for (const end of running) end();
+      const ends = [...running];
+      running.clear();
+      for (const end of ends) end();
+      return ends.length;
     },
     close: async () => {
       await server.stop(true);

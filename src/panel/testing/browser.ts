@@ -64,7 +64,12 @@ export const openBrowser = async (origin: string) => {
       await until(view, `location.pathname === "/" && document.readyState === "complete"`);
     },
     go: async (path: string) => {
-      await view.navigate(`${origin}${path}`);
+      const leave = () => view.navigate(`${origin}${path}`);
+      // A page that is just being loaded takes the command to its grave.
+      await leave().catch((error: Error) => {
+        if (!/navigated or closed/.test(error.message)) throw error;
+        return leave();
+      });
       // A page that was still loading may have ended the wait in place of this one.
       await until(
         view,
