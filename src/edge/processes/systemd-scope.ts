@@ -6,6 +6,17 @@ const isUnit = (): boolean =>
   existsSync("/run/systemd/system") && process.env.INVOCATION_ID !== undefined && process.getuid!() === 0;
 
 /**
+ * Weights as of the daemon's unit: beside it, not in it, the edge would count no more than each of the sites' units.
+ * systemd.resource-control(5).
+ */
+export const scopeProperties: readonly string[] = [
+  "TasksMax=infinity",
+  "TimeoutStopSec=20",
+  "CPUWeight=500",
+  "IOWeight=500",
+];
+
+/**
  * Under systemd the edge gets a unit of its own, so that it is not stopped, limited or counted with the daemon's. A
  * scope: the process stays the caller's child, with what it was handed.
  * @returns argv to put in front; empty without systemd, or where it refuses
@@ -19,8 +30,7 @@ export const ownScope = async (log: Log): Promise<string[]> => {
     // Gone with its last process, also after a failure.
     "--collect",
     "--description=Croft's edge",
-    "--property=TasksMax=infinity",
-    "--property=TimeoutStopSec=20",
+    ...scopeProperties.map((property) => `--property=${property}`),
   ];
   const named = (): string => `--unit=croft-edge-${Bun.randomUUIDv7().slice(0, 13)}-${process.pid}`;
   try {
