@@ -31,6 +31,7 @@ export interface SiteQueries {
   deploymentsByIds(ids: string[]): Promise<DeploymentRecord[]>;
   latestDeployments(environmentIds: string[]): Promise<DeploymentRecord[]>;
   liveReplicasOfMany(environmentIds: string[]): Promise<ReplicaRecord[]>;
+  sitesStartedSince(siteIds: string[], atMs: number): Promise<string[]>;
   updateSite(id: string, patch: Partial<SiteRecord>): Promise<void>;
   markSiteDeleted(id: string, atMs: number, deleteVolumes: boolean): Promise<boolean>;
   environmentByName(siteId: string, name: string): Promise<EnvironmentRecord | undefined>;

@@ -65,6 +65,9 @@ export const listReleases = async (
 const byId = <Row extends { id: string }>(rows: Row[]): Map<string, Row> =>
   new Map(rows.map((row) => [row.id, row]));
 
+/** How long a site that was started may be without a container before it is said to have failed. */
+const startMs = 10_000;
+
 /** A handful of queries for any number of sites. */
 const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[]> => {
   const { store } = deps;
@@ -85,6 +88,16 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
     deps,
     places.map(({ environment }) => environment),
   );
+  const empty = places.filter(
+    ({ environment: { id, stoppedReason, currentReleaseId } }) =>
+      stoppedReason === null && !!releases.get(currentReleaseId ?? "")?.imageId && !replicas.has(id),
+  );
+  const started = new Set(
+    await store.sitesStartedSince(
+      empty.map(({ site }) => site.id),
+      deps.clock.nowMs() - startMs,
+    ),
+  );
   const owners = await store.ownerNames(places.map(({ site }) => ownerIdOf(site)));
   return places.map(({ site, environment }) => {
     const current = releases.get(environment.currentReleaseId ?? "");
@@ -95,6 +108,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       current,
       currentDeployment: deployments.get(current?.deploymentId ?? ""),
       replicas: replicas.get(environment.id) ?? [],
+      started: started.has(site.id),
       volumes: volumes.get(environment.id) ?? [],
       hosts: servingDomains(domains.get(environment.id) ?? []).filter((name) => !isWildcard(name)),
       traffic: traffic(environment.id),
@@ -111,6 +125,8 @@ interface Parts {
   current: ReleaseRecord | undefined;
   currentDeployment: DeploymentRecord | undefined;
   replicas: ReplicaRecord[];
+  /** Somebody has just started it. */
+  started: boolean;
   volumes: VolumeRecord[];
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
@@ -142,7 +158,7 @@ const viewOf = (
   healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
   urls: [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)],
   gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
-  ...statusOf(environment, parts.latest, parts.current, parts.replicas),
+  ...statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
   diskUsedBytes: environment.diskUsedBytes,
   ...parts.traffic,
@@ -179,6 +195,7 @@ export const statusOf = (
   latest: DeploymentRecord | undefined,
   current: ReleaseRecord | undefined,
   replicas: ReplicaRecord[],
+  started = false,
 ): { status: SiteStatus; statusReason: string | null } => {
   if (environment.stoppedReason === "disk_full")
     return {
@@ -194,6 +211,7 @@ export const statusOf = (
       : { status: "stopped", statusReason: "nothing has been deployed yet" };
   if (current.imageId === null || replicas.some((replica) => replica.state === "running"))
     return { status: "running", statusReason: null };
+  if (started && replicas.length === 0) return { status: "deploying", statusReason: null };
   const down = replicas.find((replica) => replica.reason !== null);
   // A restart, or a first start: requests wait for the new containers, and nobody has to do anything.
   const comes = replicas.some(

@@ -8,6 +8,7 @@ import { pauseSite, resumeSite } from "./pause.ts";
 import { restartSite } from "./restart.ts";
 import { showSite, statusOf } from "./site-view.ts";
 import { setSplit, showSplit } from "./split.ts";
+import { startSite, stopSite } from "./stop-start.ts";
 
 test("a pause is shown with its end, begins its time anew, and ends by itself", async () => {
   await using site = await siteFixture();
@@ -77,6 +78,26 @@ test("a site whose new containers are on their way has not failed; one whose con
   expect(status(replica({ state: "starting", restarts: 1 }))).toBe("failed");
   expect(status(old, replica({ state: "exited", reason: "it ended with status 1" }))).toBe("failed");
   expect(status()).toBe("failed");
+});
+
+test("a site just started is said to come, and to have failed when no container does", async () => {
+  await using site = await siteFixture();
+  const { deps, owner, slug, store, environmentId, clock } = site;
+  const deployment = deploymentOf(environmentId, { status: "success" });
+  await store.insertDeployment(deployment);
+  await store.insertRelease({
+    ...{ id: "rel_1", environmentId, number: 1, deploymentId: deployment.id, imageId: "sha256:1" },
+    ...{ imageTag: null, config: "{}", env: "[]", sizeBytes: null, createdAt: 0, retiredAt: null },
+  });
+  await store.updateEnvironment(environmentId, { currentReleaseId: "rel_1" });
+  const status = async () => (await showSite(deps, owner, slug)).status;
+  expect(await status()).toBe("failed");
+  await stopSite(deps, owner, slug);
+  expect(await status()).toBe("stopped");
+  await startSite(deps, owner, slug);
+  expect(await showSite(deps, owner, slug)).toMatchObject({ status: "deploying", statusReason: null });
+  clock.advance(10_001);
+  expect(await status()).toBe("failed");
 });
 
 test("only what runs can be restarted, and what can be split is kept and has containers", async () => {

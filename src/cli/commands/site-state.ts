@@ -10,7 +10,7 @@ const changeState = (verb: "stop" | "start" | "restart") =>
       const path = sitePath(slug!, `/${verb}`, { environment });
       const site = await (await client()).send<SiteView>("POST", path);
       // Its containers take a moment to come, in which a site just started has none.
-      const starts = verb === "start" && site.status === "failed" && site.replicas.length === 0;
+      const starts = verb === "start" && site.status === "deploying" && site.replicas.length === 0;
       print(site, () => `${site.slug} is ${starts ? "being started" : site.status}\n`);
     },
   });

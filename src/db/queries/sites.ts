@@ -21,6 +21,20 @@ export const siteQueries = (db: Kysely<Schema>) => ({
     await db.insertInto("auditLog").values(entry).execute();
   },
 
+  /** Those that somebody started or restarted then or later, by the index audit_log_by_object. */
+  sitesStartedSince: async (siteIds: string[], atMs: number): Promise<string[]> => {
+    if (siteIds.length === 0) return [];
+    const rows = await db
+      .selectFrom("auditLog")
+      .select("objectId")
+      .distinct()
+      .where("objectId", "in", siteIds)
+      .where("at", ">=", atMs)
+      .where("action", "in", ["site.start", "site.restart"])
+      .execute();
+    return rows.map(({ objectId }) => objectId!);
+  },
+
   /** By the unique index sites_slug. */
   siteBySlug: (slug: string): Promise<SiteRecord | undefined> =>
     db
