@@ -27,6 +27,9 @@ test("each domain says its state, what went wrong, what to do next and when it i
   expect(text).toContain("Next: add this A record: new.example.net → 203.0.113.7");
   expect(html).toContain('data-copy="203.0.113.7"');
   expect(html).toContain('data-copy="new.example.net"');
+  expect(text).toContain("Last checked 1 min ago . Next check in 1 min .");
+  expect(text).toContain("Checked just now. The next check is in a moment.");
+  expect(text).not.toMatch(/ now \./);
   expect(text).toContain("The claim ends");
   expect(text).toContain("Next: add these 3 records where the domain's DNS is kept.");
   expect(text).toContain("CNAME Name _acme-challenge.bikes.example.net");

@@ -3,6 +3,7 @@ import type { CertificateView, DomainView, OwnAddressView } from "../../domain/v
 import { certificateWord, domainId, domainWord } from "../domain-words.ts";
 import type { Refusal, Typed } from "../form.ts";
 import { sentence } from "../format.ts";
+import { useShell } from "../shell.ts";
 import type { Word } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { DnsRecords } from "./dns-records.tsx";
@@ -169,16 +170,8 @@ const Facts = ({ domain }: { domain: DomainView }) => {
   if (domain.state === "waiting")
     return (
       <>
-        {domain.checkedAt && (
-          <>
-            Looked at <Time at={domain.checkedAt} />.{" "}
-          </>
-        )}
-        {domain.nextCheckAt && (
-          <>
-            Next look <Time at={domain.nextCheckAt} />.{" "}
-          </>
-        )}
+        {domain.checkedAt && <Checked at={domain.checkedAt} />}
+        {domain.nextCheckAt && <NextCheck at={domain.nextCheckAt} />}
         {domain.expiresAt && (
           <>
             The claim ends <Time at={domain.expiresAt} />.
@@ -190,6 +183,27 @@ const Facts = ({ domain }: { domain: DomainView }) => {
     return <>{domain.automaticHttps ? "Its certificate comes by itself." : "Served over plain HTTP."}</>;
   return <CertificateFacts certificate={certificate} />;
 };
+
+/** What a relative time would call "now". */
+const nearMs = 45_000;
+
+const Checked = ({ at }: { at: string }) =>
+  useShell().nowMs - Date.parse(at) < nearMs ? (
+    <>Checked just now. </>
+  ) : (
+    <>
+      Last checked <Time at={at} />.{" "}
+    </>
+  );
+
+const NextCheck = ({ at }: { at: string }) =>
+  Date.parse(at) - useShell().nowMs < nearMs ? (
+    <>The next check is in a moment. </>
+  ) : (
+    <>
+      Next check <Time at={at} />.{" "}
+    </>
+  );
 
 const CertificateFacts = ({ certificate }: { certificate: CertificateView }) => {
   const failed = certificate.error && certificate.errorAt && (

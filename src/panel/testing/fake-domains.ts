@@ -72,6 +72,8 @@ export const fakeDomains = (): DomainView[] => [
     state: "waiting",
     url: "http://*.bikes.example.net",
     verifiedAt: null,
+    checkedAt: at(-5_000),
+    nextCheckAt: at(10_000),
     error: "_croft.bikes.example.net has no TXT record yet",
     nextStep: "add these records: …",
     certificate: null,
