@@ -12,6 +12,7 @@ import {
   latencyOfText,
   latencyQuantile,
   latencyText,
+  latencyUpTo,
 } from "./latency-histogram.ts";
 
 const count = (latencies: number[]): number[] => {
@@ -142,4 +143,11 @@ test("quantiles of merged histograms are those of all requests together", () => 
     const exact = all[Math.ceil(q * all.length) - 1]!;
     expect(Math.abs(latencyQuantile(merged, q)! - exact) / exact).toBeLessThan(0.02);
   }
+});
+
+test("counts up to coarse bounds grow, keep all, and are right beyond 2 % of a bound", () => {
+  const counts = emptyLatency();
+  for (const ms of [0.001, 4.8, 5.2, 24, 99, 101, 9_000, 700_000]) counts[latencyBucketOf(ms)]!++;
+  expect(latencyUpTo(counts, [0.0001, 5, 25, 100, 10_000])).toEqual([0, 2, 4, 5, 7]);
+  expect(latencyUpTo([], [1, 2])).toEqual([0, 0]);
 });

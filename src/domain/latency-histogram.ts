@@ -50,6 +50,16 @@ export const latencyQuantile = (counts: ArrayLike<number>, quantile: number): nu
   return middleMs(bounds);
 };
 
+/** How many took at most each of `boundsMs` (ascending): those around a bound by the middle of their bucket, 2 % off. */
+export const latencyUpTo = (counts: readonly number[], boundsMs: readonly number[]): number[] => {
+  let bucket = 0;
+  let sum = 0;
+  return boundsMs.map((bound) => {
+    for (; bucket < bounds && middleMs(bucket) <= bound; bucket++) sum += counts[bucket] ?? 0;
+    return sum;
+  });
+};
+
 const varint = (bytes: number[], value: number): void => {
   // by division, since counts outgrow the 32 bits of JavaScript's shifts
   for (; value >= 128; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
