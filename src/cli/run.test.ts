@@ -75,6 +75,28 @@ describe("help", () => {
     expect(croft.seen).toEqual([]);
   });
 
+  test("gives each option a line of its own with a sentence, and says what follows it", async () => {
+    for (const entry of commands) {
+      const { options } = await entry.load();
+      const { out } = await croft.run(["help", ...entry.name.split(" ")]);
+      expect(out.split("\n")[0]!.length).toBeLessThan(110);
+      const named = optionsOf(entry).filter((option) => option !== "--help" && option !== "--json");
+      const lines = out.split("\n").filter((line) => /^  -/.test(line));
+      expect(lines).toHaveLength(named.length);
+      named.forEach((option, at) => {
+        const line = lines[at]!;
+        const sentence = / {2}([A-Z].*\.)$/.exec(line.slice(2));
+        expect(sentence?.[1], `${entry.name} ${line}`).toBeDefined();
+        const shown = line.slice(2, 2 + sentence!.index).trimEnd();
+        expect(shown).toContain(option);
+        const takesValue = options[option.slice(2).replace(/^no-/, "")]?.type === "string";
+        expect(/ |=/.test(shown), shown).toBe(takesValue);
+      });
+    }
+    const wrong = await croft.run(["site", "rules", "blog", "--nope"]);
+    expect(wrong.err).toContain("Usage: croft site rules SLUG [OPTION …]\ncroft help site rules lists");
+  });
+
   test("names the options that commands take, no more and no less", async () => {
     for (const entry of commands) {
       const taken = Object.keys((await entry.load()).options);

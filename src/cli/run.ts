@@ -3,7 +3,7 @@ import type { AppError } from "../errors.ts";
 import type { ApiError } from "./client.ts";
 import { type Command, type Context, type Environment, globalOptions, type HostBackup } from "./command.ts";
 import { type CommandEntry, commands, findCommand } from "./commands.ts";
-import { helpOfCommand, helpOfGroup, overview } from "./help.ts";
+import { helpOfCommand, helpOfGroup, overview, usageOf } from "./help.ts";
 import type { Io } from "./io.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -72,7 +72,7 @@ const runCommand = async (
     const command = await entry.load();
     const { words, flags } = parse(entry, command, args);
     if (flags.help === true) {
-      io.out(helpOfCommand(entry));
+      io.out(helpOfCommand(entry, command.options));
       return 0;
     }
     return (await command.run(createContext(env, io, json, parts), words, flags as never)) ?? 0;
@@ -91,7 +91,8 @@ const reportError = (
 ): number => {
   if (io.signal.aborted || (error instanceof Error && error.name === "AbortError")) return 130;
   if (error instanceof UsageError) {
-    io.err(`croft ${entry.name}: ${error.message}\nUsage: croft ${entry.name} ${entry.usage}\n`);
+    const more = usageOf(entry).endsWith("[OPTION …]") ? `croft help ${entry.name} lists the options\n` : "";
+    io.err(`croft ${entry.name}: ${error.message}\nUsage: ${usageOf(entry)}\n${more}`);
     return 2;
   }
   const name = error instanceof Error ? error.name : "";
@@ -132,7 +133,7 @@ export const runCli = async (
   const found = findCommand(words);
   if (found) {
     if (asksHelp) {
-      io.out(helpOfCommand(found.entry));
+      io.out(helpOfCommand(found.entry, (await found.entry.load()).options));
       return 0;
     }
     return runCommand(found.entry, [...found.rest], env, io, parts);
