@@ -360,3 +360,32 @@ complete_words croft deploy blog --w`;
     "--wait",
   ]);
 });
+
+test("a site that is started is said to come until it runs", async () => {
+  for (const [site, said] of [
+    [{ status: "deploying", replicas: [] }, "blog is being started\n"],
+    [{ status: "running", replicas: [{}] }, "blog is running\n"],
+  ] as const) {
+    answers["POST /sites/blog/start"] = () => ({ slug: "blog", ...site });
+    expect((await croft.run(["site", "start", "blog"])).out).toBe(said);
+  }
+});
+
+test("a webhook's password comes from standard input where there is no terminal to ask on", async () => {
+  const provider = { zone: "example.org", server: null, url: "https://hook.example.org" };
+  answers["POST /dns-providers"] = () => provider;
+  answers["POST /dns-providers/example.org/test"] = () => ({ ok: true, record: "_x", error: null });
+  const argv = ["dns", "add", "example.org", "--url", provider.url];
+  const added = await croft.run([...argv, "--password-stdin"], { stdin: "hook-password" });
+  expect(added.exitCode).toBe(0);
+  expect(croft.seen[0]?.body).toMatchObject({ kind: "webhook", secret: "hook-password" });
+  const main = join(import.meta.dir, "../main.ts");
+  const asked = Bun.spawn([process.execPath, main, ...argv], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { HOME: croft.home, CROFT_URL: croft.url, CROFT_TOKEN: "croft_test_key" },
+    timeout: 20_000,
+  });
+  expect(await new Response(asked.stderr).text()).toContain("there is no terminal to ask on");
+  expect(await asked.exited).toBe(2);
+  expect(croft.seen).toHaveLength(2);
+}, 30_000);
