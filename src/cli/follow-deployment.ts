@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isTerminal } from "../domain/deployment.ts";
+import { isHeldUp, isTerminal } from "../domain/deployment.ts";
 import type { DeploymentView, LogLineView } from "../domain/views.ts";
 import { ApiError, type Client } from "./client.ts";
 import type { Context } from "./command.ts";
@@ -11,17 +11,20 @@ const fatal = (error: unknown): boolean =>
   error instanceof ApiError && error.status !== null && error.status < 500 && error.status !== 429;
 
 /**
- * Shows a deployment's log on stderr until it ends. A connection that breaks, or a daemon that restarts, is
+ * Shows a deployment's log on stderr until it ends, or is held up by something that may last. A connection that breaks, or a daemon that restarts, is
  * taken up again after the last line seen.
+ * @param options.patient goes on while it is held up
  * @returns the deployment as it ended
  */
 export const followDeployment = async (
   { io }: Pick<Context, "io">,
   client: Client,
   id: string,
-  options: { showLog?: boolean; retryMs?: number } = {},
+  options: { showLog?: boolean; retryMs?: number; patient?: boolean } = {},
 ): Promise<DeploymentView> => {
-  const { showLog = true, retryMs = 500 } = options;
+  const { showLog = true, retryMs = 500, patient = false } = options;
+  const isOver = (deployment: DeploymentView): boolean =>
+    isTerminal(deployment.status) || (!patient && isHeldUp(deployment));
   const path = `/deployments/${encodeURIComponent(id)}`;
   let lastEventId: string | null = null;
   let failures = 0;
@@ -35,9 +38,10 @@ export const followDeployment = async (
           io.err(`${line.source.padEnd(12)} ${plain(line.message)}\n`);
         }
         if (event === "end") break;
+        if (event === "status" && isOver(JSON.parse(data) as DeploymentView)) break;
       }
       const deployment = await client.get<DeploymentView>(path);
-      if (isTerminal(deployment.status)) return deployment;
+      if (isOver(deployment)) return deployment;
     } catch (error) {
       if (io.signal.aborted || fatal(error)) throw error;
     }
@@ -73,6 +77,8 @@ export const deploymentResult = (
         exitCode: 1,
       };
     default:
-      return { text: `${label} is ${deployment.status}\n`, exitCode: 0 };
+      return deployment.error
+        ? { text: `${label} is not through: ${plain(deployment.error.message)}\n`, exitCode: 1 }
+        : { text: `${label} is ${deployment.status}\n`, exitCode: 0 };
   }
 };

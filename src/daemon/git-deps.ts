@@ -99,7 +99,7 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
           deploymentId: deployment.id,
           follow: async (onLine, signal) => {
             const end = await deployments.follow(deployment.id, (line) => onLine(line.message), signal);
-            return end.ok && site ? { ok: true, message: wiring.urlOf(site.slug, environment.name) } : end;
+            return end.ok && site ? { ...end, message: wiring.urlOf(site.slug, environment.name) } : end;
           },
         };
       },

@@ -158,6 +158,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     urlOf,
     hostOf: hostOfSite,
     publishRoutes: supervisor.routes.publish,
+    edgeProblem: () => edgeStatus.status().problem ?? supervisor.routes.problem(),
     drain: async (replicaIds, deadlineMs) =>
       !edgeOn(settings) ? 0 : (await edge.drain(replicaIds, deadlineMs)).remaining,
   };

@@ -52,10 +52,24 @@ export const createDeployments = (deps: DeploymentsDeps) => {
     };
   };
 
+  /** Its own, or that of the one it waits behind. */
+  const errorOf = async (deployment: DeploymentRecord) => {
+    if (deployment.status !== "pending")
+      return { errorCode: deployment.errorCode, errorMessage: deployment.errorMessage };
+    const { errorCode = null, errorMessage = null } =
+      (await deps.store.openDeployments()).find(
+        (one) => one.environmentId === deployment.environmentId && one.errorMessage !== null,
+      ) ?? {};
+    return {
+      errorCode,
+      errorMessage: errorMessage === null ? null : `waits for the deployment before it: ${errorMessage}`,
+    };
+  };
+
   const summaryOf = async (deployment: DeploymentRecord, { site, environment }: InReach) => {
     const release = deployment.releaseId ? await deps.store.releaseById(deployment.releaseId) : undefined;
     return deploymentSummary(
-      deployment,
+      { ...deployment, ...(await errorOf(deployment)) },
       { slug: site.slug, environment: environment.name },
       release?.number ?? null,
     );
@@ -199,14 +213,15 @@ export const createDeployments = (deps: DeploymentsDeps) => {
     },
 
     /**
-     * Follows a deployment to its end: every line once, in order. Resolves with how it ended.
+     * Follows a deployment to its end: every line once, in order. Resolves with how it ended, or with what holds it
+     * up when that may last.
      * @throws AppError `unavailable` when the signal aborts first
      */
     follow: async (
       id: string,
       onLine: (line: LogLineView) => void,
       signal: AbortSignal,
-    ): Promise<{ ok: boolean; message: string }> => {
+    ): Promise<{ ok: boolean; heldUp: boolean; message: string }> => {
       let afterSeq = 0;
       for (;;) {
         const changed = nextChange(deps, id, signal);
@@ -217,8 +232,11 @@ export const createDeployments = (deps: DeploymentsDeps) => {
         if (deployment && isTerminal(deployment.status) && rows.length < 1000)
           return {
             ok: deployment.status === "success",
+            heldUp: false,
             message: deployment.errorMessage ?? deployment.status,
           };
+        const held = deployment && rows.length < 1000 ? (await errorOf(deployment)).errorMessage : null;
+        if (held !== null) return { ok: false, heldUp: true, message: held };
         if (rows.length < 1000) await changed;
         if (signal.aborted) throw new AppError("unavailable", "no longer followed");
       }

@@ -170,6 +170,8 @@ export interface DeployDeps {
   hostOf(slug: string, environment: string): string;
   /** Sends the edge the table that the rows describe; resolves when new requests follow it. */
   publishRoutes(signal: AbortSignal): Promise<void>;
+  /** Why the edge did not follow it, as a sentence; null when that is not known. */
+  edgeProblem(): string | null;
   /** Waits until nothing is in flight on these replicas, or cuts what is left at the deadline. @returns what was cut */
   drain(replicaIds: string[], deadlineMs: number): Promise<number>;
 }

@@ -50,7 +50,9 @@ const resume = async (
   release: ReleaseRecord,
   signal: AbortSignal,
 ): Promise<void> => {
-  deps.log.info("resuming a deployment after its switch", { deployment: deployment.id });
+  // One that waits for the edge is taken up again and again.
+  if (deployment.errorMessage === null)
+    deps.log.info("resuming a deployment after its switch", { deployment: deployment.id });
   const journal = await openJournal(deps, deployment, []);
   await finish(deps, { deployment, environment, site, journal, signal }, release, []);
 };

@@ -12,6 +12,7 @@ import { secretsOf } from "./secrets.ts";
 import type { Semaphore } from "./semaphore.ts";
 import { buildImage, takeImage } from "./steps/build.ts";
 import { fetchSource } from "./steps/fetch.ts";
+import { publishRelease } from "./steps/publish.ts";
 import { type Built, discardRelease, makeRelease, removeUnusedImage } from "./steps/release.ts";
 import { drainReplicas, draining, probeReplicas, startReplicas, switchTo } from "./steps/rollout.ts";
 
@@ -111,7 +112,7 @@ export const finish = async (
       deployment.switchedAt === null
         ? await switchTo(deps, job, release, replicas)
         : await draining(deps, job);
-    await deps.publishRoutes(AbortSignal.timeout(30_000));
+    await publishRelease(deps, job, release);
   });
   const stopped = (await deps.store.environmentById(environment.id))?.stoppedReason ?? null;
   const url = deps.urlOf(site.slug, environment.name);

@@ -41,6 +41,15 @@ export const deploymentSummary = (
   completedAt: isoOrNull(deployment.completedAt),
 });
 
+/** From start to end, or until now. Null before it started. */
+export const tookMs = (
+  { startedAt, completedAt }: Pick<DeploymentSummary, "startedAt" | "completedAt">,
+  nowMs: number,
+): number | null => {
+  if (startedAt === null) return null;
+  return Math.max(0, (completedAt === null ? nowMs : Date.parse(completedAt)) - Date.parse(startedAt));
+};
+
 const buildView = (build: BuildRecord): BuildView => ({
   success: build.success === 1,
   exitCode: build.exitCode,

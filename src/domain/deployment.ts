@@ -29,6 +29,13 @@ export const deploymentTransitions: Record<DeploymentStatus, readonly Deployment
 export const isTerminal = (status: DeploymentStatus): boolean =>
   status !== "pending" && status !== "building" && status !== "deploying";
 
+/**
+ * Whether a deployment that goes on has come upon something that may last: its release waits for the edge, or it
+ * waits behind one that does. Its error says what for; nobody should wait for its end.
+ */
+export const isHeldUp = ({ status, error }: { status: DeploymentStatus; error: unknown }): boolean =>
+  !isTerminal(status) && error !== null;
+
 /** Names in the order in which a deployment passes them; a deployment has rows only for those it entered. */
 export const stepNames = [
   "fetch",

@@ -28,7 +28,9 @@ export interface StartedDeployment {
 
 export interface DeploymentEnd {
   ok: boolean;
-  /** The address that now serves, or the reason of failure. */
+  /** It goes on, but its end may be far off. */
+  heldUp?: boolean;
+  /** The address that now serves, the reason of failure, or what holds it up. */
   message: string;
 }
 
@@ -108,7 +110,7 @@ const afterReceive = async (
   say(`Deploying ${plainLine(branch)} (${commit.slice(0, 10)}) to ${site.slug}, ${started.deploymentId}`);
   const end = await started.follow((line) => say(plainLine(line)), signal);
   say("");
-  say(end.ok ? `Live: ${plainLine(end.message)}` : `Deploy failed: ${plainLine(end.message)}`);
+  say(`${end.ok ? "Live" : end.heldUp ? "Not live yet" : "Deploy failed"}: ${plainLine(end.message)}`);
   return end.ok ? 0 : 1;
 };
 

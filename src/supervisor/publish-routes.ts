@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { buildRoutes } from "./route-table.ts";
 
@@ -12,6 +12,8 @@ export interface RoutePublisher {
   publish(signal: AbortSignal): Promise<void>;
   /** Whether the edge took what it was last told. */
   edgeUp(): boolean;
+  /** Why it did not, as a sentence; null when it did. */
+  problem(): string | null;
 }
 
 /** One publication at a time, each with a version above the one the edge has. */
@@ -23,6 +25,7 @@ export const createRoutePublisher = (
   let accepted: { routes: string; version: number; edgeStartedAtMs: number } | null = null;
 
   let up = false;
+  let problem: string | null = null;
 
   const send = async (): Promise<void> => {
     const routes = await buildRoutes(deps, launchDelayed);
@@ -45,9 +48,11 @@ export const createRoutePublisher = (
       try {
         await send();
         up = true;
+        problem = null;
         return;
       } catch (cause) {
         up = false;
+        problem = publicMessageOf(cause);
         // A table that it does not understand it will not understand later either.
         const isFinal = cause instanceof AppError && cause.code === "invalid_input";
         if (isFinal) deps.log.error("the edge refuses the route table", { error: cause });
@@ -66,5 +71,6 @@ export const createRoutePublisher = (
       return mine;
     },
     edgeUp: () => up,
+    problem: () => problem,
   };
 };

@@ -1,3 +1,5 @@
+import { isTerminal } from "../../domain/deployment.ts";
+import { tookMs } from "../../domain/deployment-view.ts";
 import type { DeploymentSummary } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { wholeFlag } from "../numbers.ts";
@@ -12,8 +14,10 @@ const source = (deployment: DeploymentSummary): string => {
   return deployment.image ?? deployment.branch ?? "";
 };
 
-const spent = ({ buildMs, deployMs }: DeploymentSummary): string =>
-  duration(buildMs === null && deployMs === null ? null : (buildMs ?? 0) + (deployMs ?? 0));
+const spent = (deployment: DeploymentSummary): string => {
+  const took = duration(tookMs(deployment, Date.now()));
+  return isTerminal(deployment.status) || deployment.startedAt === null ? took : `${took} so far`;
+};
 
 export const deployments = defineCommand({
   options: { limit: { type: "string" }, before: { type: "string" } },

@@ -44,7 +44,7 @@ export const logs = defineCommand({
     const client = await context.client();
     if (deployment !== undefined) {
       if (follow) {
-        await followDeployment(context, client, deployment);
+        await followDeployment(context, client, deployment, { patient: true });
         return;
       }
       const items = await deploymentLines(client, `/deployments/${encodeURIComponent(deployment)}/logs`);

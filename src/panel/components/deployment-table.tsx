@@ -1,4 +1,5 @@
 /** @jsxImportSource hono/jsx */
+import { tookMs } from "../../domain/deployment-view.ts";
 import { isTerminal } from "../../domain/deployment.ts";
 import type { DeploymentSummary } from "../../domain/views.ts";
 import { duration, firstLine, shortHash } from "../format.ts";
@@ -14,13 +15,6 @@ export const deploymentTitle = (deployment: DeploymentSummary): string =>
   deployment.image ||
   (deployment.commit ? shortHash(deployment.commit.hash) : "") ||
   (deployment.trigger === "rollback" ? "Roll back" : "Deploy");
-
-/** From start to end, or until now. Null before it started. */
-export const tookMs = (deployment: DeploymentSummary, nowMs: number): number | null => {
-  if (!deployment.startedAt) return null;
-  const end = deployment.completedAt ? Date.parse(deployment.completedAt) : nowMs;
-  return Math.max(0, end - Date.parse(deployment.startedAt));
-};
 
 /** @param liveRelease number of the release that serves; its deployment is "Live" */
 export const DeploymentTable = (props: { items: DeploymentSummary[]; liveRelease: number | null }) => (

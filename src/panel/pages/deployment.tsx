@@ -1,5 +1,5 @@
 /** @jsxImportSource hono/jsx */
-import { isTerminal } from "../../domain/deployment.ts";
+import { isHeldUp, isTerminal } from "../../domain/deployment.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { DeploymentView, LogLineView, SiteView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
@@ -118,6 +118,11 @@ const Outcome = ({ deployment, site }: DeploymentPageProps) => {
   const tone = deployment.status === "failed" ? "rust" : deployment.status === "success" ? "moss" : "quiet";
   return (
     <div id="outcome" data-live tabindex={-1}>
+      {isHeldUp(deployment) && (
+        <section class="outcome quiet" aria-label="What it waits for">
+          <p class="cause people-text">{sentence(deployment.error!.message)}</p>
+        </section>
+      )}
       {isTerminal(deployment.status) && (
         <section class={`outcome ${tone}`} aria-label="Outcome">
           {deployment.error && <p class="cause people-text">{sentence(deployment.error.message)}</p>}
