@@ -11,8 +11,8 @@ const fatal = (error: unknown): boolean =>
   error instanceof ApiError && error.status !== null && error.status < 500 && error.status !== 429;
 
 /**
- * Shows a deployment's log on stderr until it ends, or is held up by something that may last. A connection that breaks, or a daemon that restarts, is
- * taken up again after the last line seen.
+ * Shows a deployment's log on stderr until it ends, or is held up by something that may last. A connection that
+ * breaks, or a daemon that restarts, is taken up again after the last line seen.
  * @param options.patient goes on while it is held up
  * @returns the deployment as it ended
  */
@@ -23,8 +23,7 @@ export const followDeployment = async (
   options: { showLog?: boolean; retryMs?: number; patient?: boolean } = {},
 ): Promise<DeploymentView> => {
   const { showLog = true, retryMs = 500, patient = false } = options;
-  const isOver = (deployment: DeploymentView): boolean =>
-    isTerminal(deployment.status) || (!patient && isHeldUp(deployment));
+  const givesUp = (deployment: DeploymentView): boolean => !patient && isHeldUp(deployment);
   const path = `/deployments/${encodeURIComponent(id)}`;
   let lastEventId: string | null = null;
   let failures = 0;
@@ -38,10 +37,11 @@ export const followDeployment = async (
           io.err(`${line.source.padEnd(12)} ${plain(line.message)}\n`);
         }
         if (event === "end") break;
-        if (event === "status" && isOver(JSON.parse(data) as DeploymentView)) break;
+        // One that ended may have lines left, up to its `end`.
+        if (event === "status" && givesUp(JSON.parse(data) as DeploymentView)) break;
       }
       const deployment = await client.get<DeploymentView>(path);
-      if (isOver(deployment)) return deployment;
+      if (isTerminal(deployment.status) || givesUp(deployment)) return deployment;
     } catch (error) {
       if (io.signal.aborted || fatal(error)) throw error;
     }

@@ -12,7 +12,11 @@ const sayAfterMs = 5000;
  * who follows it stops waiting. The error goes away when the edge takes the table.
  * @throws AppError `unavailable`; to be tried again
  */
-export const publishRelease = async (deps: DeployDeps, job: Job, release: ReleaseRecord): Promise<void> => {
+export const publishRelease = async (
+  deps: Pick<DeployDeps, "store" | "log" | "notifier" | "publishRoutes" | "edgeProblem">,
+  job: Pick<Job, "deployment" | "journal" | "signal">,
+  release: Pick<ReleaseRecord, "number">,
+): Promise<void> => {
   const { deployment, journal, signal } = job;
   let said = deployment.errorMessage !== null;
   const say = (): string => {
