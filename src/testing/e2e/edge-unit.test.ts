@@ -65,6 +65,8 @@ test("it outlives the daemon's unit, is adopted, and hands over into a unit of t
   const [scope, ...others] = await scopes();
   expect(scope).toEndWith(".scope");
   expect(others).toEqual([]);
+  const weights = await machine.ok("systemctl", "show", scope!, "--property=CPUWeight,IOWeight");
+  expect(weights.trim().split("\n").toSorted()).toEqual(["CPUWeight=500", "IOWeight=500"]);
   const before = await processes();
   expect(before.length).toBe(1);
   const status = await machine.ok("cat", `/proc/${before[0]}/status`);
