@@ -21,6 +21,7 @@ import type { Edge, Visitor } from "./state.ts";
 import { sweep } from "./sweep.ts";
 import { noChallenges } from "./tls/challenges.ts";
 import { emptyBook } from "./tls/certificate-set.ts";
+import { createTurns } from "./turns.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -48,6 +49,7 @@ export const createEdge = (deps: {
     sessions: new Set(),
     connecting: new Set(),
     slowed: new Set(),
+    turns: createTurns(),
     held: new Map(),
     heldBytes: 0,
     awaiting: new Set(),

@@ -33,7 +33,7 @@ interface Copying {
   leftBytes: number;
 }
 
-const mostCopiedBytes = 4 * 1024 * 1024;
+const mostCopiedBytes = 1024 * 1024;
 
 /**
  * Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. By a constructor,

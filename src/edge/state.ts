@@ -28,6 +28,7 @@ import type { RouteTraffic, Traffic } from "./traffic.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
 import type { Challenges } from "./tls/challenges.ts";
 import type { SecureChannel } from "./tls/secure-channel.ts";
+import type { Turns } from "./turns.ts";
 import type { UpstreamEvents } from "./upstream-connection.ts";
 
 /** The records of the data path. One visitor has at most one exchange, an exchange at most one upstream connection. */
@@ -43,6 +44,8 @@ export interface Edge {
   readonly connecting: Set<UpstreamConnection>;
   /** Held back since their route's bandwidth is used up. */
   readonly slowed: Set<Exchange>;
+  /** Of large answers. */
+  readonly turns: Turns;
   /** Wait for another target, by route id. */
   readonly held: Map<string, Set<Exchange>>;
   /** About how much of `held` is kept; the sweep counts anew. */
