@@ -313,7 +313,8 @@ test("secrets and keys are in no log and no file that others read", async () => 
   const texts = [await croft.log()];
   for (const entry of await readdir(croft.dataDir, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (!entry.isFile()) continue;
+    // A copy of the program that the edge's user can run: Bun itself knows what a key begins with.
+    if (!entry.isFile() || entry.parentPath.endsWith("/edge/bin")) continue;
     const text = Buffer.from(await Bun.file(path).arrayBuffer()).toString("latin1");
     // The edge has its certificates to start alone: its own file, for its user alone.
     if (text.includes("PRIVATE KEY")) {

@@ -120,18 +120,20 @@ test("a restart fails no request", async () => {
 test("while an app is gone, its visitors never meet another site's that starts meanwhile", async () => {
   const other = uniqueSlug("next");
   await croft.createSite(other);
-  const addressOf = async (name: string): Promise<string> =>
-    docker(
-      "inspect",
-      "-f",
-      "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-      await docker("ps", "-aq", "--filter", `label=croft.site=${name}`, "--filter", "label=croft.role=site"),
+  const running = (name: string): Promise<string> =>
+    docker("ps", "-q", "--filter", `label=croft.site=${name}`, "--filter", "label=croft.role=site");
+  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  const addressOf = (name: string): Promise<string> =>
+    until(
+      "one container runs",
+      async () => docker("inspect", "-f", format, await running(name)),
+      (address) => /^[\d.]+$/.test(address),
     );
   const before = await addressOf(slug);
   const visitors = keepVisiting(croft, host);
   const ends = (async () => {
     for (let i = 0; i < 3; i++) {
-      await docker("kill", await docker("ps", "-q", "--filter", `label=croft.site=${slug}`));
+      await docker("kill", await running(slug));
       await Bun.sleep(500);
     }
   })();
