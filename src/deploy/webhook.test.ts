@@ -134,15 +134,18 @@ describe("out of order, the newest head wins", () => {
 
   test("two at once are queued one after the other", async () => {
     const order: string[] = [];
+    const begun = Promise.withResolvers<void>();
     at.enqueue = async (_target, { commit }) => {
+      begun.resolve();
       await Bun.sleep(commit === c1 ? 30 : 0);
       order.push(commit);
       return { deploymentId: "dep" };
     };
-    await Promise.all([
-      at.deliver({ body: pushEvent({ before: c0, after: c1, repository: repository(1) }) }),
-      at.deliver({ body: pushEvent({ before: c1, after: c2, repository: repository(2) }) }),
-    ]);
+    const first = at.deliver({ body: pushEvent({ before: c0, after: c1, repository: repository(1) }) });
+    // Which of two is looked at first is nobody's promise.
+    await begun.promise;
+    await at.deliver({ body: pushEvent({ before: c1, after: c2, repository: repository(2) }) });
+    await first;
     expect(order).toEqual([c1, c2]);
   });
 });

@@ -1,5 +1,5 @@
-import { closeSync, openSync } from "node:fs";
-import { chmod, mkdtemp, rm, symlink } from "node:fs/promises";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { chmod, mkdtemp, readFile, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "bun:test";
 import type { EdgeHealth } from "../../domain/edge.ts";
@@ -251,6 +251,7 @@ export const startCroft = async (
         method: "POST",
         unix: join(dataDir, "run", "edge", "edge.sock"),
       }).catch(() => {});
+      await endEdges(dataDir);
       for (const slug of slugs) {
         for (const id of (await docker("ps", "-aq", "--filter", `label=croft.site=${slug}`))
           .split("\n")
@@ -284,6 +285,26 @@ export const startCroft = async (
     throw error;
   }
 };
+
+/** Also one that a daemon began to start just before it was killed, and that answers nobody yet. */
+const endEdges = (dataDir: string): Promise<number[]> =>
+  until(
+    "its edges have ended",
+    async () => {
+      const pids: number[] = [];
+      for (const name of await readdir("/proc")) {
+        if (!/^\d+$/.test(name)) continue;
+        const words = await readFile(join("/proc", name, "cmdline"), "latin1").catch(() => "");
+        if (words.includes(`\0edge\0--dir\0${dataDir}/`)) pids.push(Number(name));
+      }
+      return pids;
+    },
+    (pids) => {
+      // By then one may have ended by itself.
+      for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(pid, "SIGKILL");
+      return pids.length === 0;
+    },
+  );
 
 /** A slug that no other test or installation uses: containers of all share one engine. */
 export const uniqueSlug = (name: string): string =>
