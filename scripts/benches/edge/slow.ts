@@ -6,8 +6,8 @@ import { bulkHost, type Proxy, smallHost, type Stage, withStage } from "./proxie
 import type { SteadyReport } from "./steady-client.ts";
 
 /**
- * Healthy visitors' latency while many slow ones hold connections open. The edge and HAProxy each have a crowd of
- * their own for the whole time, and are asked in turn, so that a busy moment of the machine meets both alike.
+ * Healthy visitors' latency while many slow ones hold connections open. The edge and HAProxy have a crowd one after the
+ * other: two at once would measure how they share the machine's processors.
  */
 
 /** About a quarter of what either can do on two busy cores. */
@@ -65,30 +65,36 @@ export const edgeSlowBench = (slow = 2_000, seconds = 60): Promise<Row[]> =>
       steady(stage, proxy, { rate, seconds: roundSeconds });
     await interleaved(proxies, 1, ask);
     const before = await interleaved(proxies, rounds / 2, ask);
-    const first = proxies.map(({ pid }) => memoryOf(pid).pssMb);
-    const most = [...first];
-    const watch = setInterval(() => {
-      for (const [at, { pid }] of proxies.entries()) most[at] = Math.max(most[at]!, memoryOf(pid).pssMb);
-    }, 1_000);
-    const crowds = proxies.map((proxy) => startCrowd(stage, proxy, slow, Math.min(rampSeconds, seconds)));
-    await Promise.all(crowds.map(({ ready }) => ready));
-    const cpu = proxies.map(({ pid }) => cpuSecondsOf(pid));
-    const during = await interleaved(proxies, rounds, ask);
-    const used = proxies.map(({ pid }, at) => cpuSecondsOf(pid) - cpu[at]!);
-    clearInterval(watch);
-    const cut = await Promise.all(crowds.map((crowd) => crowd.leave()));
+    const crowded = async (proxy: Proxy) => {
+      const first = memoryOf(proxy.pid).pssMb;
+      let most = first;
+      const watch = setInterval(() => {
+        most = Math.max(most, memoryOf(proxy.pid).pssMb);
+      }, 1_000);
+      const crowd = startCrowd(stage, proxy, slow, Math.min(rampSeconds, seconds));
+      await crowd.ready;
+      const cpuBefore = cpuSecondsOf(proxy.pid);
+      const reports: SteadyReport[] = [];
+      for (let round = 0; round < rounds; round++) reports.push(await ask(proxy));
+      const cpu = cpuSecondsOf(proxy.pid) - cpuBefore;
+      clearInterval(watch);
+      return { busy: joined(reports), cpu, grownMb: most - first, cut: await crowd.leave() };
+    };
 
-    const [croft, haproxy] = proxies.map(({ name }, at) => {
-      const [calm, busy] = [joined(before.get(name)!), joined(during.get(name)!)];
+    const figures = [];
+    for (const proxy of proxies) {
+      const calm = joined(before.get(proxy.name)!);
+      const { busy, cpu, grownMb, cut } = await crowded(proxy);
       const text =
         `p99 ${calm.p99Ms.toFixed(2)} -> ${busy.p99Ms.toFixed(2)} ms, p50 ${calm.p50Ms.toFixed(2)} -> ` +
-        `${busy.p50Ms.toFixed(2)} ms, ${busy.failed} of ${busy.requests} failed, ${cut[at]} cut off, ` +
-        `${used[at]!.toFixed(1)} s of CPU, grown ${(most[at]! - first[at]!).toFixed(0)} MB`;
-      return { calm, busy, text };
-    });
+        `${busy.p50Ms.toFixed(2)} ms, ${busy.failed} of ${busy.requests} failed, ${cut} cut off, ` +
+        `${cpu.toFixed(1)} s of CPU, grown ${grownMb.toFixed(0)} MB`;
+      figures.push({ calm, busy, text });
+    }
+    const [croft, haproxy] = figures;
     const note =
       `bar: < 2 × before; ${slow} connections that drip heads, drip bodies or hardly read, come over ${rampSeconds} s; ` +
-      `healthy visitors ask ${rate} times a second, ${seconds} s each in ${rounds} turns, p99 of all of it; ` +
+      `healthy visitors ask ${rate} times a second, ${seconds} s each, p99 of all of it; ` +
       `Croft ${croft!.text}; HAProxy ${haproxy!.text}`;
     const beside = (peer: string, peerValue: number): Row =>
       row("edge/slow-clients", { value: croft!.busy.p99Ms, unit: "ms p99", peer, peerValue, note });
