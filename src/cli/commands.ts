@@ -1,14 +1,4 @@
-import type { Command } from "./command.ts";
-
-export interface CommandEntry {
-  /** As typed: one word, or a noun and a verb. */
-  name: string;
-  /** What follows the name; help and completion read the options from it. */
-  usage: string;
-  summary: string;
-  /** Loaded only when it runs: the command line starts in the time of its smallest command. */
-  load(): Promise<Command>;
-}
+import type { CommandEntry } from "./command-entry.ts";
 
 const siteFields =
   "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--no-auto-deploy]";
@@ -410,20 +400,4 @@ export const commands: readonly CommandEntry[] = [
     summary: "print a completion script for a shell",
     load: async () => (await import("./commands/completion.ts")).completion,
   },
-];
-
-/** The command that the words begin with, and what is left of them. */
-export const findCommand = (
-  words: readonly string[],
-): { entry: CommandEntry; rest: readonly string[] } | null => {
-  for (const length of [2, 1]) {
-    const entry = commands.find((one) => one.name === words.slice(0, length).join(" "));
-    if (entry) return { entry, rest: words.slice(entry.name.split(" ").length) };
-  }
-  return null;
-};
-
-/** Options of a command, with their dashes, as its usage names them. */
-export const optionsOf = (entry: CommandEntry): string[] => [
-  ...new Set(`${entry.usage} --json --help`.match(/--[a-z][a-z-]*/g)),
 ];

@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import type { CommandEntry } from "./commands.ts";
+import type { CommandEntry } from "./command-entry.ts";
 import { commands } from "./commands.ts";
 import { optionWords } from "./option-words.ts";
 import { table } from "./text.ts";

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { accountPath, readAccount, writeAccount } from "./account-file.ts";
-import { commands, optionsOf } from "./commands.ts";
+import { optionsOf } from "./command-entry.ts";
+import { commands } from "./commands.ts";
 import { type Answer, type FakeCroft, fakeCroft, problem } from "./testing/fake-croft.ts";
 
 let croft: FakeCroft;

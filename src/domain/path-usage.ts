@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addEncodedLatency, emptyLatency, latencyQuantile, latencyText } from "./latency-histogram.ts";
+import { addCounts, type RequestCounts } from "./request-counts.ts";
 
 const count = z.number().min(0);
 
@@ -36,17 +37,9 @@ export const pathFileSchema = z.object({
 export const pathFileOutline = z.object({ hourMs: z.number(), routes: z.record(z.string(), z.unknown()) });
 
 /** Sums by method and pattern, over hours and processes. */
-export interface PathSum {
+export interface PathSum extends RequestCounts {
   method: string;
   pattern: string;
-  requests: number;
-  status2xx: number;
-  status3xx: number;
-  status4xx: number;
-  status5xx: number;
-  bytesIn: number;
-  bytesOut: number;
-  latencySumMs: number;
   latency: number[];
 }
 
@@ -99,14 +92,7 @@ const emptyPath = (method: string, pattern: string): PathSum => ({
 });
 
 const addSum = (into: PathSum, from: PathSum): void => {
-  into.requests += from.requests;
-  into.status2xx += from.status2xx;
-  into.status3xx += from.status3xx;
-  into.status4xx += from.status4xx;
-  into.status5xx += from.status5xx;
-  into.bytesIn += from.bytesIn;
-  into.bytesOut += from.bytesOut;
-  into.latencySumMs += from.latencySumMs;
+  addCounts(into, from);
   from.latency.forEach((n, bucket) => (into.latency[bucket]! += n));
 };
 

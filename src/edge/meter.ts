@@ -1,5 +1,6 @@
 import type { RouteMeter } from "../domain/edge.ts";
 import { emptyLatency, latencyBucketOf, latencyText } from "../domain/latency-histogram.ts";
+import { addCounts } from "../domain/request-counts.ts";
 
 /** A route's live counters. */
 export interface Meter extends RouteMeter {
@@ -64,15 +65,8 @@ export const countLatency = (meter: Meter, ms: number): void => {
 
 /** Adds what another process has counted for the same route, `active` included. */
 export const addMeter = (into: RouteMeter, from: RouteMeter): void => {
-  into.requests += from.requests;
-  into.status2xx += from.status2xx;
-  into.status3xx += from.status3xx;
-  into.status4xx += from.status4xx;
-  into.status5xx += from.status5xx;
-  into.bytesIn += from.bytesIn;
-  into.bytesOut += from.bytesOut;
+  addCounts(into, from);
   into.active += from.active;
-  into.latencySumMs += from.latencySumMs;
   for (let bucket = 0; bucket < from.latency.length; bucket++)
     into.latency[bucket] = (into.latency[bucket] ?? 0) + from.latency[bucket]!;
 };

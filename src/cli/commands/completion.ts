@@ -1,5 +1,6 @@
 import { defineCommand } from "../command.ts";
-import { commands, optionsOf } from "../commands.ts";
+import { optionsOf } from "../command-entry.ts";
+import { commands } from "../commands.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** First word -> what may follow it: verbs of a noun, or options. */

@@ -1,4 +1,5 @@
 import { latencyBuckets, latencyBucketOf } from "../../domain/latency-histogram.ts";
+import { addCounts } from "../../domain/request-counts.ts";
 
 /** What visitors asked for by method and pattern, of one route in one hour. */
 export interface PathCounts {
@@ -126,14 +127,7 @@ const leastOf = (entries: Map<string, PathEntry>): [string, PathEntry] => {
 };
 
 const moveInto = (into: PathEntry, from: PathEntry): void => {
-  into.requests += from.requests;
-  into.status2xx += from.status2xx;
-  into.status3xx += from.status3xx;
-  into.status4xx += from.status4xx;
-  into.status5xx += from.status5xx;
-  into.bytesIn += from.bytesIn;
-  into.bytesOut += from.bytesOut;
-  into.latencySumMs += from.latencySumMs;
+  addCounts(into, from);
   from.latency.forEach((page, at) => {
     if (page === null) return;
     const sum = (into.latency[at] ??= new Uint32Array(pageSize));
