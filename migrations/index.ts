@@ -4,6 +4,7 @@ import * as domains from "./0002_domains.ts";
 import * as edgeRules from "./0003_edge_rules.ts";
 import * as dnsProviders from "./0005_dns_providers.ts";
 import * as traffic from "./0006_traffic.ts";
+import * as events from "./0007_events.ts";
 
 /** In order; a compiled binary has no folder to scan. Names are kept in the database: never rename one. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   "0003_edge_rules": edgeRules,
   "0005_dns_providers": dnsProviders,
   "0006_traffic": traffic,
+  "0007_events": events,
 };

@@ -1,4 +1,5 @@
 import type { Generated } from "kysely";
+import type { EventRecord } from "../domain/event.ts";
 import type * as records from "../domain/records.ts";
 
 /** The tables, in camel case (Kysely's CamelCasePlugin translates); rows are the records of `domain`. */
@@ -33,5 +34,6 @@ export interface Schema {
   edgeRules: records.EdgeRulesRecord;
   pauses: records.PauseRecord;
   trafficSplits: records.TrafficSplitRecord;
+  events: EventRecord;
   bandwidthUsedUp: records.BandwidthUsedUpRecord;
 }

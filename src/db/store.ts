@@ -4,6 +4,7 @@ import { deploymentQueries } from "./queries/deployments.ts";
 import { dnsProviderQueries } from "./queries/dns-providers.ts";
 import { domainQueries } from "./queries/domains.ts";
 import { edgeRulesQueries } from "./queries/edge-rules.ts";
+import { eventQueries } from "./queries/events.ts";
 import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
@@ -24,6 +25,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...dnsProviderQueries(db),
   ...edgeRulesQueries(db),
   ...trafficQueries(db),
+  ...eventQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

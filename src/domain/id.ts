@@ -17,7 +17,11 @@ export type IdPrefix =
   | "bak"
   | "dom"
   | "crt"
-  | "dns";
+  | "dns"
+  | "evt"
+  | "job"
+  | "run"
+  | "proc";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { EdgeHealth, RouteTable, RouteTarget } from "../domain/edge.ts";
 import type { Engine } from "../domain/engine.ts";
+import type { EventKind, EventRecord } from "../domain/event.ts";
 import type { Log } from "../domain/log.ts";
 import type {
   AuditEntryRecord,
@@ -54,6 +55,9 @@ export interface SupervisorQueries {
   liveReplicas(): Promise<ReplicaRecord[]>;
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
+  insertEvent(event: EventRecord): Promise<void>;
+  endEvent(id: string, atMs: number): Promise<boolean>;
+  openEvents(kind: EventKind): Promise<EventRecord[]>;
 }
 
 export interface EdgeControl {
