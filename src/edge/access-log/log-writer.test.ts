@@ -62,7 +62,9 @@ const writing = (name: string, ringBytes: number, count: number) => {
 };
 const ringSize = (): number => {
   const folder = logFolder(dir, "env_1");
-  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  // A part may be given up by its writer meanwhile.
+  const sizeOf = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
+  return readdirSync(folder).reduce((sum, name) => sum + sizeOf(name), 0);
 };
 const deps = { log: silentLog, nowMs: Date.now, spare: createSpare(), open: new Set<LogWriter>() };
 const lineOf = (id: string, time = new Date().toISOString()): Uint8Array =>
