@@ -317,6 +317,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/paths.ts")).paths,
   },
   {
+    name: "events",
+    usage: "[SLUG] [--limit 50]",
+    summary: "what happened to sites or the host without anybody asking",
+    load: async () => (await import("./commands/events.ts")).events,
+  },
+  {
     name: "usage",
     usage: "SLUG [--resolution raw|hour|day] [--from T] [--to T]",
     summary: "memory, CPU, disk, traffic and response times",

@@ -19,6 +19,7 @@ import { deleteSite } from "../sites/delete-site.ts";
 import type { SiteDeps } from "../sites/deps.ts";
 import { reachSite } from "../sites/access.ts";
 import { setEdgeRules, showEdgeRules } from "../sites/edge-rules.ts";
+import { eventsQuery, listEvents, listSiteEvents } from "../sites/events.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../sites/env-vars.ts";
 import { setLimits } from "../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../sites/site-view.ts";
@@ -100,6 +101,8 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
       clearSessionCookie(c);
     },
     me: (actor) => identity.getUser(actor.userId),
+    siteEvents: (actor, slug, query) => listSiteEvents(sites, actor, slug, eventsQuery(query)),
+    events: (actor, query) => listEvents(sites, actor, eventsQuery(query)),
     listUsers: (actor) => identity.listUsers(actor),
     createUser: (actor, input) => identity.createUser(actor, input),
     listKeys: (actor) => identity.listApiKeys(actor),

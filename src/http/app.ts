@@ -7,6 +7,7 @@ import { apiDocsPage } from "./api-docs.tsx";
 import { deploymentRoutes } from "./api/deployments.ts";
 import { doctorRoutes, type DoctorRoutesDeps } from "./api/doctor.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
+import { eventRoutes } from "./api/events.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
 import { trafficRoutes } from "./api/traffic.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
@@ -64,6 +65,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...hookRoutes(deps),
     ...hostRoutes(deps),
     ...doctorRoutes(deps),
+    ...eventRoutes(deps),
     ...httpsRoutes(deps),
   ];
   const openApi = openApiDocument(routes, deps.version);

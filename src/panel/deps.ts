@@ -12,6 +12,7 @@ import type { TopPaths } from "../requests/top-paths.ts";
 import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
+import type { EventPage } from "../sites/events.ts";
 import type { SiteFields } from "../domain/site.ts";
 import type { PauseInput } from "../domain/traffic.ts";
 import type {
@@ -139,6 +140,9 @@ export interface PanelDeps {
   /** Ends the session and takes the cookie away. */
   signOut(c: Context): Promise<void>;
   me(actor: Person): Promise<UserView>;
+  /** What happened without anybody asking, newest first. */
+  siteEvents(actor: Person, slug: string, page: { limit: number; cursor?: string }): Promise<EventPage>;
+  events(actor: Person, page: { limit: number; cursor?: string }): Promise<EventPage>;
   listUsers(actor: Person): Promise<UserView[]>;
   createUser(
     actor: Person,

@@ -9,6 +9,7 @@ import { authRoutes } from "./routes/auth-routes.tsx";
 import { deployRoutes } from "./routes/deploy-routes.tsx";
 import { domainRoutes } from "./routes/domain-routes.tsx";
 import { errorResponse, notFoundResponse } from "./routes/error-routes.tsx";
+import { eventRoutes } from "./routes/event-routes.tsx";
 import { fleetRoutes } from "./routes/fleet-routes.tsx";
 import { guard } from "./routes/guard.ts";
 import { hostRoutes } from "./routes/host-routes.tsx";
@@ -62,6 +63,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", trafficRoutes(deps));
   app.route("/", requestRoutes(deps, page));
   app.route("/", accountRoutes(deps, page));
+  app.route("/", eventRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));
   app.route("/", httpsRoutes(deps, page));
   app.all("*", notFoundResponse(page));

@@ -1,5 +1,6 @@
 import type { OrganizationRole } from "../domain/actor.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { EventRecord } from "../domain/event.ts";
 import type {
   AuditEntryRecord,
   BandwidthUsedUpRecord,
@@ -62,6 +63,8 @@ export interface SiteQueries {
   updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
   domainsOfMany(environmentIds: string[]): Promise<DomainRecord[]>;
   deleteDomainsOfSite(siteId: string): Promise<void>;
+  eventsOf(environmentIds: string[], limit: number, beforeId?: string): Promise<EventRecord[]>;
+  allEvents(limit: number, beforeId?: string): Promise<EventRecord[]>;
 }
 
 export interface SiteStore extends SiteQueries {

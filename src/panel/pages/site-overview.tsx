@@ -1,10 +1,12 @@
 /** @jsxImportSource hono/jsx */
+import type { EventView } from "../../domain/event.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { DeploymentSummary, SiteView, UsagePoint } from "../../domain/views.ts";
 import { type ChartData, hasFigures } from "../chart-data.ts";
 import { Badge } from "../components/badge.tsx";
 import { DeploymentTable, deploymentTitle } from "../components/deployment-table.tsx";
 import { type CurrentUsage, LimitMeters } from "../components/limit-meters.tsx";
+import { EventList } from "../components/event-list.tsx";
 import { Live } from "../components/live.tsx";
 import { PushHere } from "../components/push-here.tsx";
 import { type BannerProps, bannersMove, SiteBanners } from "../components/site-banners.tsx";
@@ -17,6 +19,8 @@ import { deploymentWord, typeWords } from "../words.ts";
 
 export interface OverviewProps {
   site: SiteView;
+  /** The newest few. */
+  events: EventView[];
   deployments: DeploymentSummary[];
   /** Memory, or requests where memory is not measured. */
   chart: ChartData;
@@ -49,6 +53,15 @@ export const SiteOverview = (props: OverviewProps) => {
                 <a href={`/sites/${site.slug}/deployments`}>All</a>
               </div>
               <DeploymentTable items={deployments} liveRelease={site.currentRelease?.number ?? null} />
+            </section>
+          )}
+          {props.events.length > 0 && (
+            <section class="card" aria-labelledby="happened">
+              <div class="section-head">
+                <h2 id="happened">What happened</h2>
+                <a href={`/sites/${site.slug}/events`}>All</a>
+              </div>
+              <EventList items={props.events} withSite={false} />
             </section>
           )}
         </div>

@@ -70,14 +70,16 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     const person = signedIn(c);
     const site = await deps.getSite(person, c.req.param("slug"));
     const wanted = overviewRange(Date.parse(site.createdAt), deps.clock.nowMs());
-    const [{ range, fromMs, toMs, points }, deployments, month, rules, own, domains] = await Promise.all([
-      usageOf(person, site, wanted),
-      deps.listDeployments(person, site.slug, { limit: 5 }),
-      deps.monthToDate(person, site.slug),
-      deps.showRules(person, site.slug),
-      deps.ownAddress(person, site.slug),
-      deps.listDomains(person, site.slug),
-    ]);
+    const [{ range, fromMs, toMs, points }, deployments, month, rules, own, domains, events] =
+      await Promise.all([
+        usageOf(person, site, wanted),
+        deps.listDeployments(person, site.slug, { limit: 5 }),
+        deps.monthToDate(person, site.slug),
+        deps.showRules(person, site.slug),
+        deps.ownAddress(person, site.slug),
+        deps.listDomains(person, site.slug),
+        deps.siteEvents(person, site.slug, { limit: 6 }),
+      ]);
     const bandwidthMonthBytes = month.bytesIn + month.bytesOut;
     const drawn = await charts(person, site, fromMs, toMs, points);
     return page(
@@ -89,6 +91,7 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
       },
       <SiteOverview
         site={site}
+        events={events.items}
         deployments={deployments.items}
         chart={drawn.find(hasFigures) ?? drawn[0]!}
         range={range}

@@ -7,6 +7,7 @@ import { conflict, invalid, notFound } from "../../errors.ts";
 import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
 import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
+import { fakeEvents } from "./fake-happenings.ts";
 import { fakeTopPaths } from "./fake-requests.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
@@ -57,6 +58,8 @@ export const fakeDeps = (
       displayName: "Ada",
       isAdmin: person.isAdmin,
     }),
+    siteEvents: async (_, slug) => ({ items: fakeEvents.filter((event) => event.site === slug), next: null }),
+    events: async () => ({ items: fakeEvents, next: fakeEvents.at(-1)!.id }),
     listUsers: async () => [
       { id: "usr_1", username: "ada", email: "ada@example.org", displayName: "Ada L.", isAdmin: true },
       { id: "usr_2", username: "lin", email: "lin@example.org", displayName: "lin", isAdmin: false },
