@@ -5,6 +5,9 @@ import * as edgeRules from "./0003_edge_rules.ts";
 import * as dnsProviders from "./0005_dns_providers.ts";
 import * as traffic from "./0006_traffic.ts";
 import * as events from "./0007_events.ts";
+import * as guard from "./0010_guard.ts";
+import * as egress from "./0014_egress.ts";
+import * as supervision from "./0015_supervision.ts";
 
 /** In order; a compiled binary has no folder to scan. Names are kept in the database: never rename one. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +17,7 @@ export const migrations: Record<string, Migration> = {
   "0005_dns_providers": dnsProviders,
   "0006_traffic": traffic,
   "0007_events": events,
+  "0010_guard": guard,
+  "0014_egress": egress,
+  "0015_supervision": supervision,
 };

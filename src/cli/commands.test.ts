@@ -240,12 +240,15 @@ test("usage is a table, and the API's document with --json", async () => {
     responseMs: { avg: 1, p50: 1, p95: 2, p99: 2.34 },
     activeRequests: 0,
     uptimeSeconds: 1,
-    throttledSeconds: 0,
+    throttledSeconds: 1.5,
     oomKills: 0,
+    memoryLimitHits: 4,
+    memoryStallSeconds: null,
   };
   answers["GET /sites/blog/usage"] = () => ({ resolution: "hour", items: [point], limits: {} });
   const { out } = await croft.run(["usage", "blog", "--resolution", "hour"]);
   expect(out.trim().split("\n")[1]).toMatch(/- +- +- +2 MB +10 B +2 KB +3 +1 +1\.0 +2\.3$/);
+  expect(out).toContain("Held back 1.5 s at its CPU limit. Memory met its limit 4 times.");
   const json = await croft.run(["usage", "blog", "--json"]);
   expect(JSON.parse(json.out).items).toEqual([point]);
   expect(json.err).toBe("");

@@ -1,6 +1,9 @@
 import type { Generated } from "kysely";
+import type { ClosedEgressRecord } from "../domain/egress.ts";
 import type { EventRecord } from "../domain/event.ts";
+import type { GuardActRecord } from "../domain/guard.ts";
 import type * as records from "../domain/records.ts";
+import type * as supervision from "../domain/supervision.ts";
 
 /** The tables, in camel case (Kysely's CamelCasePlugin translates); rows are the records of `domain`. */
 export interface Schema {
@@ -35,5 +38,10 @@ export interface Schema {
   pauses: records.PauseRecord;
   trafficSplits: records.TrafficSplitRecord;
   events: EventRecord;
+  guardActs: GuardActRecord;
+  closedEgress: ClosedEgressRecord;
+  restorePriorities: supervision.RestorePriorityRecord;
+  cpuBursts: supervision.CpuBurstRecord;
+  replicaExits: supervision.ReplicaExitRecord;
   bandwidthUsedUp: records.BandwidthUsedUpRecord;
 }

@@ -4,11 +4,14 @@ import { deploymentQueries } from "./queries/deployments.ts";
 import { dnsProviderQueries } from "./queries/dns-providers.ts";
 import { domainQueries } from "./queries/domains.ts";
 import { edgeRulesQueries } from "./queries/edge-rules.ts";
+import { egressQueries } from "./queries/egress.ts";
 import { eventQueries } from "./queries/events.ts";
+import { guardQueries } from "./queries/guard.ts";
 import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
+import { supervisionQueries } from "./queries/supervision.ts";
 import { siteQueries } from "./queries/sites.ts";
 import { trafficQueries } from "./queries/traffic.ts";
 import type { Schema } from "./schema.ts";
@@ -26,6 +29,9 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...edgeRulesQueries(db),
   ...trafficQueries(db),
   ...eventQueries(db),
+  ...guardQueries(db),
+  ...egressQueries(db),
+  ...supervisionQueries(db),
 });
 
 export type Queries = ReturnType<typeof queriesOn>;

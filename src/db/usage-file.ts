@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { hourMs } from "../domain/time-bucket.ts";
 import type { SamplerState, UsageSample, UsageTotals } from "../domain/usage.ts";
-import { usageFileSchema } from "./usage-schema.ts";
+import { usageFileFrom1, usageFileSchema } from "./usage-schema.ts";
 import { readSamplerState, type StoredState, writeSamplerState } from "./usage-state.ts";
 
 /** A sample before it is known under which time it can be kept. */
@@ -10,7 +10,8 @@ export type NewSample = Omit<UsageSample, "atMs">;
 const columns = `e.id AS environmentId, s.at AS atMs, s.memory_bytes AS memoryBytes, s.cpu_nanos AS cpuNanos,
   s.throttled_nanos AS throttledNanos, s.oom_kills AS oomKills, s.disk_bytes AS diskBytes, s.bytes_in AS bytesIn,
   s.bytes_out AS bytesOut, s.requests, s.client_errors AS clientErrors, s.errors, s.active,
-  s.latency_sum_ms AS latencySumMs, s.latency, s.up_ms AS upMs`;
+  s.latency_sum_ms AS latencySumMs, s.latency, s.up_ms AS upMs,
+  s.memory_limit_hits AS memoryLimitHits, s.memory_stall_micros AS memoryStallMicros`;
 // CROSS JOIN keeps this order: environments that are asked for, then their samples by the primary key.
 const asked = `FROM json_each(?) AS ids CROSS JOIN environments AS e ON e.id = ids.value
   CROSS JOIN samples AS s ON s.environment = e.key`;
@@ -50,7 +51,8 @@ export const openUsageFile = (path: string) => {
         .query<{ version: number }, []>("SELECT user_version AS version FROM pragma_user_version")
         .get()!;
       if (version === 0) raw.run(usageFileSchema);
-      else if (version !== 1) throw new Error(`${path} was written by a newer version of Croft`);
+      else if (version === 1) raw.run(usageFileFrom1);
+      else if (version !== 2) throw new Error(`${path} was written by a newer version of Croft`);
     })
     .immediate();
 
@@ -60,7 +62,7 @@ export const openUsageFile = (path: string) => {
 
   const insert = (one: NewSample, atMs: number): void => {
     raw
-      .query("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .query("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .run(
         keyOf(one.environmentId),
         atMs,
@@ -78,6 +80,8 @@ export const openUsageFile = (path: string) => {
         one.latencySumMs,
         one.latency,
         one.upMs,
+        one.memoryLimitHits,
+        one.memoryStallMicros,
       );
   };
 

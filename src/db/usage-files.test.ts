@@ -145,3 +145,20 @@ test("samples over two months come in order, and a limit holds over both", async
   expect(times(2)).toEqual([-1, 0]);
   expect(fixture.files.totalsBetween(fixture.ids, 0, Infinity).get(fixture.ids[0]!)!.requests).toBe(4);
 });
+
+test("a month's file of the first version is brought up to date and keeps what it holds", async () => {
+  fixture = await usageFixture(noon);
+  const [id] = fixture.ids;
+  fixture.put(noon, [sampleOf(id!, { requests: 5 })]);
+  const { raw } = fixture.files.files()[0]!;
+  for (const table of ["samples", "replica_baselines"])
+    for (const column of ["memory_limit_hits", "memory_stall_micros"])
+      raw.run(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+  raw.run("PRAGMA user_version = 1");
+  fixture.reopen();
+  fixture.put(noon + 30_000, [sampleOf(id!, { requests: 6, memoryLimitHits: 3, memoryStallMicros: 8 })]);
+  expect(fixture.files.samplesOf(id!, 0, noon + 60_000)).toMatchObject([
+    { requests: 5, memoryLimitHits: 0, memoryStallMicros: null },
+    { requests: 6, memoryLimitHits: 3, memoryStallMicros: 8 },
+  ]);
+});

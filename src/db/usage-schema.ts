@@ -18,6 +18,8 @@ export const usageFileSchema = `
     latency_sum_ms REAL NOT NULL,
     latency BLOB NOT NULL,
     up_ms INTEGER NOT NULL,
+    memory_limit_hits INTEGER NOT NULL DEFAULT 0,
+    memory_stall_micros INTEGER,
     PRIMARY KEY (environment, at)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE sampler_state (
@@ -44,7 +46,18 @@ export const usageFileSchema = `
     environment TEXT NOT NULL,
     cpu_nanos INTEGER NOT NULL,
     throttled_nanos INTEGER NOT NULL,
-    oom_kills INTEGER NOT NULL
+    oom_kills INTEGER NOT NULL,
+    memory_limit_hits INTEGER NOT NULL DEFAULT 0,
+    memory_stall_micros INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = 1;
+  PRAGMA user_version = 2;
+`;
+
+/** Brings a file of the first version to the present one. */
+export const usageFileFrom1 = `
+  ALTER TABLE samples ADD COLUMN memory_limit_hits INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE samples ADD COLUMN memory_stall_micros INTEGER;
+  ALTER TABLE replica_baselines ADD COLUMN memory_limit_hits INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE replica_baselines ADD COLUMN memory_stall_micros INTEGER NOT NULL DEFAULT 0;
+  PRAGMA user_version = 2;
 `;

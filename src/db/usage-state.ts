@@ -24,7 +24,8 @@ export const readSamplerState = (raw: Database): StoredState | null => {
   const replicas = raw
     .query<ReplicaBaseline & { replica: string }, []>(
       `SELECT replica, environment AS environmentId, cpu_nanos AS cpuNanos, throttled_nanos AS throttledNanos,
-        oom_kills AS oomKills FROM replica_baselines`,
+        oom_kills AS oomKills, memory_limit_hits AS memoryLimitHits, memory_stall_micros AS memoryStallMicros
+        FROM replica_baselines`,
     )
     .all();
   return {
@@ -62,10 +63,18 @@ export const writeSamplerState = (raw: Database, state: StoredState, before: Sam
         one.latencySumMs,
         encodeLatency(one.latency),
       );
-  const putReplica = raw.query("INSERT OR REPLACE INTO replica_baselines VALUES (?, ?, ?, ?, ?)");
+  const putReplica = raw.query("INSERT OR REPLACE INTO replica_baselines VALUES (?, ?, ?, ?, ?, ?, ?)");
   for (const [id, one] of state.replicas)
     if (before?.replicas.get(id) !== one)
-      putReplica.run(id, one.environmentId, one.cpuNanos, one.throttledNanos, one.oomKills);
+      putReplica.run(
+        id,
+        one.environmentId,
+        one.cpuNanos,
+        one.throttledNanos,
+        one.oomKills,
+        one.memoryLimitHits,
+        one.memoryStallMicros,
+      );
 
   const dropMeter = raw.query("DELETE FROM meter_baselines WHERE environment = ?");
   for (const id of before?.meters.keys() ?? []) if (!state.meters.has(id)) dropMeter.run(id);

@@ -26,6 +26,9 @@ const v2 = {
     "usage_usec 2500\nuser_usec 2000\nsystem_usec 500\nnr_periods 5\nnr_throttled 1\nthrottled_usec 70\n",
   [`sys/fs/cgroup/${scope}/pids.current`]: "7\n",
   [`sys/fs/cgroup/${scope}/memory.events`]: "low 0\nhigh 0\nmax 9\noom 3\noom_kill 2\n",
+  [`sys/fs/cgroup/${scope}/memory.pressure`]:
+    "some avg10=0.00 avg60=0.00 avg300=0.00 total=4321\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=99\n",
+  [`sys/fs/cgroup/${scope}/cpu.weight`]: "20\n",
   [`sys/fs/cgroup/${scope}/memory.max`]: "134217728\n",
   [`sys/fs/cgroup/${scope}/memory.swap.max`]: "0\n",
   [`sys/fs/cgroup/${scope}/cpu.max`]: "50000 100000\n",
@@ -40,6 +43,8 @@ describe("cgroup v2", () => {
       throttledNanos: 70_000,
       pids: 7,
       oomKills: 2,
+      memoryLimitHits: 9,
+      memoryStallMicros: 4321,
     });
   });
 
@@ -48,6 +53,7 @@ describe("cgroup v2", () => {
       memoryBytes: 134217728,
       memorySwapBytes: 134217728,
       cpuMillicores: 500,
+      cpuWeight: 20,
       pids: 256,
     });
   });
@@ -63,6 +69,7 @@ describe("cgroup v2", () => {
       memoryBytes: null,
       memorySwapBytes: null,
       cpuMillicores: null,
+      cpuWeight: 20,
       pids: null,
     });
   });
@@ -82,6 +89,8 @@ describe("cgroup v2", () => {
       throttledNanos: null,
       pids: null,
       oomKills: null,
+      memoryLimitHits: null,
+      memoryStallMicros: null,
     });
   });
 
@@ -109,6 +118,7 @@ describe("cgroup v1", () => {
     [`sys/fs/cgroup/memory/${path}/memory.usage_in_bytes`]: "5000\n",
     [`sys/fs/cgroup/memory/${path}/memory.stat`]: "inactive_file 1\ntotal_inactive_file 2000\n",
     [`sys/fs/cgroup/memory/${path}/memory.oom_control`]: "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n",
+    [`sys/fs/cgroup/memory/${path}/memory.failcnt`]: "6\n",
     [`sys/fs/cgroup/memory/${path}/memory.limit_in_bytes`]: "9223372036854771712\n",
     [`sys/fs/cgroup/cpu,cpuacct/${path}/cpuacct.usage`]: "12345\n",
     [`sys/fs/cgroup/cpu,cpuacct/${path}/cpu.stat`]: "nr_periods 1\nnr_throttled 1\nthrottled_time 99\n",
@@ -127,6 +137,8 @@ describe("cgroup v1", () => {
       throttledNanos: 99,
       pids: 3,
       oomKills: 4,
+      memoryLimitHits: 6,
+      memoryStallMicros: null,
     });
   });
 
@@ -135,6 +147,7 @@ describe("cgroup v1", () => {
       memoryBytes: null,
       memorySwapBytes: null,
       cpuMillicores: null,
+      cpuShares: null,
       pids: null,
     });
   });

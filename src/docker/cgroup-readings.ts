@@ -28,6 +28,12 @@ const number = (folder: string | null, file: string): number => {
   return value;
 };
 
+/** `some avg10=0.00 avg60=0.00 avg300=0.00 total=1234` (Linux Documentation/accounting/psi.rst). */
+const stalledMicros = (pressure: string): number | null => {
+  const total = /^some .*total=(\d+)/m.exec(pressure)?.[1];
+  return total === undefined ? null : Number(total);
+};
+
 type Reading = Omit<ReplicaReading, "replicaId">;
 
 const readV1 = (cgroup: CgroupFolders & { version: 1 }): Reading => ({
@@ -40,11 +46,14 @@ const readV1 = (cgroup: CgroupFolders & { version: 1 }): Reading => ({
   throttledNanos: optional(() => fieldOf(text(cgroup.cpu, "cpu.stat"), "throttled_time")),
   pids: optional(() => number(cgroup.pids, "pids.current")),
   oomKills: optional(() => fieldOf(text(cgroup.memory, "memory.oom_control"), "oom_kill")),
+  memoryLimitHits: optional(() => number(cgroup.memory, "memory.failcnt")),
+  memoryStallMicros: null,
 });
 
 const readV2 = ({ folder }: CgroupFolders & { version: 2 }): Reading => {
   const cpu = text(folder, "cpu.stat");
   const throttledMicros = fieldOf(cpu, "throttled_usec");
+  const events = optional(() => text(folder, "memory.events"));
   return {
     memoryBytes: Math.max(
       0,
@@ -53,7 +62,9 @@ const readV2 = ({ folder }: CgroupFolders & { version: 2 }): Reading => {
     cpuNanos: (fieldOf(cpu, "usage_usec") ?? 0) * 1000,
     throttledNanos: throttledMicros === null ? null : throttledMicros * 1000,
     pids: optional(() => number(folder, "pids.current")),
-    oomKills: optional(() => fieldOf(text(folder, "memory.events"), "oom_kill")),
+    oomKills: events === null ? null : fieldOf(events, "oom_kill"),
+    memoryLimitHits: events === null ? null : fieldOf(events, "max"),
+    memoryStallMicros: optional(() => stalledMicros(text(folder, "memory.pressure"))),
   };
 };
 
@@ -81,6 +92,7 @@ const limitsV1 = (cgroup: CgroupFolders & { version: 1 }): Omit<AppliedLimits, "
     memoryBytes: bounded(number(cgroup.memory, "memory.limit_in_bytes")),
     memorySwapBytes: bounded(optional(() => number(cgroup.memory, "memory.memsw.limit_in_bytes"))),
     cpuMillicores: quota !== null && quota > 0 && period ? Math.round((quota / period) * 1000) : null,
+    cpuShares: optional(() => number(cgroup.cpu, "cpu.shares")),
     pids: optional(() => number(cgroup.pids, "pids.max")), // "max" is no number
   };
 };
@@ -94,6 +106,7 @@ const limitsV2 = ({ folder }: CgroupFolders & { version: 2 }): Omit<AppliedLimit
     memoryBytes: memory,
     memorySwapBytes: memory === null || swap === null ? null : memory + swap,
     cpuMillicores: quota && period ? Math.round((quota / period) * 1000) : null,
+    cpuWeight: optional(() => number(folder, "cpu.weight")),
     pids: optional(() => number(folder, "pids.max")),
   };
 };

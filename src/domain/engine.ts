@@ -12,6 +12,8 @@ export interface NetworkRef {
   name: string;
   /** CIDR of the environment's own small subnet. */
   subnet: string;
+  /** Its containers may not begin connections to anywhere outside; held by the host's firewall. */
+  closed?: boolean;
 }
 
 /**
@@ -50,6 +52,8 @@ export interface ReplicaState {
   containerId: string;
   replicaId: string;
   running: boolean;
+  /** Frozen by the engine: its processes stand still, and keep memory and address. `running` is true then, too. */
+  paused: boolean;
   /** IPv4 address on the environment's network; null when not running. */
   address: string | null;
   /** Host pid of the container's init process; null when not running. */
@@ -70,6 +74,10 @@ export interface ReplicaReading {
   pids: number | null;
   /** OOM kills of any process inside, also those that did not end the container. */
   oomKills: number | null;
+  /** How often memory met its limit, so that the kernel had to reclaim some before it gave more. */
+  memoryLimitHits: number | null;
+  /** How long work stood still for want of memory: PSI of the cgroup, `some`. */
+  memoryStallMicros: number | null;
 }
 
 export interface BuildRequest {
@@ -132,10 +140,22 @@ export interface Engine {
 
   /** Creates and starts. The container is removed again when the start fails. `deploy_failed` with the reason. */
   startReplica(spec: ReplicaSpec): Promise<ReplicaState>;
-  /** Starts a replica's existing container again. `not_found` when it is gone. */
+  /** Starts a replica's existing container again, or lets a paused one go on. `not_found` when it is gone. */
   restartReplica(replicaId: string): Promise<ReplicaState>;
   /** SIGTERM, then SIGKILL after the grace. Keeps the container. Idempotent. */
   stopReplica(replicaId: string, graceSeconds: number): Promise<void>;
+  /**
+   * Freezes all processes of a running replica; connections to it are still taken, and answered once it goes on.
+   * Idempotent. @throws AppError `conflict` when it does not run, `not_found` when it is gone
+   */
+  pauseReplica(replicaId: string): Promise<void>;
+  /** Lets a frozen replica go on. Idempotent. @throws as `pauseReplica` */
+  unpauseReplica(replicaId: string): Promise<void>;
+  /**
+   * Has the kernel take back what memory of a replica it can without the processes' help: file cache, and the rest
+   * where there is swap. @returns null where it cannot be asked to, or the replica does not run
+   */
+  reclaimMemory(replicaId: string): Promise<{ beforeBytes: number; afterBytes: number } | null>;
   /** Removes the container and its anonymous volumes, killing it if needed. Idempotent. */
   removeReplica(replicaId: string): Promise<void>;
   /** All replicas that Croft made, running or not. */

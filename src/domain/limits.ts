@@ -21,6 +21,10 @@ export interface AppliedLimits {
   /** Memory and swap together; equal to memoryBytes when no swap may be used. */
   memorySwapBytes: number | null;
   cpuMillicores: number | null;
+  /** `cpu.shares` of cgroup v1; not there on v2. */
+  cpuShares?: number | null;
+  /** `cpu.weight` of cgroup v2; not there on v1. */
+  cpuWeight?: number | null;
   pids: number | null;
   readAtMs: number;
 }

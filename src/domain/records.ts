@@ -293,6 +293,8 @@ export interface UsageRollupRecord {
   upMs: number;
   throttledNanos: number;
   oomKills: number;
+  memoryLimitHits: number;
+  memoryStallMicros: number | null;
 }
 
 export interface UsageWatermarkRecord {

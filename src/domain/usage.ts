@@ -13,6 +13,10 @@ export interface UsageSample {
   cpuNanos: number | null;
   throttledNanos: number;
   oomKills: number;
+  /** How often memory met its limit, so that the kernel had to reclaim some before it gave more. */
+  memoryLimitHits: number;
+  /** How long work stood still for want of memory (PSI, some); null where the kernel does not tell. */
+  memoryStallMicros: number | null;
   diskBytes: number | null;
   bytesIn: number;
   bytesOut: number;
@@ -52,6 +56,8 @@ export interface UsageSum {
   upMs: number;
   throttledNanos: number;
   oomKills: number;
+  memoryLimitHits: number;
+  memoryStallMicros: number | null;
 }
 
 /** A sum of one environment's bucket that begins at `bucketMs`. */
@@ -86,6 +92,8 @@ export interface ReplicaBaseline {
   cpuNanos: number;
   throttledNanos: number;
   oomKills: number;
+  memoryLimitHits: number;
+  memoryStallMicros: number;
 }
 
 /**
@@ -124,6 +132,8 @@ export const emptySum = (): UsageSum => ({
   upMs: 0,
   throttledNanos: 0,
   oomKills: 0,
+  memoryLimitHits: 0,
+  memoryStallMicros: null,
 });
 
 /** Below a second of running, a share of it says nothing. */
@@ -177,6 +187,8 @@ type Counts = Pick<
   | "upMs"
   | "throttledNanos"
   | "oomKills"
+  | "memoryLimitHits"
+  | "memoryStallMicros"
 >;
 
 const addCounts = (sum: Counts, more: Counts): void => {
@@ -189,6 +201,8 @@ const addCounts = (sum: Counts, more: Counts): void => {
   sum.upMs += more.upMs;
   sum.throttledNanos += more.throttledNanos;
   sum.oomKills += more.oomKills;
+  sum.memoryLimitHits += more.memoryLimitHits;
+  sum.memoryStallMicros = addKnown(sum.memoryStallMicros, more.memoryStallMicros);
 };
 
 const rounded = (value: number | null, digits: number): number | null =>
@@ -223,6 +237,8 @@ const pointOf = (atMs: number, sum: Omit<UsageSum, "samples" | "clientErrors">):
     uptimeSeconds: sum.upMs / 1000,
     throttledSeconds: sum.throttledNanos / 1e9,
     oomKills: sum.oomKills,
+    memoryLimitHits: sum.memoryLimitHits,
+    memoryStallSeconds: sum.memoryStallMicros === null ? null : sum.memoryStallMicros / 1e6,
   };
 };
 

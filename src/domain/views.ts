@@ -22,6 +22,8 @@ export interface SiteView {
   port: number | null;
   image: string | null;
   autoDeploy: boolean;
+  /** Whether its containers may begin connections to the world outside. */
+  egress: boolean;
   healthCheck: HealthCheck;
   urls: string[];
   gitRemote: string;
@@ -181,6 +183,10 @@ export interface UsagePoint {
   uptimeSeconds: number;
   throttledSeconds: number;
   oomKills: number;
+  /** How often memory met its limit. */
+  memoryLimitHits: number;
+  /** How long work stood still for want of memory; null where the kernel does not tell. */
+  memoryStallSeconds: number | null;
 }
 
 export interface UserView {

@@ -61,6 +61,9 @@ export const merge = (points: readonly UsagePoint[]): UsagePoint => {
     uptimeSeconds: sum((p) => p.uptimeSeconds),
     throttledSeconds: sum((p) => p.throttledSeconds),
     oomKills: sum((p) => p.oomKills),
+    memoryLimitHits: sum((p) => p.memoryLimitHits),
+    memoryStallSeconds:
+      known((p) => p.memoryStallSeconds).length === 0 ? null : sum((p) => p.memoryStallSeconds ?? 0),
   };
 };
 

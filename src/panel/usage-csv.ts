@@ -20,6 +20,8 @@ const columns: [string, (point: UsagePoint) => string | number | null][] = [
   ["uptime_seconds", (p) => p.uptimeSeconds],
   ["throttled_seconds", (p) => p.throttledSeconds],
   ["oom_kills", (p) => p.oomKills],
+  ["memory_limit_hits", (p) => p.memoryLimitHits],
+  ["memory_stall_seconds", (p) => p.memoryStallSeconds],
 ];
 
 /** RFC 4180, times in ISO 8601 UTC; a figure that was not measured is an empty field. */

@@ -48,6 +48,8 @@ export const sampleOf = (
   cpuNanos: 0,
   throttledNanos: 0,
   oomKills: 0,
+  memoryLimitHits: 0,
+  memoryStallMicros: null,
   diskBytes: null,
   bytesIn: 0,
   bytesOut: 0,

@@ -43,7 +43,14 @@ export interface Used extends Omit<ReplicaDelta, "continued" | "cpuNanos"> {
   running: { id: string; ranOn: boolean }[];
 }
 
-const none: ReplicaDelta = { cpuNanos: 0, throttledNanos: 0, oomKills: 0, continued: false };
+const none: ReplicaDelta = {
+  cpuNanos: 0,
+  throttledNanos: 0,
+  oomKills: 0,
+  memoryLimitHits: 0,
+  memoryStallMicros: null,
+  continued: false,
+};
 
 /** The same for CPU, throttling and OOM kills of replicas; CPU is null at the very first reading. */
 export const countReplicas = (
@@ -73,12 +80,17 @@ export const countReplicas = (
       cpuNanos: null,
       throttledNanos: 0,
       oomKills: 0,
+      memoryLimitHits: 0,
+      memoryStallMicros: null,
       running: [],
     };
     sum.memoryBytes += reading.memoryBytes;
     if (!isFirst) sum.cpuNanos = (sum.cpuNanos ?? 0) + delta.cpuNanos;
     sum.throttledNanos += delta.throttledNanos;
     sum.oomKills += delta.oomKills;
+    sum.memoryLimitHits += delta.memoryLimitHits;
+    if (delta.memoryStallMicros !== null)
+      sum.memoryStallMicros = (sum.memoryStallMicros ?? 0) + delta.memoryStallMicros;
     const tookOver = base === undefined && ranBefore.has(environmentId);
     sum.running.push({ id: reading.replicaId, ranOn: delta.continued || tookOver });
     used.set(environmentId, sum);

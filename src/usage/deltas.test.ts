@@ -51,12 +51,16 @@ test("a replica that restarted counts from zero; what the kernel does not offer 
     throttledNanos: null,
     pids: null,
     oomKills: null,
+    memoryLimitHits: 3,
+    memoryStallMicros: null,
   };
-  const base = nextReplicaBaseline({ ...reading, cpuNanos: 500 }, "env");
+  const base = nextReplicaBaseline({ ...reading, cpuNanos: 500, memoryLimitHits: 2 }, "env");
   expect(replicaDelta(reading, base)).toEqual({
     cpuNanos: 200,
     throttledNanos: 0,
     oomKills: 0,
+    memoryLimitHits: 1,
+    memoryStallMicros: null,
     continued: true,
   });
   expect(replicaDelta({ ...reading, cpuNanos: 80 }, base)).toMatchObject({ cpuNanos: 80, continued: false });

@@ -50,6 +50,8 @@ export interface ReplicaDelta {
   cpuNanos: number;
   throttledNanos: number;
   oomKills: number;
+  memoryLimitHits: number;
+  memoryStallMicros: number | null;
   /** False when the container started anew since the baseline: its counters then count from zero. */
   continued: boolean;
 }
@@ -59,6 +61,8 @@ export const nextReplicaBaseline = (reading: ReplicaReading, environmentId: stri
   cpuNanos: reading.cpuNanos,
   throttledNanos: reading.throttledNanos ?? 0,
   oomKills: reading.oomKills ?? 0,
+  memoryLimitHits: reading.memoryLimitHits ?? 0,
+  memoryStallMicros: reading.memoryStallMicros ?? 0,
 });
 
 /**
@@ -66,19 +70,23 @@ export const nextReplicaBaseline = (reading: ReplicaReading, environmentId: stri
  * since its restart than ever before within a tick goes unnoticed, which loses less than that tick's CPU time.
  */
 export const replicaDelta = (reading: ReplicaReading, base: ReplicaBaseline | undefined): ReplicaDelta => {
-  const throttledNanos = reading.throttledNanos ?? 0;
-  const oomKills = reading.oomKills ?? 0;
-  const continued =
-    base !== undefined &&
-    reading.cpuNanos >= base.cpuNanos &&
-    throttledNanos >= base.throttledNanos &&
-    oomKills >= base.oomKills;
-  return continued
-    ? {
-        cpuNanos: reading.cpuNanos - base.cpuNanos,
-        throttledNanos: throttledNanos - base.throttledNanos,
-        oomKills: oomKills - base.oomKills,
-        continued,
-      }
-    : { cpuNanos: reading.cpuNanos, throttledNanos, oomKills, continued };
+  const now = nextReplicaBaseline(reading, base?.environmentId ?? "");
+  const continued = base !== undefined && replicaCounters.every((name) => now[name] >= base[name]);
+  const gained = (name: (typeof replicaCounters)[number]): number => now[name] - (continued ? base[name] : 0);
+  return {
+    cpuNanos: gained("cpuNanos"),
+    throttledNanos: gained("throttledNanos"),
+    oomKills: gained("oomKills"),
+    memoryLimitHits: gained("memoryLimitHits"),
+    memoryStallMicros: reading.memoryStallMicros === null ? null : gained("memoryStallMicros"),
+    continued,
+  };
 };
+
+const replicaCounters = [
+  "cpuNanos",
+  "throttledNanos",
+  "oomKills",
+  "memoryLimitHits",
+  "memoryStallMicros",
+] as const;

@@ -39,6 +39,8 @@ const reading = (replicaId: string, changes: Partial<ReplicaReading> = {}): Repl
   throttledNanos: 0,
   pids: 1,
   oomKills: 0,
+  memoryLimitHits: 0,
+  memoryStallMicros: null,
   ...changes,
 });
 const all = (environmentId = fixture.ids[0]!): UsageSample[] =>

@@ -79,6 +79,8 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
           cpuNanos: used?.cpuNanos ?? null,
           throttledNanos: used?.throttledNanos ?? 0,
           oomKills: Math.max(used?.oomKills ?? 0, oom.gained(environment)),
+          memoryLimitHits: used?.memoryLimitHits ?? 0,
+          memoryStallMicros: used?.memoryStallMicros ?? null,
           diskBytes: environment.diskUsedBytes,
           bytesIn: delta?.bytesIn ?? 0,
           bytesOut: delta?.bytesOut ?? 0,

@@ -1,4 +1,4 @@
-import type { AppliedLimits, Limits, LimitsPatch } from "../../domain/limits.ts";
+import type { Limits, LimitsPatch } from "../../domain/limits.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { AppliedLimitsView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
@@ -11,7 +11,7 @@ interface LimitsAnswer {
   applied: AppliedLimitsView | null;
 }
 
-type KernelLimit = Exclude<keyof AppliedLimits, "readAtMs" | "memorySwapBytes">;
+type KernelLimit = "memoryBytes" | "cpuMillicores" | "pids";
 
 const count = (n: number): string => String(n);
 

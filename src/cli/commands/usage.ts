@@ -43,6 +43,21 @@ const row = (point: UsagePoint, seconds: boolean): string[] => [
   number(point.responseMs.p99, 1),
 ];
 
+/** What limits were felt; nothing when none was. */
+const pressure = (points: readonly UsagePoint[]): string => {
+  const sum = (of: (point: UsagePoint) => number | null) =>
+    points.reduce((total, point) => total + (of(point) ?? 0), 0);
+  const throttled = sum((point) => point.throttledSeconds);
+  const hits = sum((point) => point.memoryLimitHits);
+  const stalled = sum((point) => point.memoryStallSeconds);
+  const said = [
+    throttled >= 0.1 ? `Held back ${throttled.toFixed(1)} s at its CPU limit.` : null,
+    hits > 0 ? `Memory met its limit ${hits} ${hits === 1 ? "time" : "times"}.` : null,
+    stalled >= 0.1 ? `Work stood still ${stalled.toFixed(1)} s for want of memory.` : null,
+  ].filter((sentence) => sentence !== null);
+  return said.length === 0 ? "" : `${said.join(" ")}\n`;
+};
+
 export const usage = defineCommand({
   options: { resolution: { type: "string" }, from: { type: "string" }, to: { type: "string" } },
   words: [1, 1],
@@ -64,7 +79,8 @@ export const usage = defineCommand({
         "P50 MS",
         "P99 MS",
       ];
-      return table([head, ...answer.items.map((point) => row(point, answer.resolution === "raw"))]);
+      const rows = answer.items.map((point) => row(point, answer.resolution === "raw"));
+      return table([head, ...rows]) + pressure(answer.items);
     });
   },
 });

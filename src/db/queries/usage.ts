@@ -16,7 +16,7 @@ const recordOf = (
   { bucketMs, latency, ...sum }: UsageBucket,
 ): UsageRollupRecord => ({ ...sum, resolution, bucket: bucketMs, latency: encodeLatency(latency) });
 
-/** One statement binds at most 32,766 values, a row has 23. */
+/** One statement binds at most 32,766 values, a row has 25. */
 const rowsPerInsert = 500;
 
 /** Usage rollups with their watermarks. */

@@ -60,12 +60,19 @@ export const SiteUsage = (props: UsageProps) => {
   );
 };
 
+/** How often memory ran short; nothing where it never did. */
+const memoryPressure = ({ memoryLimitHits, memoryStallSeconds }: UsagePoint): string =>
+  (memoryLimitHits > 0 ? ` · at its limit ${plural(memoryLimitHits, "time")}` : "") +
+  (memoryStallSeconds !== null && memoryStallSeconds >= 0.1
+    ? ` · ${memoryStallSeconds.toFixed(1)} s lost waiting for memory`
+    : "");
+
 /** The span in one line, with what each figure is measured against. */
 const summaryOf = (chart: ChartData, { whole, site, bandwidthMonthBytes }: UsageProps): string => {
   const { asked } = site.limits;
   switch (chart.name) {
     case "memory":
-      return `avg ${formatBytes(whole.memoryBytes.avg ?? 0)} · peak ${bytesOf(whole.memoryBytes.max ?? 0, asked.memoryBytes)} · ${plural(whole.oomKills, "OOM kill")}`;
+      return `avg ${formatBytes(whole.memoryBytes.avg ?? 0)} · peak ${bytesOf(whole.memoryBytes.max ?? 0, asked.memoryBytes)} · ${plural(whole.oomKills, "OOM kill")}${memoryPressure(whole)}`;
     case "cpu":
       return `avg ${cores((whole.cpuPercent.avg ?? 0) * 10)} · peak ${cores((whole.cpuPercent.max ?? 0) * 10)} of ${cores(asked.cpuMillicores)} cores · held back ${count(whole.throttledSeconds)} s`;
     case "requests":

@@ -142,6 +142,8 @@ export const fakeUsage = (fromMs: number, toMs: number, stepMs: number, peak = 1
       uptimeSeconds: stepMs / 1000,
       throttledSeconds: 0,
       oomKills: 0,
+      memoryLimitHits: 0,
+      memoryStallSeconds: null,
     });
   }
   return points;
