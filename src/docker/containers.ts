@@ -7,6 +7,7 @@ import type { DockerClient } from "./client.ts";
 import { containerConfig } from "./container-config.ts";
 import { deployFailed, dockerMessage, engineUnavailable, hasStatus, runtimeReason } from "./errors.ts";
 import { containerName, labelFilter, replicaIdOf } from "./labels.ts";
+import { createPauses } from "./pauses.ts";
 import { replicaState } from "./replica-state.ts";
 
 const startDeadlineMs = 60_000;
@@ -142,8 +143,11 @@ export const createContainers = ({ client, log, clock }: Deps) => {
       });
     });
 
+  const pauses = createPauses(client);
+
   return {
     inspectReplica: stateOf,
+    ...pauses,
 
     async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {
       const containerId = await create(spec);
@@ -162,16 +166,21 @@ export const createContainers = ({ client, log, clock }: Deps) => {
     },
 
     async restartReplica(replicaId: string): Promise<ReplicaState> {
-      const containerId = await idOf(replicaId);
-      if (containerId) await start(containerId);
+      const before = await stateOf(replicaId);
+      // A paused one cannot be started.
+      if (before?.paused) await pauses.unpauseReplica(replicaId);
+      else if (before) await start(before.containerId);
       const state = await stateOf(replicaId);
       if (!state) throw notFound("the replica's container");
       return state;
     },
 
     async stopReplica(replicaId: string, graceSeconds: number): Promise<void> {
-      const containerId = await idOf(replicaId);
-      if (!containerId) return;
+      const before = await stateOf(replicaId);
+      if (!before) return;
+      const { containerId } = before;
+      // Frozen processes get no signal; not every version of Docker sees to it.
+      if (before.paused) await pauses.unpauseReplica(replicaId).catch(() => {});
       await client.call(
         "stop container",
         (docker) =>

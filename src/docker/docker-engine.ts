@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../domain/clock.ts";
-import type { Engine, ReplicaState } from "../domain/engine.ts";
+import type { Engine, NetworkRef, ReplicaState } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { createBuildCgroups } from "./build-cgroup.ts";
 import { createBuild } from "./build.ts";
@@ -13,8 +13,9 @@ import { createFirewall } from "./firewall.ts";
 import { createImages } from "./images.ts";
 import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
-import { createNetworks } from "./networks.ts";
+import { bridgeName, createNetworks } from "./networks.ts";
 import { createReadings } from "./readings.ts";
+import { createReclaimMemory } from "./reclaim-memory.ts";
 import { createRemoveSite } from "./remove-site.ts";
 import { createUpdateLimits } from "./update-limits.ts";
 import { createVolumes } from "./volumes.ts";
@@ -26,6 +27,8 @@ export interface DockerEngineDeps {
   clock: Clock;
   /** Whether to keep rules in this host's iptables; off where the engine is on another machine. */
   hostFirewall: boolean;
+  /** Tells this installation's own firewall rules from another's on the same host. */
+  installation?: string;
   /** `host[:port]` of registries that images may be pulled from although they are not public addresses. */
   allowRegistries?: readonly string[];
 }
@@ -39,7 +42,13 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const networks = createNetworks(client);
   const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
-  const firewall = createFirewall(log, deps.hostFirewall);
+  const firewall = createFirewall(log, deps.hostFirewall, deps.installation);
+  const closed = new Set<string>();
+  const noteEgress = ({ name, closed: isClosed }: NetworkRef): void => {
+    if (isClosed) closed.add(bridgeName(name));
+    else closed.delete(bridgeName(name));
+    firewall.close([...closed]);
+  };
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
   let folder: string | null = null;
@@ -60,12 +69,17 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     watch: createWatch(client, log),
 
     async ensureNetwork(network, owner) {
+      noteEgress(network);
       await networks.ensureNetwork(network, owner);
       await firewall.ensure();
     },
     removeNetwork: networks.removeNetwork,
-    // the rules name all of Croft's bridges at once, so it does not matter which are asked for
-    ensureFirewall: async () => void (await firewall.ensure()),
+    // All of Croft's bridges have their common rules at once: only for closed ones it matters which are asked for.
+    async ensureFirewall(networks) {
+      closed.clear();
+      networks.forEach(noteEgress);
+      await firewall.ensure();
+    },
     ...volumes,
 
     async startReplica(spec) {
@@ -78,6 +92,9 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     },
     restartReplica: async (replicaId) => started(await containers.restartReplica(replicaId)),
     stopReplica: containers.stopReplica,
+    pauseReplica: containers.pauseReplica,
+    unpauseReplica: containers.unpauseReplica,
+    reclaimMemory: createReclaimMemory(inspectReplica),
     removeReplica,
     listReplicas: () => listReplicas(),
     inspectReplica,

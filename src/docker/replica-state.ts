@@ -19,6 +19,7 @@ export const replicaState = (info: Dockerode.ContainerInspectInfo): ReplicaState
     containerId: info.Id,
     replicaId,
     running: state.Running,
+    paused: state.Running && state.Paused,
     address: state.Running && address ? address : null,
     pid: state.Running && state.Pid > 0 ? state.Pid : null,
     exitCode: state.Running || startedAtMs === null ? null : state.ExitCode,
