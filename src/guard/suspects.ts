@@ -1,0 +1,166 @@
+import type { PressureKind } from "../domain/guard.ts";
+import { MB, formatBytes } from "../domain/size.ts";
+
+/** What is known of one replica at a moment; counters grow for as long as it lives. */
+export interface Consumption {
+  replicaId: string;
+  cpuNanos: number;
+  memoryBytes: number;
+  /** Written to disks; null while nobody asked for it, or where the kernel does not tell. */
+  writtenBytes: number | null;
+  /** In its log files. */
+  loggedBytes: number | null;
+}
+
+export interface Suspect {
+  environmentId: string;
+  /** What it uses, for people: `0.49 cores`. */
+  text: string;
+  /** Share of the whole, 0 to 1: of the machine's processors and memory, of what all sites write. */
+  share: number;
+}
+
+interface Moment {
+  atMs: number;
+  replicas: Map<string, Consumption>;
+}
+
+/** What the engine itself takes to write a site's output down: about a core for so much of it in a second. */
+const loggedBytesPerCoreSecond = 25 * MB;
+const rateMs = 12_000;
+const keptMs = 60_000;
+/** Less than that is nobody's fault. */
+const least = { cores: 0.15, growthBytes: 32 * MB, writtenPerSecond: 1 * MB };
+
+export interface Suspects {
+  note(atMs: number, consumption: readonly Consumption[]): void;
+  /**
+   * Whose use of it stands out, the heaviest first; none where it is little.
+   * @param environmentOf of a replica; those of nobody are left out
+   */
+  of(
+    kind: PressureKind,
+    environmentOf: (replicaId: string) => string | undefined,
+    machine: { cores: number; memoryBytes: number },
+  ): Suspect[];
+}
+
+interface Use {
+  cores: number;
+  memoryBytes: number;
+  grownBytes: number;
+  writtenPerSecond: number;
+}
+
+/** Remembers the last minute of all replicas and says who used what in it. */
+export const createSuspects = (): Suspects => {
+  let moments: Moment[] = [];
+
+  const useOf = (now: Moment, replicaId: string): Use => {
+    const last = now.replicas.get(replicaId)!;
+    const since = (ms: number, known: (one: Consumption) => boolean) => {
+      const moment = moments.find(({ atMs, replicas }) => {
+        const one = replicas.get(replicaId);
+        return atMs >= now.atMs - ms && atMs < now.atMs && one !== undefined && known(one);
+      });
+      return moment && { atMs: moment.atMs, at: moment.replicas.get(replicaId)! };
+    };
+    const perSecond = (pick: (one: Consumption) => number | null): number => {
+      const from = since(rateMs, (one) => pick(one) !== null);
+      const to = pick(last);
+      if (!from || to === null) return 0;
+      return Math.max(0, ((to - pick(from.at)!) / (now.atMs - from.atMs)) * 1000);
+    };
+    const logged = perSecond((one) => one.loggedBytes);
+    const grownFrom = since(keptMs, () => true)?.at.memoryBytes ?? last.memoryBytes;
+    return {
+      cores: perSecond((one) => one.cpuNanos) / 1e9 + logged / loggedBytesPerCoreSecond,
+      memoryBytes: last.memoryBytes,
+      grownBytes: Math.max(0, last.memoryBytes - grownFrom),
+      writtenPerSecond: perSecond((one) => one.writtenBytes) + logged,
+    };
+  };
+
+  return {
+    note: (atMs, consumption) => {
+      const replicas = new Map(consumption.map((one) => [one.replicaId, one]));
+      moments = [...moments.filter((one) => one.atMs > atMs - keptMs), { atMs, replicas }];
+    },
+    of: (kind, environmentOf, machine) => {
+      const now = moments.at(-1);
+      if (!now) return [];
+      const uses = new Map<string, Use>();
+      for (const replicaId of now.replicas.keys()) {
+        const environmentId = environmentOf(replicaId);
+        if (environmentId === undefined) continue;
+        const use = useOf(now, replicaId);
+        const sum = uses.get(environmentId);
+        uses.set(environmentId, sum ? added(sum, use) : use);
+      }
+      const all = [...uses].map(([environmentId, use]) => ({ environmentId, use }));
+      return ranked(kind, all, machine);
+    },
+  };
+};
+
+const added = (a: Use, b: Use): Use => ({
+  cores: a.cores + b.cores,
+  memoryBytes: a.memoryBytes + b.memoryBytes,
+  grownBytes: a.grownBytes + b.grownBytes,
+  writtenPerSecond: a.writtenPerSecond + b.writtenPerSecond,
+});
+
+const ranked = (
+  kind: PressureKind,
+  all: { environmentId: string; use: Use }[],
+  machine: { cores: number; memoryBytes: number },
+): Suspect[] => {
+  const by = (
+    score: (use: Use) => number,
+    from: number,
+    whole: number,
+    text: (use: Use) => string,
+  ): Suspect[] =>
+    all
+      .filter(({ use }) => score(use) >= from)
+      .toSorted((a, b) => score(b.use) - score(a.use))
+      .map(({ environmentId, use }) => ({
+        environmentId,
+        text: text(use),
+        share: whole > 0 ? Math.min(1, score(use) / whole) : 0,
+      }));
+  switch (kind) {
+    case "cpu":
+      return by(
+        ({ cores }) => cores,
+        least.cores,
+        machine.cores,
+        ({ cores }) => `${cores.toFixed(2)} cores`,
+      );
+    case "memory": {
+      // Who grew is behind it; where nobody did, who has most.
+      const grown = by(
+        ({ grownBytes }) => grownBytes,
+        least.growthBytes,
+        machine.memoryBytes,
+        ({ memoryBytes, grownBytes }) =>
+          `${formatBytes(memoryBytes)} of memory, ${formatBytes(grownBytes)} more than a minute ago`,
+      );
+      if (grown.length > 0) return grown;
+      return by(
+        ({ memoryBytes }) => memoryBytes,
+        least.growthBytes,
+        machine.memoryBytes,
+        ({ memoryBytes }) => `${formatBytes(memoryBytes)} of memory`,
+      );
+    }
+    case "disk":
+    case "io":
+      return by(
+        ({ writtenPerSecond }) => writtenPerSecond,
+        least.writtenPerSecond,
+        all.reduce((sum, { use }) => sum + use.writtenPerSecond, 0),
+        ({ writtenPerSecond }) => `${formatBytes(writtenPerSecond)} written a second`,
+      );
+  }
+};
