@@ -5,7 +5,9 @@ import * as edgeRules from "./0003_edge_rules.ts";
 import * as dnsProviders from "./0005_dns_providers.ts";
 import * as traffic from "./0006_traffic.ts";
 import * as events from "./0007_events.ts";
+import * as disk from "./0008_disk.ts";
 import * as guard from "./0010_guard.ts";
+import * as processes from "./0013_processes.ts";
 import * as egress from "./0014_egress.ts";
 import * as supervision from "./0015_supervision.ts";
 
@@ -17,7 +19,9 @@ export const migrations: Record<string, Migration> = {
   "0005_dns_providers": dnsProviders,
   "0006_traffic": traffic,
   "0007_events": events,
+  "0008_disk": disk,
   "0010_guard": guard,
+  "0013_processes": processes,
   "0014_egress": egress,
   "0015_supervision": supervision,
 };

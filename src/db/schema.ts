@@ -1,7 +1,10 @@
 import type { Generated } from "kysely";
 import type { ClosedEgressRecord } from "../domain/egress.ts";
+import type { DiskKeepingRecord, VolumeStorageRecord } from "../domain/disk.ts";
 import type { EventRecord } from "../domain/event.ts";
 import type { GuardActRecord } from "../domain/guard.ts";
+import type { InternalRecord, LinkRecord } from "../domain/link.ts";
+import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type * as records from "../domain/records.ts";
 import type * as supervision from "../domain/supervision.ts";
 
@@ -15,6 +18,8 @@ export interface Schema {
   sites: records.SiteRecord;
   environments: records.EnvironmentRecord;
   volumes: records.VolumeRecord;
+  volumeStorage: VolumeStorageRecord;
+  diskKeeping: DiskKeepingRecord;
   envVars: records.EnvVarRecord;
   deployments: records.DeploymentRecord;
   deploymentSteps: records.DeploymentStepRecord;
@@ -44,4 +49,8 @@ export interface Schema {
   cpuBursts: supervision.CpuBurstRecord;
   replicaExits: supervision.ReplicaExitRecord;
   bandwidthUsedUp: records.BandwidthUsedUpRecord;
+  processes: ProcessRecord;
+  rollingRestarts: RollingRestartRecord;
+  links: LinkRecord;
+  internalEnvironments: InternalRecord;
 }

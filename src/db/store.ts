@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { certificateQueries } from "./queries/certificates.ts";
 import { deploymentQueries } from "./queries/deployments.ts";
+import { diskQueries } from "./queries/disk.ts";
 import { dnsProviderQueries } from "./queries/dns-providers.ts";
 import { domainQueries } from "./queries/domains.ts";
 import { edgeRulesQueries } from "./queries/edge-rules.ts";
@@ -9,6 +10,8 @@ import { eventQueries } from "./queries/events.ts";
 import { guardQueries } from "./queries/guard.ts";
 import { hookQueries } from "./queries/hooks.ts";
 import { identityQueries } from "./queries/identity.ts";
+import { linkQueries } from "./queries/links.ts";
+import { processQueries } from "./queries/processes.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
 import { supervisionQueries } from "./queries/supervision.ts";
@@ -25,10 +28,13 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...hookQueries(db),
   ...domainQueries(db),
   ...certificateQueries(db),
+  ...diskQueries(db),
   ...dnsProviderQueries(db),
   ...edgeRulesQueries(db),
   ...trafficQueries(db),
   ...eventQueries(db),
+  ...processQueries(db),
+  ...linkQueries(db),
   ...guardQueries(db),
   ...egressQueries(db),
   ...supervisionQueries(db),
