@@ -6,6 +6,7 @@ import * as dnsProviders from "./0005_dns_providers.ts";
 import * as traffic from "./0006_traffic.ts";
 import * as events from "./0007_events.ts";
 import * as disk from "./0008_disk.ts";
+import * as sleep from "./0009_sleep.ts";
 import * as guard from "./0010_guard.ts";
 import * as processes from "./0013_processes.ts";
 import * as egress from "./0014_egress.ts";
@@ -20,6 +21,7 @@ export const migrations: Record<string, Migration> = {
   "0006_traffic": traffic,
   "0007_events": events,
   "0008_disk": disk,
+  "0009_sleep": sleep,
   "0010_guard": guard,
   "0013_processes": processes,
   "0014_egress": egress,

@@ -6,6 +6,7 @@ import type { GuardActRecord } from "../domain/guard.ts";
 import type { InternalRecord, LinkRecord } from "../domain/link.ts";
 import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type * as records from "../domain/records.ts";
+import type * as sleep from "../domain/sleep.ts";
 import type * as supervision from "../domain/supervision.ts";
 
 /** The tables, in camel case (Kysely's CamelCasePlugin translates); rows are the records of `domain`. */
@@ -48,6 +49,10 @@ export interface Schema {
   restorePriorities: supervision.RestorePriorityRecord;
   cpuBursts: supervision.CpuBurstRecord;
   replicaExits: supervision.ReplicaExitRecord;
+  sleepPolicies: sleep.SleepPolicyRecord;
+  sleeps: sleep.SleepRecord;
+  activities: sleep.ActivityRecord;
+  sleepDays: sleep.SleepDayRecord;
   bandwidthUsedUp: records.BandwidthUsedUpRecord;
   processes: ProcessRecord;
   rollingRestarts: RollingRestartRecord;

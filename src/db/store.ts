@@ -14,6 +14,7 @@ import { linkQueries } from "./queries/links.ts";
 import { processQueries } from "./queries/processes.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { settingQueries } from "./queries/settings.ts";
+import { sleepQueries } from "./queries/sleep.ts";
 import { supervisionQueries } from "./queries/supervision.ts";
 import { siteQueries } from "./queries/sites.ts";
 import { trafficQueries } from "./queries/traffic.ts";
@@ -32,6 +33,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...dnsProviderQueries(db),
   ...edgeRulesQueries(db),
   ...trafficQueries(db),
+  ...sleepQueries(db),
   ...eventQueries(db),
   ...processQueries(db),
   ...linkQueries(db),
