@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../domain/clock.ts";
 import { silentLog } from "../domain/log.ts";
-import { dockerHost, folderOf } from "../testing/docker-fixture.ts";
+import { dockerHost, eventually, folderOf } from "../testing/docker-fixture.ts";
 import { chooseApiVersion, createDockerClient } from "./client.ts";
 import { createDockerEngine } from "./docker-engine.ts";
 import { runtimeReason } from "./errors.ts";
@@ -60,6 +60,47 @@ describe("an engine that is not there", () => {
       ).rejects.toMatchObject({ code: "engine_unavailable" });
     } finally {
       server.stop(true);
+    }
+  });
+
+  test("one that hangs is not waited for by each caller anew, and is used again once it answers", async () => {
+    const path = join(folder, "stalled.sock");
+    let stalled = true;
+    let waiting: (() => void)[] = [];
+    const server = Bun.serve({
+      unix: path,
+      fetch: async (request) => {
+        if (stalled) await new Promise<void>((resolve) => waiting.push(resolve));
+        return new URL(request.url).pathname === "/version"
+          ? Response.json({ ApiVersion: "1.43", MinAPIVersion: "1.24" })
+          : new Response("OK");
+      },
+    });
+    try {
+      const client = createDockerClient(`unix://${path}`);
+      const act = () => client.call("act", async (docker) => String(await docker.ping()));
+      await expect(client.call("ping", (docker) => docker.ping(), { deadlineMs: 50 })).rejects.toMatchObject({
+        code: "engine_unavailable",
+      });
+      const refused = await Promise.allSettled([act(), act(), act()]);
+      expect(refused.map((one) => one.status === "rejected" && (one.reason as Error).message)).toEqual(
+        Array(3).fill("Docker did not finish in 2 s: ping"),
+      );
+      // The three asked as one.
+      expect(waiting.length).toBeLessThanOrEqual(2);
+      stalled = false;
+      for (const go of waiting.splice(0)) go();
+      waiting = [];
+      await eventually("it is used again", () =>
+        act().then(
+          (answer) => answer === "OK",
+          () => false,
+        ),
+      );
+    } finally {
+      stalled = false;
+      for (const go of waiting) go();
+      await server.stop(true);
     }
   });
 

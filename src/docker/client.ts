@@ -5,6 +5,9 @@ import { engineRefused, engineTooSlow, engineUnavailable, isConnectionError, isH
 /** The newest API this code was written for; Docker 29 accepts nothing older than 1.44. */
 const newestApi = "1.44";
 const defaultDeadlineMs = 15_000;
+/** Of the question whether an engine that let a call time out answers at all, and how long a "no" holds. */
+const pingDeadlineMs = 2000;
+const noAnswerHoldsMs = 1000;
 
 export interface CallOptions {
   deadlineMs?: number;
@@ -74,6 +77,27 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
     return new Dockerode({ ...options, version: `v${chooseApiVersion(facts)}` }).modem;
   };
 
+  /** A call ran into its deadline, and nothing was answered since. */
+  let isSuspect = false;
+  let asking: Promise<boolean> | null = null;
+
+  /** One question for all calls that wait for it. */
+  const answers = async (): Promise<boolean> => {
+    const signal = AbortSignal.timeout(pingDeadlineMs);
+    const late = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason)),
+    );
+    try {
+      await Promise.race([withSignal(new Dockerode(options).modem, signal).ping(), late]);
+      isSuspect = false;
+      asking = null;
+      return true;
+    } catch {
+      setTimeout(() => (asking = null), noAnswerHoldsMs).unref();
+      return false;
+    }
+  };
+
   const run = async <T>(
     act: string,
     work: (docker: Dockerode) => Promise<T>,
@@ -81,6 +105,8 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
     keepOpen: boolean,
   ): Promise<T> => {
     signal?.throwIfAborted();
+    // An engine that hangs is not waited for by each caller anew.
+    if (isSuspect && !(await (asking ??= answers()))) throw engineTooSlow("ping", pingDeadlineMs, undefined);
     const controller = new AbortController();
     // not only aborted but raced: work that ignores its signal must not hang the caller
     const early = Promise.withResolvers<never>();
@@ -91,6 +117,7 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
     };
     signal?.addEventListener("abort", abort);
     const timer = setTimeout(() => {
+      isSuspect = true;
       early.reject(engineTooSlow(act, deadlineMs, undefined));
       controller.abort();
     }, deadlineMs);

@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import type Dockerode from "dockerode";
 import type { ContainerLimits, ReplicaSpec } from "../domain/engine.ts";
 import { shellCommand } from "../domain/shell-command.ts";
+import { cpuSharesOf } from "../domain/cpu-share.ts";
 import { MB } from "../domain/size.ts";
 import { containerName, ownershipLabels, replicaLabel } from "./labels.ts";
 
@@ -24,6 +25,7 @@ export const resourcesOf = (limits: ContainerLimits) => ({
   Memory: limits.memoryBytes,
   MemorySwap: limits.memoryBytes,
   NanoCpus: limits.cpuMillicores * 1_000_000,
+  CpuShares: cpuSharesOf(limits.weightMillicores ?? limits.cpuMillicores),
   PidsLimit: limits.pids,
 });
 

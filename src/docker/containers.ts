@@ -12,7 +12,6 @@ import { replicaState } from "./replica-state.ts";
 
 const startDeadlineMs = 60_000;
 const removeDeadlineMs = 30_000;
-const inspectionsAtOnce = 8;
 /** Docker makes each of them for each container, one after the other: thousands would keep it from all else. */
 const maxImageVolumes = 32;
 
@@ -134,9 +133,9 @@ export const createContainers = ({ client, log, clock }: Deps) => {
     );
   };
 
-  const list = (labels: string[]): Promise<{ replicaId: string; running: boolean }[]> =>
+  const list = (): Promise<{ replicaId: string; running: boolean }[]> =>
     client.call("list containers", async (docker) => {
-      const found = await docker.listContainers({ all: true, filters: labelFilter(...labels) });
+      const found = await docker.listContainers({ all: true, filters: labelFilter() });
       return found.flatMap((info) => {
         const replicaId = replicaIdOf(info.Names, info.Labels);
         return replicaId === null ? [] : { replicaId, running: ["running", "paused"].includes(info.State) };
@@ -147,6 +146,7 @@ export const createContainers = ({ client, log, clock }: Deps) => {
 
   return {
     inspectReplica: stateOf,
+    imageVolumesOf: volumesOf,
     ...pauses,
 
     async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {
@@ -199,19 +199,9 @@ export const createContainers = ({ client, log, clock }: Deps) => {
       if (containerId) await remove(containerId);
     },
 
-    /** @param labels further `key=value` labels that must match */
-    async listReplicas(...labels: string[]): Promise<ReplicaState[]> {
-      const replicaIds = (await list(labels)).map((found) => found.replicaId);
-      const states: ReplicaState[] = [];
-      for (let i = 0; i < replicaIds.length; i += inspectionsAtOnce)
-        for (const state of await Promise.all(replicaIds.slice(i, i + inspectionsAtOnce).map(stateOf)))
-          if (state) states.push(state);
-      return states;
-    },
-
     /** Ids of those that run: one request, however many there are. */
     async runningReplicaIds(): Promise<string[]> {
-      return (await list([])).filter((found) => found.running).map((found) => found.replicaId);
+      return (await list()).filter((found) => found.running).map((found) => found.replicaId);
     },
   };
 };

@@ -14,9 +14,12 @@ import { createImages } from "./images.ts";
 import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
 import { bridgeName, createNetworks } from "./networks.ts";
+import { createOneOffs } from "./one-offs.ts";
 import { createReadings } from "./readings.ts";
+import { createReplicaList } from "./replica-list.ts";
 import { createReclaimMemory } from "./reclaim-memory.ts";
 import { createRemoveSite } from "./remove-site.ts";
+import { createReplicaExec } from "./replica-exec.ts";
 import { createUpdateLimits } from "./update-limits.ts";
 import { createVolumes } from "./volumes.ts";
 
@@ -38,7 +41,10 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const { log, clock } = deps;
   const client = createDockerClient(deps.dockerHost);
   const containers = createContainers({ client, log, clock });
-  const { inspectReplica, listReplicas, removeReplica } = containers;
+  const { inspectReplica, removeReplica } = containers;
+  const replicas = createReplicaList({ client, inspectReplica });
+  const { listReplicas } = replicas;
+  const watch = createWatch(client, log);
   const networks = createNetworks(client);
   const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
@@ -49,6 +55,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     else closed.delete(bridgeName(name));
     firewall.close([...closed]);
   };
+  const oneOffs = createOneOffs({ client, log, volumesOf: containers.imageVolumesOf });
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
   let folder: string | null = null;
@@ -66,7 +73,12 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
 
   return {
     info: () => engineInfo(client, cgroups, firewall.status()),
-    watch: createWatch(client, log),
+    watch: (onEvent, signal) =>
+      watch((event) => {
+        if ("replicaId" in event) replicas.forget(event.replicaId);
+        else replicas.follow(event.kind === "connected");
+        onEvent(event);
+      }, signal),
 
     async ensureNetwork(network, owner) {
       noteEgress(network);
@@ -103,6 +115,9 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     readings: readings.readings,
     diskUsage: createDiskUsage(client),
     ...createLogs(client),
+    ...oneOffs,
+    listOneOffs: () => oneOffs.listOneOffs(),
+    execInReplica: createReplicaExec({ client, log, inspectReplica }),
     async listeningPorts(replicaId) {
       const pid = (await inspectReplica(replicaId))?.pid;
       return pid ? listeningPortsOf(pid) : [];
@@ -114,6 +129,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
       client,
       listReplicas,
       removeReplica,
+      ...oneOffs,
       removeNetwork: networks.removeNetwork,
       removeImage: images.removeImage,
       removeVolume: volumes.removeVolume,

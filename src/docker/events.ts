@@ -8,8 +8,11 @@ import { createLineSplitter } from "./line-splitter.ts";
 const firstBackoffMs = 250;
 const maxBackoffMs = 10_000;
 /** A stream that is silent looks like one whose engine hangs: only asking tells. */
-const pingEveryMs = 20_000;
-const pingDeadlineMs = 10_000;
+const pingEveryMs = 5000;
+const pingDeadlineMs = 5000;
+
+/** What is done to a container, by Croft or by hand, and changes what it is. */
+const touching = new Set(["pause", "unpause", "destroy"]);
 
 /** Docker's events.Message, as far as needed. */
 const eventSchema = z.object({
@@ -28,7 +31,9 @@ export const parseEvent = (line: string): EngineEvent | null => {
   if (replicaId === null) return null;
   const common = { replicaId, containerId: actor.ID, atMs: Math.floor(timeNano / 1e6) };
   if (action === "die") return { kind: "die", ...common, exitCode: Number(attributes.exitCode ?? 0) };
-  return action === "oom" ? { kind: "oom", ...common } : null;
+  if (action === "oom") return { kind: "oom", ...common };
+  if (action === "start") return { kind: "start", ...common };
+  return touching.has(action) ? { kind: "touched", ...common } : null;
 };
 
 const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
@@ -60,7 +65,7 @@ export const createWatch = (client: DockerClient, log: Log) => {
       // docker-modem writes an object as JSON, its types ask for the text
       const filters = JSON.stringify({
         type: ["container"],
-        event: ["die", "oom"],
+        event: ["die", "oom", "start", ...touching],
         label: ["croft.managed=true"],
       });
       const stream = await client.open("follow events", (docker) => docker.getEvents({ filters }), {

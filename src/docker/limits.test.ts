@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { NetworkRef } from "../domain/engine.ts";
+import { holdsShares } from "../domain/cpu-share.ts";
 import { GB, MB } from "../domain/size.ts";
 import { type DockerFixture, dockerFixture, eventually } from "../testing/docker-fixture.ts";
 
@@ -17,7 +18,7 @@ const readingOf = async (replicaId: string) =>
   (await fixture.engine.readings()).find((reading) => reading.replicaId === replicaId) ?? null;
 
 const applied = async (replicaId: string) => {
-  const { readAtMs, ...limits } = (await fixture.engine.appliedLimits(replicaId))!;
+  const { readAtMs, cpuShares, cpuWeight, ...limits } = (await fixture.engine.appliedLimits(replicaId))!;
   return limits;
 };
 
@@ -52,6 +53,24 @@ test("limits are in the kernel, and change while the replica runs: up, down, up"
     cpuMillicores: 300,
     pids: 48,
   });
+});
+
+test("the weight goes by the limit, also where the quota is beyond it", async () => {
+  const { engine } = fixture;
+  const { replicaId } = await fixture.start("sleep 300", network, {
+    limits: { memoryBytes: 64 * MB, cpuMillicores: 500, pids: 32 },
+  });
+  const held = async () => (await engine.appliedLimits(replicaId))!;
+  expect(holdsShares(await held(), 512)).toBe(true);
+  await engine.updateLimits(replicaId, {
+    memoryBytes: 64 * MB,
+    cpuMillicores: 2000,
+    weightMillicores: 250,
+    pids: 32,
+  });
+  expect((await held()).cpuMillicores).toBe(2000);
+  expect(holdsShares(await held(), 256)).toBe(true);
+  expect(holdsShares(await held(), 512)).toBe(false);
 });
 
 test("a memory limit below what is in use is refused and the replica lives on", async () => {

@@ -1,3 +1,4 @@
+import type { CommandEngine } from "./command-process.ts";
 import type { AppliedLimits } from "./limits.ts";
 
 /** The values of the labels on everything that Croft makes in the engine (`croft.managed=true` beside them). */
@@ -28,8 +29,11 @@ export interface VolumeRef {
 /** What the kernel is asked to hold a container to. */
 export interface ContainerLimits {
   memoryBytes: number;
+  /** The quota: more than this it does not get even where cores are idle. */
   cpuMillicores: number;
   pids: number;
+  /** What its share is measured by while cores are contended; the quota where it is left out. */
+  weightMillicores?: number;
 }
 
 export interface ReplicaSpec {
@@ -113,6 +117,9 @@ export interface ImageFacts extends BuiltImage {
 export type EngineEvent =
   | { kind: "die"; replicaId: string; containerId: string; exitCode: number; atMs: number }
   | { kind: "oom"; replicaId: string; containerId: string; atMs: number }
+  | { kind: "start"; replicaId: string; containerId: string; atMs: number }
+  /** It was paused, let go on, or removed: by Croft itself or by hand. */
+  | { kind: "touched"; replicaId: string; containerId: string; atMs: number }
   /** The event stream ended or began anew: states may have changed unseen. */
   | { kind: "disconnected" }
   | { kind: "connected" };
@@ -121,7 +128,7 @@ export type EngineEvent =
  * A container engine. Docker is the first. Every method throws AppError `engine_unavailable` when the engine
  * does not answer within its deadline, and leaves things that Croft did not make alone.
  */
-export interface Engine {
+export interface Engine extends CommandEngine {
   /** Version and kernel facts; throws `engine_unavailable`. */
   info(): Promise<EngineInfo>;
   /** Calls back until the signal aborts; reconnects by itself with back-off. */
