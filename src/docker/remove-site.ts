@@ -6,6 +6,8 @@ interface Deps {
   client: DockerClient;
   listReplicas(...labels: string[]): Promise<ReplicaState[]>;
   removeReplica(replicaId: string): Promise<void>;
+  listOneOffs(...labels: string[]): Promise<string[]>;
+  removeOneOff(runId: string): Promise<void>;
   removeNetwork(name: string): Promise<void>;
   removeImage(reference: string): Promise<void>;
   removeVolume(name: string): Promise<void>;
@@ -20,6 +22,7 @@ export const createRemoveSite =
     const filters = labelFilter(ofSite);
 
     for (const replica of await deps.listReplicas(ofSite)) await deps.removeReplica(replica.replicaId);
+    for (const runId of await deps.listOneOffs(ofSite)) await deps.removeOneOff(runId);
 
     const networks = await client.call("list networks", (docker) => docker.listNetworks({ filters }));
     for (const network of networks) await deps.removeNetwork(network.Name);

@@ -42,6 +42,8 @@ export interface ReplicaSpec {
   imageId: string;
   owner: Ownership;
   replicaId: string;
+  /** Others on the network reach it by this name; it is on its labels, too. `web` when left out. */
+  process?: string;
   network: NetworkRef;
   env: Record<string, string>;
   /** Engine volumes made by `ensureVolume` before. */

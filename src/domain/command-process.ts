@@ -1,0 +1,69 @@
+import type { ReplicaSpec } from "./engine.ts";
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export type OutputName = "stdout" | "stderr";
+
+/** While what it returned is pending, nothing more is read. With a terminal everything comes as stdout. */
+export type OnOutput = (name: OutputName, bytes: Uint8Array) => unknown;
+
+/** How a command is run: in both kinds of place. */
+export interface CommandSpec {
+  runId: string;
+  /** As it is handed to the kernel; no shell reads it. */
+  argv: string[];
+  /** Null runs it without a terminal, stdout and stderr apart. */
+  terminal: TerminalSize | null;
+  /** Whether `write` will be used; otherwise its standard input is empty. */
+  stdin: boolean;
+}
+
+/** A command in a container of its own. */
+export interface OneOffSpec extends CommandSpec {
+  /** What a replica of the same release would run with; its id, name, role and start command don't count. */
+  base: ReplicaSpec;
+  /** Whether the engine keeps the output, so that a later daemon can go on following. */
+  keepOutput: boolean;
+}
+
+export interface CommandEnd {
+  /** Null when it cannot be known: the container was removed by others. */
+  exitCode: number | null;
+  oomKilled: boolean;
+}
+
+/** A command that was started. */
+export interface CommandProcess {
+  /** Bytes for its standard input; resolves once they are on their way. What comes after the end is dropped. */
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): void;
+  /** Does nothing without a terminal, or once it has ended. */
+  resize(size: TerminalSize): Promise<void>;
+  /** Asks it to end, and ends it after the grace. Resolves when nothing of it runs any more. Idempotent. */
+  kill(graceSeconds: number): Promise<void>;
+  /** When it has ended and all of its output was handed over. Never rejects. */
+  ended: Promise<CommandEnd>;
+}
+
+/** The part of an engine that runs commands for people and jobs. Deadlines and errors as in `Engine`. */
+export interface CommandEngine {
+  /**
+   * Creates and starts a container for one command, labelled with the role `helper`. It stays until
+   * `removeOneOff`, since its exit status lives in it. `deploy_failed` when it does not start.
+   */
+  startOneOff(spec: OneOffSpec, onOutput: OnOutput): Promise<CommandProcess>;
+  /** Goes on with one that an earlier daemon started with `keepOutput`, output from its beginning; null when it is gone. */
+  followOneOff(runId: string, onOutput: OnOutput): Promise<CommandProcess | null>;
+  /** Kills it if needed. Idempotent. */
+  removeOneOff(runId: string): Promise<void>;
+  /** Of all there are, running or not, of whatever installation. */
+  listOneOffs(): Promise<string[]>;
+  /**
+   * Runs a command beside the app inside a running replica. When it ends, or `kill` is called, what it left
+   * running ends too. `not_found` when the replica does not run, `conflict` where this daemon could not end it.
+   */
+  execInReplica(replicaId: string, spec: CommandSpec, onOutput: OnOutput): Promise<CommandProcess>;
+}
