@@ -12,8 +12,9 @@ const features = [
   "certificates",
   "backup",
   "doctor",
+  "guard",
 ];
-const adapters = ["db", "docker", "edge", "git"];
+const adapters = ["db", "disk", "docker", "edge", "git"];
 const shared = ["domain", "errors.ts"];
 
 /** What each part may import besides itself; a part that is not named here may import everything. */
