@@ -5,7 +5,9 @@ import type { EventRecord } from "../domain/event.ts";
 import type { GuardActRecord } from "../domain/guard.ts";
 import type { InternalRecord, LinkRecord } from "../domain/link.ts";
 import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
+import type { JobRecord } from "../domain/job.ts";
 import type * as records from "../domain/records.ts";
+import type { RunRecord } from "../domain/run.ts";
 import type * as sleep from "../domain/sleep.ts";
 import type * as supervision from "../domain/supervision.ts";
 
@@ -44,6 +46,8 @@ export interface Schema {
   pauses: records.PauseRecord;
   trafficSplits: records.TrafficSplitRecord;
   events: EventRecord;
+  jobs: JobRecord;
+  runs: RunRecord;
   guardActs: GuardActRecord;
   closedEgress: ClosedEgressRecord;
   restorePriorities: supervision.RestorePriorityRecord;

@@ -13,6 +13,7 @@ import { identityQueries } from "./queries/identity.ts";
 import { linkQueries } from "./queries/links.ts";
 import { processQueries } from "./queries/processes.ts";
 import { releaseQueries } from "./queries/releases.ts";
+import { runQueries } from "./queries/runs.ts";
 import { settingQueries } from "./queries/settings.ts";
 import { sleepQueries } from "./queries/sleep.ts";
 import { supervisionQueries } from "./queries/supervision.ts";
@@ -35,6 +36,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...trafficQueries(db),
   ...sleepQueries(db),
   ...eventQueries(db),
+  ...runQueries(db),
   ...processQueries(db),
   ...linkQueries(db),
   ...guardQueries(db),

@@ -113,6 +113,8 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     updateLimits: createUpdateLimits({ client, inspectReplica }),
     appliedLimits: readings.appliedLimits,
     readings: readings.readings,
+    writes: async () => readings.writes(await imageFolder()),
+    dataFolder: imageFolder,
     diskUsage: createDiskUsage(client),
     ...createLogs(client),
     ...oneOffs,

@@ -1,9 +1,10 @@
-import type { ReplicaReading, ReplicaState } from "../domain/engine.ts";
+import type { ReplicaReading, ReplicaState, ReplicaWrites } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { type CgroupFolders, cgroupOfProcess } from "./cgroup-paths.ts";
 import { readCgroup, readCgroupLimits } from "./cgroup-readings.ts";
+import { createLoggedBytes, writtenBytesOf } from "./replica-writes.ts";
 
 /** Replicas that another process started are found this late at most. */
 const listEveryMs = 60_000;
@@ -22,10 +23,13 @@ interface Deps {
  */
 export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, fsRoot }: Deps) => {
   const known = new Map<string, CgroupFolders>();
+  const containerIds = new Map<string, string>();
+  const logged = createLoggedBytes();
   let listedAtMs: number | null = null;
 
   const notice = (state: ReplicaState): CgroupFolders | null => {
     const cgroup = state.pid === null ? null : cgroupOfProcess(state.pid, fsRoot);
+    containerIds.set(state.replicaId, state.containerId);
     if (cgroup) known.set(state.replicaId, cgroup);
     else known.delete(state.replicaId);
     return cgroup;
@@ -58,6 +62,20 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
         else known.delete(replicaId);
       }
       return readings;
+    },
+
+    /** @param folder Docker's own on this host; null where it is another machine's */
+    async writes(folder: string | null): Promise<ReplicaWrites[]> {
+      for (const id of containerIds.keys()) if (!known.has(id)) containerIds.delete(id);
+      logged.keep(new Set(known.keys()));
+      return [...known].map(([replicaId, cgroup]) => {
+        const containerId = containerIds.get(replicaId);
+        return {
+          replicaId,
+          writtenBytes: writtenBytesOf(cgroup, fsRoot),
+          loggedBytes: folder && containerId ? logged.of(replicaId, folder, containerId) : null,
+        };
+      });
     },
 
     async appliedLimits(replicaId: string): Promise<AppliedLimits | null> {

@@ -62,6 +62,8 @@ export interface ReplicaState {
   paused: boolean;
   /** IPv4 address on the environment's network; null when not running. */
   address: string | null;
+  /** All it is attached to, running or not; `aliases`: by which others there reach it. */
+  networks: { name: string; aliases: readonly string[] }[];
   /** Host pid of the container's init process; null when not running. */
   pid: number | null;
   exitCode: number | null;
@@ -84,6 +86,15 @@ export interface ReplicaReading {
   memoryLimitHits: number | null;
   /** How long work stood still for want of memory: PSI of the cgroup, `some`. */
   memoryStallMicros: number | null;
+}
+
+/** How much of what is on disk is a replica's doing; grows for as long as it runs. Null where it cannot be told. */
+export interface ReplicaWrites {
+  replicaId: string;
+  /** By its processes, to whatever disk. */
+  writtenBytes: number | null;
+  /** By the engine, of what it printed; a lower bound. */
+  loggedBytes: number | null;
 }
 
 export interface BuildRequest {
@@ -175,6 +186,10 @@ export interface Engine extends CommandEngine {
   appliedLimits(replicaId: string): Promise<AppliedLimits | null>;
   /** Cgroup readings of all running replicas in one pass, without asking the engine per replica. */
   readings(): Promise<ReplicaReading[]>;
+  /** What the replicas that `readings` knows have written so far. Dearer: it looks at every process. */
+  writes(): Promise<ReplicaWrites[]>;
+  /** Where the engine keeps images and containers, as this host sees it; null when it is another machine's. */
+  dataFolder(): Promise<string | null>;
   /** Bytes on disk of the writable layer and of the log files. At idle priority; slow for many files. */
   diskUsage(replicaId: string): Promise<{ writableBytes: number; logBytes: number } | null>;
   /** The last lines the replica printed, oldest first. */

@@ -3,6 +3,9 @@ import type { EdgeHealth, RouteTable, RouteTarget } from "../domain/edge.ts";
 import type { Engine } from "../domain/engine.ts";
 import type { EventKind, EventRecord } from "../domain/event.ts";
 import type { Log } from "../domain/log.ts";
+import type { GuardActRecord } from "../domain/guard.ts";
+import type { LinkRecord } from "../domain/link.ts";
+import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type {
   AuditEntryRecord,
   BandwidthUsedUpRecord,
@@ -56,6 +59,17 @@ export interface SupervisorQueries {
   liveReplicasOf(environmentId: string): Promise<ReplicaRecord[]>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
   insertEvent(event: EventRecord): Promise<void>;
+  processesOf(environmentId: string): Promise<ProcessRecord[]>;
+  environmentsWithoutWeb(): Promise<Set<string>>;
+  rollingRestarts(): Promise<RollingRestartRecord[]>;
+  endRollingRestart(restart: RollingRestartRecord): Promise<void>;
+  internalEnvironments(): Promise<Set<string>>;
+  allLinks(): Promise<LinkRecord[]>;
+  linksOf(environmentId: string): Promise<LinkRecord[]>;
+  deleteLink(id: string): Promise<void>;
+  moveLink(id: string, networkSlot: number): Promise<void>;
+  closedEgress(): Promise<Set<string>>;
+  guardActsOf(environmentIds: string[]): Promise<GuardActRecord[]>;
   endEvent(id: string, atMs: number): Promise<boolean>;
   openEvents(kind: EventKind): Promise<EventRecord[]>;
 }

@@ -3,6 +3,7 @@ import type { AppliedLimits } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
+import { throttled } from "./guard-throttle.ts";
 
 const askedOf = (environment: EnvironmentRecord): ContainerLimits => ({
   memoryBytes: environment.memoryBytes,
@@ -76,7 +77,7 @@ const bringInLine = async (
 ): Promise<void> => {
   const environment = await deps.store.environmentById(environmentId);
   if (!environment) return;
-  const asked = askedOf(environment);
+  const asked = throttled(askedOf(environment), await deps.store.guardActsOf([environmentId]));
   for (const replica of await deps.store.liveReplicasOf(environmentId)) {
     if (replica.state !== "running" && replica.state !== "starting") continue;
     const applied = await deps.engine.appliedLimits(replica.id);
