@@ -9,6 +9,9 @@
  * - `GET  /meters`       -> MeterReading, cumulative since the counters began; they survive restarts of the edge.
  * - `GET  /active`       -> `{ [replicaId]: number }` requests and upgraded connections in flight per replica.
  * - `GET  /held`       -> `{ [routeId]: number }` requests that wait for another target, where there are any.
+ * - `GET  /wanted`       -> `[routeId]` as soon as a request begins to wait, else after 5 s: routes where some wait.
+ * - `PUT  /targets`      `{version, targets: {[routeId]: RouteTarget}}` -> `{}`; leads present routes elsewhere at once,
+ *                        without storing it: a table that says the same follows. 409 unless `version` is the present one.
  * - `POST /drain`        `{replicaIds, deadlineMs}` (from now) -> `{remaining}`; answers when none is in flight on them any
  *                        more or at the deadline, at which what is left is cut (WebSockets with close 1001).
  * - `PUT  /certificates` CertificateSet -> `{version}`; answered once every new handshake uses it; connections in flight

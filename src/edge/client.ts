@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "../errors.ts";
-import type { AcmeChallenge, CertificateSet, EdgeHealth, MeterReading, RouteTable } from "../domain/edge.ts";
+import type {
+  AcmeChallenge,
+  CertificateSet,
+  EdgeHealth,
+  MeterReading,
+  RouteTable,
+  RouteTarget,
+} from "../domain/edge.ts";
 import { latencyOfText } from "../domain/latency-histogram.ts";
 import { boundedText } from "./bounded-text.ts";
 
@@ -25,6 +32,13 @@ export interface EdgeClient {
   active(): Promise<Record<string, number>>;
   /** Requests that wait for another target by route id. */
   held(): Promise<Record<string, number>>;
+  /**
+   * Leads present routes elsewhere, faster than a table does, but only until the edge is started anew: a table that
+   * says the same has to follow. `conflict` unless `version` is the present table's.
+   */
+  putTargets(version: number, targets: Record<string, RouteTarget>): Promise<void>;
+  /** Waits some seconds for requests that begin to wait. @returns routes where some wait */
+  wanted(): Promise<string[]>;
   /**
    * Waits until nothing is in flight on the replicas, at most `deadlineMs` from now; then what is left is cut.
    * @returns how many were cut
@@ -123,6 +137,10 @@ export const createEdgeClient = (dir: string): EdgeClient => {
     meters: () => call("GET", "/meters", meterReading, undefined, answerMs, metersBytes),
     active: () => call("GET", "/active", z.record(z.string(), z.number())),
     held: () => call("GET", "/held", z.record(z.string(), z.number())),
+    putTargets: async (version, targets) => {
+      await call("PUT", "/targets", z.object({}), { version, targets });
+    },
+    wanted: () => call("GET", "/wanted", z.array(z.string()), undefined, 10_000),
     drain: (replicaIds, deadlineMs) =>
       call(
         "POST",

@@ -5,7 +5,7 @@ import type { MeterStore } from "./meter-store.ts";
 import type { ProcessState } from "./processes/commands.ts";
 import type { Peers } from "./processes/peers.ts";
 import type { Edge } from "./state.ts";
-import type { TableStore } from "./table-store.ts";
+import { routeTarget, type TableStore } from "./table-store.ts";
 import type { CertificateStore } from "./tls/certificate-store.ts";
 
 /** What the commands of the daemon and those of other processes have in common. */
@@ -45,6 +45,14 @@ export const drainRequest = z.strictObject({
 });
 
 export const refused = (status: number, error: string): Response => Response.json({ error }, { status });
+
+export const targetChange = z.strictObject({
+  version: z.int(),
+  targets: z.record(z.string(), routeTarget),
+});
+
+/** What a process tells the lead: somebody has begun to wait at one of its routes. */
+export const wantedNote = z.strictObject({ route: z.string() });
 
 /** Counts that are not on the disk are told to nobody; what failed is in the log, each second. */
 export const notStored = (error: unknown): Response =>

@@ -8,10 +8,11 @@ import {
   type Memory,
   notStored,
   refused,
+  targetChange,
 } from "./control-parts.ts";
 import { drainReplicas } from "./drain.ts";
 import { heldByRoute } from "./hold.ts";
-import { checkCertificates, takeChallenges, useCertificates, useTable } from "./in-force.ts";
+import { checkCertificates, takeChallenges, useCertificates, useTable, useTargets } from "./in-force.ts";
 import { createLoopWatch } from "./loop-watch.ts";
 import { readingOfAll } from "./meter-reading.ts";
 import { countsById, remaining } from "./processes/commands.ts";
@@ -68,6 +69,13 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
       memory.tables = answered.catch(() => {});
       return answered;
     }
+    case "PUT /targets":
+      return putTargets(await bodyOf(request), deps);
+    case "GET /wanted": {
+      const ids = await edge.wakeCalls.next(wantedMs);
+      const more = ids.length > 0 ? {} : await sumOver(peers, "/held", heldByRoute(edge));
+      return Response.json([...ids, ...Object.keys(more)]);
+    }
     case "PUT /certificates":
       return putCertificates(await bodyOf(request), deps);
     case "PUT /challenges": {
@@ -105,6 +113,8 @@ const answer = async (request: Request, deps: ControlDeps, memory: Memory): Prom
 };
 
 const drainGraceMs = 3_000;
+/** How long the daemon waits for calls until it is told who waits all the same. */
+const wantedMs = 5_000;
 
 const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Promise<Response> => {
   const parsed = await parseTableGently(body);
@@ -124,6 +134,19 @@ const putTable = async (body: unknown, { edge, store, peers }: ControlDeps): Pro
   useTable(edge, table);
   await peers.tellAll({ method: "PUT", path: "/table", body: table });
   return Response.json({ version: table.version });
+};
+
+/** Not stored: a process that starts anew follows the last table, until the daemon tells it better. */
+const putTargets = async (body: unknown, { edge, peers }: ControlDeps): Promise<Response> => {
+  const parsed = targetChange.safeParse(body);
+  if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
+  const { version, targets } = parsed.data;
+  if (version !== edge.router.version)
+    return refused(409, `version: the table is ${edge.router.version} and not ${version}`);
+  useTargets(edge, targets);
+  // Whoever does not follow is told by the next table.
+  await peers.askAll(z.object({}), { method: "PUT", path: "/targets", body });
+  return Response.json({});
 };
 
 const putCertificates = async (body: unknown, deps: ControlDeps): Promise<Response> => {

@@ -22,6 +22,7 @@ import { sweep } from "./sweep.ts";
 import { noChallenges } from "./tls/challenges.ts";
 import { emptyBook } from "./tls/certificate-set.ts";
 import { createTurns } from "./turns.ts";
+import { createWakeCalls } from "./wake-calls.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -52,6 +53,7 @@ export const createEdge = (deps: {
     turns: createTurns(),
     held: new Map(),
     heldBytes: 0,
+    wakeCalls: createWakeCalls(),
     awaiting: new Set(),
     serveAgain,
     random: deps.random ?? Math.random,

@@ -30,6 +30,7 @@ export const holdExchange = (
     );
     return;
   }
+  if (!isAwaited(waiting)) edge.wakeCalls.note(target.route.id);
   waiting.add(exchange);
   edge.heldBytes += exchange.headInput!.length;
   visitor.phase = "connecting";
@@ -42,6 +43,11 @@ export const holdExchange = (
 
 const isWaiting = (exchange: Exchange): boolean =>
   exchange.visitor.exchange === exchange && exchange.resume !== null;
+
+const isAwaited = (waiting: Set<Exchange>): boolean => {
+  for (const exchange of waiting) if (isWaiting(exchange)) return true;
+  return false;
+};
 
 const forgetGone = (waiting: Set<Exchange>): void => {
   for (const exchange of waiting) if (!isWaiting(exchange)) waiting.delete(exchange);

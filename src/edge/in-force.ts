@@ -1,4 +1,4 @@
-import type { CertificateSet, RouteTable } from "../domain/edge.ts";
+import type { CertificateSet, RouteTable, RouteTarget } from "../domain/edge.ts";
 import { tellNews } from "./await-news.ts";
 import type { Memory } from "./control-parts.ts";
 import { releaseHeld } from "./hold.ts";
@@ -13,6 +13,20 @@ import { parseChallenges } from "./tls/challenges.ts";
 export const useTable = (edge: Edge, table: RouteTable): void => {
   if (table.version <= edge.router.version) return;
   swapTable(edge.router, table, edge.now(), Date.now());
+  releaseHeld(edge);
+  tellNews(edge);
+};
+
+/** Leads present routes elsewhere; a table that says so, too, follows. */
+export const useTargets = (edge: Edge, targets: Record<string, RouteTarget>): void => {
+  const { router } = edge;
+  const routes = [...router.byId.values()].map(({ route }) => {
+    const target = targets[route.id];
+    return target === undefined ? route : { ...route, target };
+  });
+  const { trusted } = router;
+  swapTable(router, { version: router.version, routes }, edge.now(), Date.now());
+  router.trusted = trusted;
   releaseHeld(edge);
   tellNews(edge);
 };

@@ -20,6 +20,7 @@ import { shareCounts } from "./shared/share.ts";
 import { stopVisitors } from "./stop.ts";
 import type { Edge } from "./state.ts";
 import { createTableStore } from "./table-store.ts";
+import { tellWanted } from "./wake-calls.ts";
 import { keepTraffic } from "./traffic-keeper.ts";
 import { bookOf } from "./tls/certificate-set.ts";
 import { type CertificateStore, createCertificateStore } from "./tls/certificate-store.ts";
@@ -77,6 +78,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     role = "retired";
     edge.leaving = true;
     edge.stopping = true;
+    callTheLead();
     workers?.release();
     listening?.stop();
     saveMeters();
@@ -94,11 +96,18 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     if (role === "retired") return true;
     log.info("another process has taken over", { lead, active: edge.visitors.size });
     role = "retired";
+    callTheLead();
     workers?.release();
     if (listening === null) end();
     else void leaveAddress(edge, listening, deadlineMs).then(end);
     return true;
   };
+  /** From now on calls of requests that begin to wait go to the present lead. */
+  const callTheLead = (): void => {
+    edge.wakeCalls.passOn = (route) => void tellWanted(dir, route);
+    edge.wakeCalls.release();
+  };
+  callTheLead();
   const useStored = (): void => {
     const table = store.load();
     if (table !== null) useTable(edge, table);
@@ -187,6 +196,7 @@ export const runEdge = async (settings: EdgeSettings): Promise<void> => {
     if (!edge.stopping && role === "starting") {
       takeLead(dir, own);
       role = "lead";
+      edge.wakeCalls.passOn = null;
       useStored();
       await leadership.retireOthers();
       settle();

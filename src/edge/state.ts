@@ -28,6 +28,7 @@ import type { RouteTraffic, Traffic } from "./traffic.ts";
 import type { CertificateBook } from "./tls/certificate-set.ts";
 import type { Challenges } from "./tls/challenges.ts";
 import type { SecureChannel } from "./tls/secure-channel.ts";
+import type { WakeCalls } from "./wake-calls.ts";
 import type { Turns } from "./turns.ts";
 import type { UpstreamEvents } from "./upstream-connection.ts";
 
@@ -48,6 +49,8 @@ export interface Edge {
   readonly turns: Turns;
   /** Wait for another target, by route id. */
   readonly held: Map<string, Set<Exchange>>;
+  /** For whom somebody has begun to wait. */
+  readonly wakeCalls: WakeCalls;
   /** About how much of `held` is kept; the sweep counts anew. */
   heldBytes: number;
   /** Were refused by every replica, and wait for another table. */

@@ -45,7 +45,7 @@ const split = z.strictObject({
     .refine((groups) => groups.some(({ weight }) => weight > 0), "a group with a weight above 0"),
 });
 
-const target = z.discriminatedUnion("kind", [
+export const routeTarget = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("replicas"),
     replicas: z.array(z.strictObject({ replicaId: z.string().min(1), address })),
@@ -128,7 +128,7 @@ const route = z.strictObject({
   id: z.string().min(1),
   countAs: z.string().min(1).optional(),
   hosts: z.array(routeHost),
-  target,
+  target: routeTarget,
   limits: z.strictObject({
     maxBodyBytes: z.int().min(0),
     requestsPerMinute: limit,

@@ -7,10 +7,12 @@ import {
   type Memory,
   notStored,
   refused,
+  targetChange,
+  wantedNote,
 } from "../control-parts.ts";
 import { drainReplicas } from "../drain.ts";
 import { heldByRoute } from "../hold.ts";
-import { checkCertificates, takeChallenges, useCertificates, useTable } from "../in-force.ts";
+import { checkCertificates, takeChallenges, useCertificates, useTable, useTargets } from "../in-force.ts";
 import { ownReading } from "../meter-reading.ts";
 import { activeByReplica } from "../router.ts";
 import { parseTableGently } from "../table-store.ts";
@@ -31,6 +33,19 @@ export const answerOwn = async (
       const parsed = await parseTableGently(await bodyOf(request));
       if ("problem" in parsed) return refused(400, parsed.problem);
       useTable(edge, parsed.table);
+      return Response.json({});
+    }
+    case "PUT /own/targets": {
+      const parsed = targetChange.safeParse(await bodyOf(request));
+      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
+      if (parsed.data.version === edge.router.version) useTargets(edge, parsed.data.targets);
+      return Response.json({});
+    }
+    case "POST /own/wanted": {
+      const parsed = wantedNote.safeParse(await bodyOf(request));
+      if (!parsed.success) return refused(400, z.prettifyError(parsed.error));
+      // Not passed on once more: two processes that each take the other for the lead would go on for ever.
+      if (edge.wakeCalls.passOn === null) edge.wakeCalls.note(parsed.data.route);
       return Response.json({});
     }
     case "PUT /own/certificates": {
