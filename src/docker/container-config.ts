@@ -3,11 +3,11 @@ import type Dockerode from "dockerode";
 import type { ContainerLimits, ReplicaSpec } from "../domain/engine.ts";
 import { shellCommand } from "../domain/shell-command.ts";
 import { cpuSharesOf } from "../domain/cpu-share.ts";
+import { logFiles } from "../domain/disk.ts";
 import { MB } from "../domain/size.ts";
-import { containerName, ownershipLabels, replicaLabel } from "./labels.ts";
+import { containerName, ownershipLabels, processLabel, replicaLabel } from "./labels.ts";
 
 const logMaxSize = "10m";
-const logMaxFiles = "3";
 const tmpBytes = 64 * MB;
 /** Per process. Plenty for a small site, and below the hard limit that hosts commonly give Docker itself. */
 const openFiles = 16_384;
@@ -31,13 +31,27 @@ export const resourcesOf = (limits: ContainerLimits) => ({
 
 const normalize = (path: string): string => posix.normalize(path).replace(/(?<=.)\/$/, "");
 
-/** The body of `POST /containers/create`; `imageVolumes` are the paths that the image declares as VOLUME. */
+const ulimitsOf = ({ disk }: ReplicaSpec) => {
+  const longest = disk?.longestFileBytes ?? null;
+  return [
+    { Name: "nofile", Soft: openFiles, Hard: openFiles },
+    ...(longest === null ? [] : [{ Name: "fsize", Soft: longest, Hard: longest }]),
+  ];
+};
+
+/** The body of `POST /containers/create`; `imageVolumes` are the paths that the image declares as VOLUME, `quotaBytes` the engine's limit of the writable layer. */
 export const containerConfig = (
   spec: ReplicaSpec,
   imageVolumes: string[],
+  quotaBytes: number | null = null,
 ): Dockerode.ContainerCreateOptions => {
   const taken = new Set(["/tmp", ...spec.volumes.map(({ mountPath }) => normalize(mountPath))]);
-  const labels = { ...ownershipLabels(spec.owner), [replicaLabel]: spec.replicaId };
+  const processName = spec.process ?? "web";
+  const labels = {
+    ...ownershipLabels(spec.owner),
+    [replicaLabel]: spec.replicaId,
+    [processLabel]: processName,
+  };
   return {
     name: containerName(spec.replicaId),
     Image: spec.imageId,
@@ -47,6 +61,7 @@ export const containerConfig = (
     StopTimeout: spec.stopGraceSeconds,
     // Croft probes from outside; an image's own check would spend the site's CPU on an exec every few seconds
     Healthcheck: { Test: ["NONE"] } as Dockerode.HealthConfig,
+    NetworkingConfig: { EndpointsConfig: { [spec.network.name]: { Aliases: [processName] } } },
     HostConfig: {
       ...resourcesOf(spec.limits),
       NetworkMode: spec.network.name,
@@ -54,11 +69,19 @@ export const containerConfig = (
       CapAdd: capabilities,
       SecurityOpt: ["no-new-privileges:true"],
       RestartPolicy: { Name: "no" },
-      LogConfig: { Type: "json-file", Config: { "max-size": logMaxSize, "max-file": logMaxFiles } },
+      LogConfig: {
+        Type: "json-file",
+        Config: {
+          "max-size": spec.disk ? String(spec.disk.logFileBytes) : logMaxSize,
+          "max-file": String(logFiles),
+        },
+      },
       // counted in the memory limit as it fills; exec, since runtimes unpack native modules there
       Tmpfs: { "/tmp": `rw,exec,nosuid,nodev,size=${tmpBytes},mode=1777` },
       ShmSize: tmpBytes,
-      Ulimits: [{ Name: "nofile", Soft: openFiles, Hard: openFiles }],
+      Ulimits: ulimitsOf(spec),
+      ...(spec.disk?.readOnlyRoot ? { ReadonlyRootfs: true } : {}),
+      ...(quotaBytes === null ? {} : { StorageOpt: { size: String(quotaBytes) } }),
       Mounts: [
         ...spec.volumes.map(({ name, mountPath }) => ({
           Type: "volume" as const,

@@ -1,9 +1,10 @@
 import type Dockerode from "dockerode";
-import type { ReplicaSpec, ReplicaState } from "../domain/engine.ts";
+import type { ReplicaDisk, ReplicaSpec, ReplicaState } from "../domain/engine.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { AppError, notFound } from "../errors.ts";
 import type { DockerClient } from "./client.ts";
+import type { EngineDiskFacts } from "./engine-disk.ts";
 import { containerConfig } from "./container-config.ts";
 import { deployFailed, dockerMessage, engineUnavailable, hasStatus, runtimeReason } from "./errors.ts";
 import { containerName, labelFilter, replicaIdOf } from "./labels.ts";
@@ -19,6 +20,7 @@ interface Deps {
   client: DockerClient;
   log: Log;
   clock: Clock;
+  engineDisk: EngineDiskFacts;
 }
 
 /** A replica's container as Docker describes it, null when there is none of ours. */
@@ -39,7 +41,7 @@ export const inspectContainer = async (
 };
 
 /** Start, stop, remove and list of the containers that are replicas; see `Engine` for each. */
-export const createContainers = ({ client, log, clock }: Deps) => {
+export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
   const stateOf = async (replicaId: string): Promise<ReplicaState | null> => {
     const info = await inspectContainer(client, replicaId);
     return info && replicaState(info);
@@ -99,7 +101,9 @@ export const createContainers = ({ client, log, clock }: Deps) => {
   };
 
   /** The paths that an image declares as VOLUME; `deploy_failed` when the image is gone or has too many. */
-  const volumesOf = (imageId: string): Promise<string[]> =>
+  const volumesOf = async (imageId: string): Promise<string[]> => (await imageFactsOf(imageId)).volumes;
+
+  const imageFactsOf = (imageId: string): Promise<{ volumes: string[]; sizeBytes: number }> =>
     client.call("inspect image", async (docker) => {
       try {
         const image = await docker.getImage(imageId).inspect();
@@ -108,7 +112,7 @@ export const createContainers = ({ client, log, clock }: Deps) => {
           throw deployFailed(
             `the image declares ${volumes.length} volumes (VOLUME); at most ${maxImageVolumes} are allowed`,
           );
-        return volumes;
+        return { volumes, sizeBytes: image.Size };
       } catch (error) {
         if (hasStatus(error, 404))
           throw deployFailed(`the image ${imageId} is no longer on this server; deploy again`, error);
@@ -117,8 +121,28 @@ export const createContainers = ({ client, log, clock }: Deps) => {
     });
 
   const create = async (spec: ReplicaSpec): Promise<string> => {
-    const config = containerConfig(spec, await volumesOf(spec.imageId));
-    return client.call(
+    const image = await imageFactsOf(spec.imageId);
+    const quotaBytes = spec.disk ? await quotaOf(spec.disk, image.sizeBytes) : null;
+    try {
+      return await createAs(containerConfig(spec, image.volumes, quotaBytes));
+    } catch (error) {
+      const reason = error instanceof AppError && error.code === "deploy_failed" ? error.publicMessage : "";
+      if (quotaBytes === null || !/storage-opt|quota/i.test(reason)) throw error;
+      log.warn("the engine does not limit what containers write after all; it is measured", { reason });
+      engineDisk.refuted(reason);
+      return createAs(containerConfig(spec, image.volumes));
+    }
+  };
+
+  /** Null where this engine cannot hold one. */
+  const quotaOf = async (disk: ReplicaDisk, imageBytes: number): Promise<number | null> => {
+    const { scope } = await engineDisk.facts();
+    if (scope === null || disk.readOnlyRoot) return null;
+    return disk.layerBytes + (scope === "with-image" ? imageBytes : 0);
+  };
+
+  const createAs = (config: Dockerode.ContainerCreateOptions): Promise<string> =>
+    client.call(
       "create container",
       async (docker) => {
         try {
@@ -131,7 +155,6 @@ export const createContainers = ({ client, log, clock }: Deps) => {
       },
       { deadlineMs: startDeadlineMs },
     );
-  };
 
   const list = (): Promise<{ replicaId: string; running: boolean }[]> =>
     client.call("list containers", async (docker) => {

@@ -7,10 +7,12 @@ import { createBuild } from "./build.ts";
 import { createDockerClient } from "./client.ts";
 import { createContainers } from "./containers.ts";
 import { createDiskUsage } from "./disk-usage.ts";
+import { createEngineDisk } from "./engine-disk.ts";
 import { dockerInfo, engineInfo } from "./engine-info.ts";
 import { createWatch } from "./events.ts";
 import { createFirewall } from "./firewall.ts";
 import { createImages } from "./images.ts";
+import { createJoinNetwork } from "./join-network.ts";
 import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
 import { bridgeName, createNetworks } from "./networks.ts";
@@ -40,7 +42,8 @@ export interface DockerEngineDeps {
 export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const { log, clock } = deps;
   const client = createDockerClient(deps.dockerHost);
-  const containers = createContainers({ client, log, clock });
+  const engineDisk = createEngineDisk(client, clock);
+  const containers = createContainers({ client, log, clock, engineDisk });
   const { inspectReplica, removeReplica } = containers;
   const replicas = createReplicaList({ client, inspectReplica });
   const { listReplicas } = replicas;
@@ -91,7 +94,9 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
       closed.clear();
       networks.forEach(noteEgress);
       await firewall.ensure();
+      return firewall.wereGone();
     },
+    joinNetwork: createJoinNetwork(client),
     ...volumes,
 
     async startReplica(spec) {
@@ -115,7 +120,11 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     readings: readings.readings,
     writes: async () => readings.writes(await imageFolder()),
     dataFolder: imageFolder,
-    diskUsage: createDiskUsage(client),
+    diskUsage: createDiskUsage(client, engineDisk),
+    async diskFacts() {
+      const { layerQuota, detail, folder } = await engineDisk.facts();
+      return { layerQuota, detail, folder };
+    },
     ...createLogs(client),
     ...oneOffs,
     listOneOffs: () => oneOffs.listOneOffs(),

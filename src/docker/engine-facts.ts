@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import type { EngineFacts } from "../domain/engine-facts.ts";
 import { createDockerClient } from "./client.ts";
+import { mountOptionsOf } from "./mount-options.ts";
 
 /** What of `GET /info` and `GET /version` is read; @types/dockerode leaves some of it out. */
 interface Info {
@@ -40,20 +40,4 @@ export const engineFacts = async (dockerHost: string): Promise<Omit<EngineFacts,
     // `name=seccomp,profile=default`
     security: (info.SecurityOptions ?? []).map((option) => option.replace(/^name=/, "").split(",")[0]!),
   };
-};
-
-/** Of the innermost mount above a path: proc_pid_mountinfo(5), fields 5, 6 and the file system's own at the end. */
-const mountOptionsOf = async (path: string): Promise<string[] | null> => {
-  const text = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
-  let found: { folder: string; options: string[] } | null = null;
-  for (const line of text.split("\n")) {
-    const words = line.split(" ");
-    const folder = words[4];
-    if (folder === undefined || !(path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`)))
-      continue;
-    // A later mount on the same folder hides the one before.
-    if (found === null || folder.length >= found.folder.length)
-      found = { folder, options: [...words[5]!.split(","), ...words.at(-1)!.split(",")] };
-  }
-  return found?.options ?? null;
 };

@@ -51,7 +51,29 @@ export interface ReplicaSpec {
   /** Run as `/bin/sh -c` inside the container; null keeps the image's own command. */
   startCommand: string | null;
   limits: ContainerLimits;
+  /** The engine's own bounds when left out. */
+  disk?: ReplicaDisk;
   stopGraceSeconds: number;
+}
+
+/** What a container may leave on the disk. */
+export interface ReplicaDisk {
+  /** Of its writable layer; held where the engine can (`EngineDisk`). */
+  layerBytes: number;
+  /** A log file is rotated at this size. */
+  logFileBytes: number;
+  /** The longest file (RLIMIT_FSIZE); null: as long as there is room. */
+  longestFileBytes: number | null;
+  /** Nothing but volumes and /tmp can be written to. */
+  readOnlyRoot: boolean;
+}
+
+/** What the engine's disk is, and whether it can hold writable layers to a size; `detail` is for people. */
+export interface EngineDisk {
+  layerQuota: boolean;
+  detail: string;
+  /** Where its data lies, when that is on this machine. */
+  folder: string | null;
 }
 
 export interface ReplicaState {
@@ -150,8 +172,16 @@ export interface Engine extends CommandEngine {
   /** Makes the network and its firewall rules, or finds them. Idempotent. */
   ensureNetwork(network: NetworkRef, owner: Ownership): Promise<void>;
   removeNetwork(name: string): Promise<void>;
-  /** Puts host firewall rules back for all given networks: no host ports, no other sites, no private ranges. */
-  ensureFirewall(networks: NetworkRef[]): Promise<void>;
+  /**
+   * Puts a replica on one more network, or back on its own, known there by the aliases. Idempotent.
+   * @throws AppError `not_found` when container or network is gone, `conflict` when the network has no room
+   */
+  joinNetwork(replicaId: string, network: string, aliases?: readonly string[]): Promise<void>;
+  /**
+   * Puts host firewall rules back for all given networks: no host ports, no other sites, no private ranges.
+   * @returns true when rules that had been in place were gone
+   */
+  ensureFirewall(networks: NetworkRef[]): Promise<boolean>;
 
   /** Makes the volume, or finds it. Idempotent. The folder exists already. */
   ensureVolume(volume: VolumeRef, owner: Ownership): Promise<void>;
@@ -190,8 +220,16 @@ export interface Engine extends CommandEngine {
   writes(): Promise<ReplicaWrites[]>;
   /** Where the engine keeps images and containers, as this host sees it; null when it is another machine's. */
   dataFolder(): Promise<string | null>;
-  /** Bytes on disk of the writable layer and of the log files. At idle priority; slow for many files. */
-  diskUsage(replicaId: string): Promise<{ writableBytes: number; logBytes: number } | null>;
+  /**
+   * Bytes on disk of the writable layer and of the log files. At idle priority, and slow for many files; `urgent` is
+   * counted at once.
+   */
+  diskUsage(
+    replicaId: string,
+    options?: { urgent?: boolean },
+  ): Promise<{ writableBytes: number; logBytes: number } | null>;
+  /** Asked of the engine now and then only. */
+  diskFacts(): Promise<EngineDisk>;
   /** The last lines the replica printed, oldest first. */
   logTail(replicaId: string, lines: number): Promise<string[]>;
   /**
