@@ -44,6 +44,8 @@ export interface Settings {
   sampleSeconds: number;
   /** How often what sites have on disk is measured and held to their limits. */
   diskSeconds: number;
+  /** The host guard acts when the machine runs short of something; otherwise it only looks. */
+  guard: boolean;
   /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
   drainSeconds: number;
   dockerHost: string;
@@ -163,6 +165,7 @@ export const readSettings = (
       .min(1, "must be between 1 and 3600")
       .max(3600, "must be between 1 and 3600")
       .default(30),
+    CROFT_GUARD: z.enum(["on", "off"], { error: "must be on or off" }).default("on"),
     CROFT_DRAIN_SECONDS: z.coerce
       .number("must be a number of seconds between 1 and 3600")
       .int("must be a whole number of seconds")
@@ -257,6 +260,7 @@ export const readSettings = (
     proxyProtocol: value.CROFT_PROXY_PROTOCOL === "on",
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     diskSeconds: value.CROFT_DISK_SECONDS,
+    guard: value.CROFT_GUARD === "on",
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,

@@ -1,7 +1,7 @@
 import type { CommandEntry } from "./command-entry.ts";
 
 const siteFields =
-  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--no-auto-deploy]";
+  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--egress on|off] [--no-auto-deploy]";
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -387,6 +387,19 @@ export const commands: readonly CommandEntry[] = [
     usage: "",
     summary: "the server: engine, edge, disk",
     load: async () => (await import("./commands/host.ts")).host,
+  },
+  {
+    name: "guard",
+    usage:
+      "[--min-disk 2g] [--min-memory 512m] [--memory-stall 40] [--cpu-busy 95] [--cpu-stall 60] [--io-stall 80] [--patience 10] [--step 10] [--calm 30]",
+    summary: "what the host guard sees, holds and did; with options, change its thresholds (operators)",
+    load: async () => (await import("./commands/guard.ts")).guard,
+  },
+  {
+    name: "guard release",
+    usage: "SLUG",
+    summary: "undo what the host guard holds of a site, and leave it alone for ten minutes (operators)",
+    load: async () => (await import("./commands/guard.ts")).guardRelease,
   },
   {
     name: "doctor",

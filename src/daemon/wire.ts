@@ -37,6 +37,8 @@ import { doctorDeps } from "./doctor-deps.ts";
 import { domainDeps } from "./domain-deps.ts";
 import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
+import { createGuard } from "../guard/guard.ts";
+import { guardDeps } from "./guard-deps.ts";
 import { createEdgeStatus } from "./edge-status.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
@@ -77,6 +79,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     log,
     clock,
     hostFirewall: settings.dockerHost.startsWith("unix:"),
+    installation: settings.networkPool,
     allowRegistries: settings.fetchAllowHosts,
   });
   const edge = createEdgeClient(paths.edge);
@@ -127,6 +130,9 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     publishRoutes: supervisor.routes.publish,
   });
 
+  const guard = createGuard(
+    guardDeps({ isOn: settings.guard, store, engine, supervisor, clock, log, dataDir: settings.dataDir }),
+  );
   const deployDeps: DeployDeps = {
     store,
     engine,
@@ -155,6 +161,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       probe,
     },
     buildNetwork: buildNetworkOf(settings.networkPool),
+    buildObstacle: guard.buildObstacle,
     urlOf,
     hostOf: hostOfSite,
     publishRoutes: supervisor.routes.publish,
@@ -261,6 +268,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     ...domains.routes,
     ...hooks.routes,
     host,
+    guard,
     examine: () =>
       examine(
         doctorDeps({
@@ -319,6 +327,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     },
     edgeTrouble: edgeStatus.trouble,
     supervisor,
+    guard,
     queue,
     deployDeps,
     mendRepositories: () => mendRepositories({ log, paths, store, deployments }),

@@ -2,6 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { DeploymentStatus, StepName } from "../domain/deployment.ts";
 import type { Engine, NetworkRef } from "../domain/engine.ts";
 import { GB } from "../domain/size.ts";
+import type { ProcessRecord } from "../domain/process.ts";
 import type { HealthCheck } from "../domain/site.ts";
 import type { Log } from "../domain/log.ts";
 import type {
@@ -62,6 +63,8 @@ export interface DeployQueries {
   siteById(id: string): Promise<SiteRecord | undefined>;
   envVarsOf(environmentId: string): Promise<EnvVarRecord[]>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
+  processesOf(environmentId: string): Promise<ProcessRecord[]>;
+  internalEnvironments(): Promise<Set<string>>;
 }
 
 export interface DeployStore extends DeployQueries {
@@ -110,7 +113,7 @@ export interface ReplicaControl {
    * Writes the row, then starts a container of the release within the environment's present limits.
    * @throws AppError `deploy_failed`, `engine_unavailable`
    */
-  launch(environmentId: string, releaseId: string): Promise<ReplicaRecord>;
+  launch(environmentId: string, releaseId: string, process?: string): Promise<ReplicaRecord>;
   /** Stops (with grace) and removes containers; their rows stay as `removed`. Idempotent. */
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
   probe(replica: ReplicaRecord, check: HealthCheck, host: string, signal: AbortSignal): Promise<ProbeResult>;
@@ -136,6 +139,8 @@ export interface DeploySettings {
   buildSlots: number;
   buildLimits: { memoryBytes: number; cpuMillicores: number; pids: number; diskBytes: number };
   buildDeadlineMs: number;
+  /** How long a build waits for free memory and disk; and for busy processors, after which it begins all the same. */
+  buildWaitMs: { hard: number; soft: number };
   drainDeadlineMs: number;
   stopGraceSeconds: number;
   releasesKept: number;
@@ -147,6 +152,7 @@ export const defaultDeploySettings: DeploySettings = {
   buildSlots: 1,
   buildLimits: { memoryBytes: 2 * GB, cpuMillicores: 1000, pids: 1024, diskBytes: 8 * GB },
   buildDeadlineMs: 15 * 60_000,
+  buildWaitMs: { hard: 10 * 60_000, soft: 60_000 },
   drainDeadlineMs: 30_000,
   stopGraceSeconds: 10,
   releasesKept: 5,
@@ -166,6 +172,8 @@ export interface DeployDeps {
   settings: DeploySettings;
   replicas: ReplicaControl;
   buildNetwork: NetworkRef;
+  /** Why no build may begin now, as part of a sentence; `isHard` where it would be a danger. Null when one may. */
+  buildObstacle(need: { memoryBytes: number }): { text: string; isHard: boolean } | null;
   urlOf(slug: string, environment: string): string;
   hostOf(slug: string, environment: string): string;
   /** Sends the edge the table that the rows describe; resolves when new requests follow it. */

@@ -35,28 +35,38 @@ const whole = (min: number, max: number) => {
 };
 
 /** When the guard takes the host to be under pressure, and how fast it acts. */
-export const guardSettingsSchema = z.strictObject({
+const fields = z.strictObject({
   /** Less free disk than this; null: a twentieth, 2 GB at least and 10 GB at most. */
-  diskFreeBytes: bytes(16 * MB, 100 * 1024 * GB).default(null),
+  diskFreeBytes: bytes(16 * MB, 100 * 1024 * GB),
   /** Less available memory than this; null: a twentieth, 128 MB at least and 1 GB at most. */
-  memoryAvailableBytes: bytes(16 * MB, 1024 * GB).default(null),
-  memoryStalledPercent: whole(1, 100).default(40),
+  memoryAvailableBytes: bytes(16 * MB, 1024 * GB),
+  memoryStalledPercent: whole(1, 100),
   /** Both together: processors are busy, and work waits for them. */
-  cpuBusyPercent: whole(1, 100).default(95),
-  cpuStalledPercent: whole(0, 100).default(60),
-  ioStalledPercent: whole(1, 100).default(80),
+  cpuBusyPercent: whole(1, 100),
+  cpuStalledPercent: whole(0, 100),
+  ioStalledPercent: whole(1, 100),
   /** How long processors or disks are overloaded before anything is done; memory and free disk do not wait. */
-  patienceSeconds: whole(1, 600).default(10),
+  patienceSeconds: whole(1, 600),
   /** Between two acts. */
-  stepSeconds: whole(1, 600).default(10),
+  stepSeconds: whole(1, 600),
   /** How long the pressure must be gone before an act is undone; the acts are undone one by one, the last first. */
-  calmSeconds: whole(1, 3600).default(30),
+  calmSeconds: whole(1, 3600),
 });
-export type GuardSettings = z.output<typeof guardSettingsSchema>;
+export type GuardSettings = z.output<typeof fields>;
 
-export const defaultGuardSettings: GuardSettings = guardSettingsSchema.parse({});
+export const defaultGuardSettings: GuardSettings = {
+  diskFreeBytes: null,
+  memoryAvailableBytes: null,
+  memoryStalledPercent: 40,
+  cpuBusyPercent: 95,
+  cpuStalledPercent: 60,
+  ioStalledPercent: 80,
+  patienceSeconds: 10,
+  stepSeconds: 10,
+  calmSeconds: 30,
+};
 
-export const guardSettingsPatchSchema = guardSettingsSchema.partial();
+export const guardSettingsPatchSchema = fields.partial();
 export type GuardSettingsPatch = z.output<typeof guardSettingsPatchSchema>;
 
 export const guardActKinds = ["builds", "sleep", "throttle", "pause"] as const;

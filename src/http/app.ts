@@ -10,6 +10,7 @@ import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { eventRoutes } from "./api/events.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
 import { trafficRoutes } from "./api/traffic.ts";
+import { guardRoutes, type GuardRoutesDeps } from "./api/guard.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
 import { httpsRoutes, type HttpsRoutesDeps } from "./api/https.ts";
@@ -32,6 +33,7 @@ export interface AppDeps
     DomainRoutesDeps,
     HookRoutesDeps,
     HostRoutesDeps,
+    GuardRoutesDeps,
     DoctorRoutesDeps,
     HttpsRoutesDeps,
     UsageRoutesDeps,
@@ -64,6 +66,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...trafficRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
+    ...guardRoutes(deps),
     ...doctorRoutes(deps),
     ...eventRoutes(deps),
     ...httpsRoutes(deps),

@@ -10,6 +10,7 @@ import { checkBaseImage, checkDockerfile } from "../plan/dockerfile-policy.ts";
 import { writeIgnoreFile } from "../plan/ignore-file.ts";
 import type { BuildPlan } from "../plan/plan-build.ts";
 import type { Semaphore } from "../semaphore.ts";
+import { waitForRoom } from "./wait-for-room.ts";
 
 export interface SourceImage extends BuiltImage {
   tag: string;
@@ -35,6 +36,12 @@ export const buildImage = async (
     plan.kind === "dockerfile" ? await readFile(join(contextDir, plan.path), "utf8") : plan.dockerfile;
   const { externalImages, exposedPorts } = checkDockerfile(text);
   const release = await slots.acquire(job.signal, job.site.ownerUserId ?? job.site.ownerOrganizationId ?? "");
+  try {
+    await waitForRoom(deps, job);
+  } catch (error) {
+    release();
+    throw error;
+  }
   // From here on: time in the line is nobody's fault.
   const deadline = AbortSignal.timeout(deps.settings.buildDeadlineMs);
   const signal = AbortSignal.any([job.signal, deadline]);
