@@ -2,6 +2,8 @@ import type { Ownership } from "../domain/engine.ts";
 
 /** Says which replica a container is. Set by Croft at create, so it wins over an image's own LABEL. */
 export const replicaLabel = "croft.replica";
+/** Which process of its release it runs. */
+export const processLabel = "croft.process";
 /** The labels on everything that Croft makes. Every key is set each time: a label from an image never remains. */
 export const ownershipLabels = (owner: Ownership): Record<string, string> => ({
   "croft.managed": "true",

@@ -13,7 +13,10 @@ export const replicaState = (info: Dockerode.ContainerInspectInfo): ReplicaState
   const replicaId = replicaIdOf([info.Name], info.Config.Labels);
   if (replicaId === null) return null;
   const { State: state } = info;
-  const address = Object.values(info.NetworkSettings.Networks)[0]?.IPAddress;
+  const networks = info.NetworkSettings.Networks;
+  // Its own one: with links it is on several.
+  const own = networks[info.HostConfig.NetworkMode ?? ""] ?? Object.values(networks)[0];
+  const address = own?.IPAddress;
   const startedAtMs = timeOf(state.StartedAt);
   return {
     containerId: info.Id,
@@ -22,6 +25,7 @@ export const replicaState = (info: Dockerode.ContainerInspectInfo): ReplicaState
     paused: state.Running && state.Paused,
     address: state.Running && address ? address : null,
     pid: state.Running && state.Pid > 0 ? state.Pid : null,
+    networks: Object.entries(networks).map(([name, { Aliases }]) => ({ name, aliases: Aliases ?? [] })),
     exitCode: state.Running || startedAtMs === null ? null : state.ExitCode,
     oomKilled: state.OOMKilled,
     startedAtMs,

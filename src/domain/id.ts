@@ -21,7 +21,8 @@ export type IdPrefix =
   | "evt"
   | "job"
   | "run"
-  | "proc";
+  | "proc"
+  | "lnk";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 

@@ -231,6 +231,8 @@ export type ReplicaRowState = "starting" | "running" | "draining" | "exited" | "
 export interface ReplicaRecord {
   id: string;
   releaseId: string;
+  /** Of its release. */
+  process: string;
   environmentId: string;
   containerId: string | null;
   state: ReplicaRowState;

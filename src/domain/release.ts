@@ -1,3 +1,4 @@
+import type { ReleaseProcess } from "./process.ts";
 import type { HealthCheck } from "./site.ts";
 
 /**
@@ -13,8 +14,11 @@ export interface ReleaseConfig {
   port: number | null;
   /** Overrides the image's command when set; run as `/bin/sh -c` inside the container. */
   startCommand: string | null;
-  replicas: number;
   healthCheck: HealthCheck;
+  /** False where nothing answers visitors; of a release made before there were other processes it is left out. */
+  hasWeb?: boolean;
+  /** Besides `web`. */
+  processes?: ReleaseProcess[];
 }
 
 /** One sealed variable as it was frozen into a release. */

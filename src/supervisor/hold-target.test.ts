@@ -6,6 +6,7 @@ const nowMs = 1_000_000;
 const replica = (change: Partial<ReplicaRecord>): ReplicaRecord => ({
   id: "rep_1",
   releaseId: "rel_1",
+  process: "web",
   environmentId: "env_1",
   containerId: "c",
   state: "running",

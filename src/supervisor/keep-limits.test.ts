@@ -29,7 +29,7 @@ const installation = (recorded: AppliedLimits | null, held: ContainerLimits, now
     store: {
       liveEnvironments: async () => [environment],
       environmentById: async () => environment,
-      liveReplicasOf: async () => [{ id: "rep_1", state: "running" }],
+      liveReplicasOf: async () => [{ id: "rep_1", process: "web", state: "running" }],
       guardActsOf: async () => [],
       updateEnvironment: async (_: string, patch: Partial<EnvironmentRecord>) => {
         written.push(JSON.parse(patch.appliedLimits!) as AppliedLimits);

@@ -1,15 +1,11 @@
 import type { ContainerLimits } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
+import { webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
 import { throttled } from "./guard-throttle.ts";
-
-const askedOf = (environment: EnvironmentRecord): ContainerLimits => ({
-  memoryBytes: environment.memoryBytes,
-  cpuMillicores: environment.cpuMillicores,
-  pids: environment.pids,
-});
+import { limitsFor } from "./process-limits.ts";
 
 const agrees = (applied: AppliedLimits, asked: ContainerLimits): boolean =>
   // The kernel rounds memory to pages.
@@ -77,12 +73,17 @@ const bringInLine = async (
 ): Promise<void> => {
   const environment = await deps.store.environmentById(environmentId);
   if (!environment) return;
-  const asked = throttled(askedOf(environment), await deps.store.guardActsOf([environmentId]));
-  for (const replica of await deps.store.liveReplicasOf(environmentId)) {
+  const acts = await deps.store.guardActsOf([environmentId]);
+  const replicas = await deps.store.liveReplicasOf(environmentId);
+  const hasWeb = replicas.some((replica) => replica.process === webProcess);
+  for (const replica of replicas) {
     if (replica.state !== "running" && replica.state !== "starting") continue;
+    const asked = throttled(await limitsFor(deps, environment, replica), acts);
+    // The environment's row tells of what answers visitors; other processes may have limits of their own.
+    const isTold = replica.process === webProcess || !hasWeb;
     const applied = await deps.engine.appliedLimits(replica.id);
     if (applied === null) continue;
-    if (!isRecorded(environment, applied)) await record(deps, environment, applied);
+    if (isTold && !isRecorded(environment, applied)) await record(deps, environment, applied);
     if (agrees(applied, asked)) continue;
     if (tellDrift)
       deps.log.warn("limits had drifted and are put right", {
@@ -98,6 +99,6 @@ const bringInLine = async (
       if ((await deps.engine.appliedLimits(replica.id)) === null) continue;
       throw error;
     }
-    await readBackLimits(deps, environment, replica.id);
+    if (isTold) await readBackLimits(deps, environment, replica.id);
   }
 };

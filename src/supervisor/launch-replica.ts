@@ -2,17 +2,18 @@ import { chmod, mkdir } from "node:fs/promises";
 import type { NetworkRef, Ownership } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
+import { type DesiredProcess, desiredProcesses, webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
 import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { AppError, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
-import { networkOf, networkSlots } from "./networks.ts";
+import { networkSlots, presentNetworkOf } from "./networks.ts";
 import { readBackLimits } from "./keep-limits.ts";
 
 const maxSubnetsTried = 64;
 
 /**
- * Starts one more replica of a release within the environment's present limits. The row is written before the
+ * Starts one more replica of a release's process within its present limits. The row is written before the
  * container exists, so that whatever a crash leaves behind is known to be ours.
  * @throws AppError `deploy_failed`, `engine_unavailable`; the row is then `removed`
  */
@@ -20,21 +21,26 @@ export const launchReplica = async (
   deps: SupervisorDeps,
   environmentId: string,
   releaseId: string,
+  processName = webProcess,
 ): Promise<ReplicaRecord> => {
   const environment = await deps.store.environmentById(environmentId);
   const site = environment && (await deps.store.siteById(environment.siteId));
   const release = await deps.store.releaseById(releaseId);
   if (!environment || !site || !release || site.deletedAt !== null) throw notFound("the release's site");
   const config = JSON.parse(release.config) as ReleaseConfig;
+  const all = desiredProcesses(config, environment, await deps.store.processesOf(environment.id));
+  const desired = all.find(({ name }) => name === processName);
+  if (!desired) throw notFound(`process ${processName} of release ${release.number}`);
   const nowMs = deps.clock.nowMs();
   const replica: ReplicaRecord = {
     id: newId("rep", nowMs),
     releaseId,
+    process: processName,
     environmentId,
     containerId: null,
     state: "starting",
     address: null,
-    port: config.port,
+    port: desired.port,
     exitCode: null,
     oomKills: 0,
     restarts: 0,
@@ -46,10 +52,10 @@ export const launchReplica = async (
   };
   await deps.store.insertReplica(replica);
   try {
-    const state = await start(deps, site, environment, release, config, replica.id);
+    const state = await start(deps, site, environment, release, config, desired, replica.id);
     const started = { containerId: state.containerId, address: state.address };
     await deps.store.updateReplica(replica.id, started);
-    await readBackLimits(deps, environment, replica.id);
+    if (processName === webProcess) await readBackLimits(deps, environment, replica.id);
     return { ...replica, ...started };
   } catch (cause) {
     await deps.store.updateReplica(replica.id, {
@@ -67,6 +73,7 @@ const start = async (
   environment: EnvironmentRecord,
   release: ReleaseRecord,
   config: ReleaseConfig,
+  desired: DesiredProcess,
   replicaId: string,
 ) => {
   const owner: Ownership = {
@@ -84,20 +91,19 @@ const start = async (
     await chmod(folder, 0o777);
     await deps.engine.ensureVolume({ name: `croft-${volume.id}`, folder }, owner);
   }
-  const limits = limitsSchema.pick({ memoryBytes: true, cpuMillicores: true, pids: true }).parse({
-    memoryBytes: environment.memoryBytes,
-    cpuMillicores: environment.cpuMillicores,
-    pids: environment.pids,
-  });
+  const limits = limitsSchema
+    .pick({ memoryBytes: true, cpuMillicores: true, pids: true })
+    .parse(desired.limits);
   return deps.engine.startReplica({
     name: `croft-${replicaId}`,
     imageId: config.imageId ?? "",
     owner,
     replicaId,
+    process: desired.name,
     network,
-    env: await envOf(deps, site, environment, release, config),
+    env: await envOf(deps, site, environment, release, desired),
     volumes: volumes.map((volume) => ({ name: `croft-${volume.id}`, mountPath: volume.mountPath })),
-    startCommand: config.startCommand,
+    startCommand: desired.command,
     limits,
     stopGraceSeconds: deps.stopGraceSeconds,
   });
@@ -114,7 +120,7 @@ const ensureFreeNetwork = async (
 ): Promise<NetworkRef> => {
   let present = environment;
   for (let attempt = 1; ; attempt++) {
-    const network = networkOf(deps.networkPool, present);
+    const network = await presentNetworkOf(deps, present);
     try {
       await deps.engine.ensureNetwork(network, owner);
       return network;
@@ -136,16 +142,17 @@ const envOf = async (
   site: SiteRecord,
   environment: EnvironmentRecord,
   release: ReleaseRecord,
-  config: ReleaseConfig,
+  desired: DesiredProcess,
 ): Promise<Record<string, string>> => {
   const env: Record<string, string> = {
     CROFT_SITE: site.slug,
     CROFT_ENVIRONMENT: environment.name,
     CROFT_RELEASE: String(release.number),
+    CROFT_PROCESS: desired.name,
   };
   for (const { key, ciphertext } of frozenVariables(release.env))
     env[key] = await deps.openSecret(ciphertext, `env:${environment.id}:${key}`);
-  env.PORT = String(config.port);
+  if (desired.port !== null) env.PORT = String(desired.port);
   return env;
 };
 

@@ -6,6 +6,7 @@ import { frozenVariables } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
 import type { AppError } from "../errors.ts";
 import { restartPauseMs } from "./back-off.ts";
+import { limitsFor } from "./process-limits.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 
 /**
@@ -22,8 +23,9 @@ export const noteExit = async (
   const restarts = row.restarts + 1;
   const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
   const lastLines = await lastWords(deps, row);
+  const limits = await limitsFor(deps, environment, row);
   const cause = oom
-    ? `killed: it used more than its memory limit of ${formatBytes(environment.memoryBytes)} (out of memory)`
+    ? `killed: it used more than its memory limit of ${formatBytes(limits.memoryBytes)} (out of memory)`
     : `the app ${exitSentence(container.exitCode)}`;
   const reason = `${cause}; restart ${restarts}${lastLines ? `; it last printed: ${lastLines}` : ""}`;
   deps.log.warn("replica ended", {

@@ -1,21 +1,21 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
-import type { ReleaseConfig } from "../domain/release.ts";
 import { sharesInForce } from "../domain/traffic.ts";
 import { AppError } from "../errors.ts";
 import { forgivenAfterMs } from "./back-off.ts";
+import { bringToScale } from "./bring-to-scale.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
-import { launchReplica } from "./launch-replica.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 import { noteExit, noteFailedStart } from "./note-exit.ts";
+import { endRollingRestarts } from "./rolling-restart.ts";
 
 export interface ReconcileState {
   /** Replicas in which the kernel killed something for memory since they started. */
   oomSeen: Set<string>;
   /** Replicas that a warm-up is waiting for. */
   warming: Set<string>;
-  /** Earliest next try to launch a missing replica, by release: an image that cannot start must not spin. */
+  /** Earliest next try to launch a missing replica, by release and process: an image that cannot start must not spin. */
   launchAfterMs: Map<string, number>;
   /** Waits until a (re)started replica answers, then lets visitors in. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
@@ -53,6 +53,7 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
     const dueMs = await reconcileEnvironment(deps, state, environment, beside, own, actual, deploying);
     if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
   });
+  await endRollingRestarts(deps, rows);
   return nextMs;
 };
 
@@ -78,9 +79,14 @@ const ensureNetworks = async (
   rows: ReplicaRecord[],
 ): Promise<void> => {
   const used = new Set(rows.map((row) => row.environmentId));
+  const closed = await deps.store.closedEgress();
   const networks = environments
-    .filter((environment) => used.has(environment.id))
-    .map((environment) => networkOf(deps.networkPool, environment));
+    // Closed ones also before they are used: a replica may be about to start there.
+    .filter(({ id }) => used.has(id) || closed.has(id))
+    .map((environment) => ({
+      ...networkOf(deps.networkPool, environment),
+      closed: closed.has(environment.id),
+    }));
   await deps.engine.ensureFirewall([buildNetworkOf(deps.networkPool), ...networks]);
 };
 
@@ -108,25 +114,28 @@ const reconcileEnvironment = async (
     );
   let nextMs: number | null = null;
   for (const releaseId of wanted) {
-    let present = 0;
+    const present: ReplicaRecord[] = [];
     for (const row of rows) {
       if (row.releaseId !== releaseId || row.state === "draining") continue;
       const container = actual.get(row.id);
       if (row.state === "starting" && busy && row.releaseId === rolloutRelease) {
-        present++;
+        present.push(row);
         continue;
       }
       if (!container) {
-        if (deps.clock.nowMs() - row.createdAt < 5000) present++;
+        if (deps.clock.nowMs() - row.createdAt < 5000) present.push(row);
         else
           await deps.store.moveReplica(row.id, row.state, { state: "removed", endedAt: deps.clock.nowMs() });
         continue;
       }
-      present++;
+      present.push(row);
       const dueMs = await followReplica(deps, state, environment, row, container);
       if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
     }
-    const launchDueMs = busy ? null : await launchMissing(deps, state, environment, releaseId, present);
+    const leaving = rows.some((row) => row.state === "draining" || !wanted.includes(row.releaseId));
+    const launchDueMs = busy
+      ? null
+      : await bringToScale(deps, state, environment, releaseId, present, leaving);
     if (launchDueMs !== null) nextMs = Math.min(nextMs ?? launchDueMs, launchDueMs);
   }
   return nextMs;
@@ -167,39 +176,5 @@ const followReplica = async (
   const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
   if (await deps.store.moveReplica(row.id, "exited", started))
     state.warmUp(environment, { ...row, ...started });
-  return null;
-};
-
-const launchMissing = async (
-  deps: SupervisorDeps,
-  state: ReconcileState,
-  environment: LiveEnvironment,
-  releaseId: string,
-  present: number,
-): Promise<number | null> => {
-  const release = await deps.store.releaseById(releaseId);
-  if (!release || release.imageId === null) return null;
-  const { replicas: wanted } = JSON.parse(release.config) as ReleaseConfig;
-  if (present >= wanted) return null;
-  const nowMs = deps.clock.nowMs();
-  const notBeforeMs = state.launchAfterMs.get(releaseId) ?? 0;
-  if (notBeforeMs > nowMs) return notBeforeMs;
-  for (let i = present; i < wanted; i++) {
-    // A deployment may have begun since the rows were read; then the replicas are its business.
-    const open = await deps.store.openDeployments();
-    if (open.some((one) => one.environmentId === environment.id && one.status !== "pending")) return null;
-    const now = await deps.store.environmentById(environment.id);
-    if (now?.currentReleaseId !== environment.currentReleaseId || now.stoppedReason !== null) return null;
-    try {
-      const replica = await launchReplica(deps, environment.id, release.id);
-      state.launchAfterMs.delete(releaseId);
-      deps.log.info("started a missing replica", { site: environment.slug, replica: replica.id });
-      state.warmUp(environment, replica);
-    } catch (error) {
-      deps.log.warn("a missing replica could not be started", { site: environment.slug, error });
-      state.launchAfterMs.set(releaseId, nowMs + 30_000);
-      return nowMs + 30_000;
-    }
-  }
   return null;
 };

@@ -39,7 +39,9 @@ export const buildRoutes = async (
   const pauses = new Map((await deps.store.allPauses()).map((row) => [row.environmentId, row]));
   const shares = new Map((await deps.store.allTrafficSplits()).map((row) => [row.environmentId, row.shares]));
   const months = await deps.monthMeters(environments.map(({ id }) => id));
+  const unrouted = (await deps.store.internalEnvironments()).union(await deps.store.environmentsWithoutWeb());
   for (const environment of environments) {
+    if (unrouted.has(environment.id)) continue;
     const own = domains.get(environment.id) ?? [];
     const asked = storedRules(deps.log, environment.id, rules.get(environment.id));
     const limits = {

@@ -28,6 +28,7 @@ const release = (number: number, imageId: string | null = "sha256:1") =>
     ...{ imageTag: null, config: "{}", env: "[]", sizeBytes: null, createdAt: 0, retiredAt: null },
   });
 const replica = (id: string, releaseId: string, change: Partial<ReplicaRecord> = {}): ReplicaRecord => ({
+  process: "web",
   ...{ id, releaseId, environmentId: environment.id, containerId: id, state: "running", address: "10.0.0.2" },
   ...{ port: 80, exitCode: null, oomKills: 0, restarts: 0, reason: null, createdAt: 0, startedAt: 0 },
   ...{ endedAt: null, nextRestartAt: null },

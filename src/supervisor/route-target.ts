@@ -1,4 +1,5 @@
 import type { RouteTarget, TrafficSplit } from "../domain/edge.ts";
+import { webProcess } from "../domain/process.ts";
 import type { PauseRecord, ReplicaRecord } from "../domain/records.ts";
 import { type Shares, sharesInForce } from "../domain/traffic.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
@@ -34,7 +35,9 @@ export const targetOf = async (
   const isStatic = release.imageId === null;
   const shares = isStatic ? [] : sharesInForce(stored ?? undefined, release.id);
   const releases = new Set([release.id, ...shares.map(({ releaseId }) => releaseId)]);
-  const own = replicas.filter(({ releaseId, state }) => releases.has(releaseId) && state !== "draining");
+  const own = replicas.filter(
+    (one) => one.process === webProcess && releases.has(one.releaseId) && one.state !== "draining",
+  );
   if (isStatic) {
     const paused = pause === null ? null : holdTarget({ pause, replicas: [], launchDelayed: true, nowMs });
     return paused ?? { kind: "static", folder: deps.edgePath(deps.paths.staticRelease(release.id)) };

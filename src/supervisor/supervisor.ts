@@ -1,5 +1,6 @@
+import { startWindowMs, webProcess } from "../domain/process.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
-import { healthCheckSchema } from "../domain/site.ts";
+import { type HealthCheck, healthCheckSchema } from "../domain/site.ts";
 import type { EngineInfo } from "../domain/engine.ts";
 import { AppError } from "../errors.ts";
 import { cleanUpDeletedSites } from "./clean-up.ts";
@@ -33,7 +34,7 @@ export interface Supervisor {
   keepLimits(): Promise<void>;
   keepDisk(): Promise<void>;
   applyLimits(environmentId: string): Promise<void>;
-  launch(environmentId: string, releaseId: string): Promise<ReplicaRecord>;
+  launch(environmentId: string, releaseId: string, process?: string): Promise<ReplicaRecord>;
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
   routes: RoutePublisher;
 }
@@ -104,6 +105,13 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     }
   };
 
+  /** What answers nobody is well once it has run for a while. */
+  const isReady = async (replica: ReplicaRecord, check: HealthCheck, host: string): Promise<boolean> => {
+    if (replica.process === webProcess) return (await probe(replica, check, host, lifetime)).ok;
+    await Bun.sleep(startWindowMs);
+    return true;
+  };
+
   /** Lets visitors in once a (re)started replica answers; one that dies meanwhile is seen by the next pass. */
   const warmUp = async (environment: LiveEnvironment, replica: ReplicaRecord): Promise<void> => {
     if (state.warming.has(replica.id)) return;
@@ -113,7 +121,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       const host = deps.hostOf(environment.slug, environment.name);
       const deadlineMs = deps.clock.monotonicMs() + check.deadlineSeconds * 1000;
       for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.6, check.intervalSeconds * 1000)) {
-        const { ok } = await probe(replica, check, host, lifetime);
+        const ok = await isReady(replica, check, host);
         const row = await deps.store.replicaById(replica.id);
         if (lifetime.aborted || row?.state !== "starting") return;
         // Past the deadline it serves all the same: it did pass its check when it was released.
@@ -122,6 +130,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       }
       await deps.store.updateReplica(replica.id, { state: "running", startedAt: deps.clock.nowMs() });
       await routes.publish(AbortSignal.timeout(10_000));
+      // A restart one after the other goes on with the next.
+      kick();
     } catch (error) {
       deps.log.warn("a restarted replica is not in service yet", { replica: replica.id, error });
     } finally {
@@ -224,7 +234,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       await limits.apply(environmentId);
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
     },
-    launch: (environmentId, releaseId) => launchReplica(deps, environmentId, releaseId),
+    launch: (environmentId, releaseId, process) => launchReplica(deps, environmentId, releaseId, process),
     remove: (replicaIds, graceSeconds) => removeReplicas(deps, replicaIds, graceSeconds),
     routes,
   };

@@ -150,15 +150,14 @@ export const siteQueries = (db: Kysely<Schema>) => ({
    * is reused as late as possible. Null when all are taken.
    */
   nextNetworkSlot: async (slots: number): Promise<number | null> => {
-    const highest = await db
-      .selectFrom("environments")
-      .select((eb) => eb.fn.max("networkSlot").as("slot"))
-      .executeTakeFirst();
-    const next = (highest?.slot ?? -1) + 1;
+    const highest = await sql<{ slot: number }>`
+      SELECT max(coalesce((SELECT max(network_slot) FROM environments), -1),
+        coalesce((SELECT max(network_slot) FROM links), -1)) AS slot`.execute(db);
+    const next = highest.rows[0]!.slot + 1;
     if (next < slots) return next;
     const free = await sql<{ slot: number | null }>`
       WITH RECURSIVE slots (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < ${slots})
-      SELECT MIN(slot) AS slot FROM slots WHERE slot NOT IN (SELECT network_slot FROM environments WHERE network_slot IS NOT NULL)
+      SELECT MIN(slot) AS slot FROM slots WHERE slot NOT IN (SELECT network_slot FROM environments WHERE network_slot IS NOT NULL UNION SELECT network_slot FROM links)
     `.execute(db);
     return free.rows[0]?.slot ?? null;
   },

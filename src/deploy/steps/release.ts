@@ -28,7 +28,6 @@ export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Pro
     imageId: isStatic ? null : built.image.imageId,
     port: isStatic ? null : (site.port ?? built.plannedPort ?? built.image.exposedPort ?? defaultPort),
     startCommand: isStatic ? null : site.startCommand,
-    replicas: environment.replicas,
     healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
   };
   const env = (await deps.store.envVarsOf(environment.id)).map(({ key, ciphertext, isSecret }) => ({

@@ -1,20 +1,22 @@
 import { exitSentence } from "../../domain/exit-sentence.ts";
 import type { ReleaseRecord, ReplicaRecord } from "../../domain/records.ts";
+import { type DesiredProcess, webProcess } from "../../domain/process.ts";
 import type { ReleaseConfig } from "../../domain/release.ts";
 import { AppError } from "../../errors.ts";
 import type { DeployDeps } from "../deps.ts";
 import type { Job } from "../job.ts";
 import { explainListening } from "../plan/explain-listening.ts";
 
-/** Starts the release's replicas beside the old ones. */
+/** Starts the release's replicas that answer visitors beside the old ones. */
 export const startReplicas = async (
   deps: DeployDeps,
   job: Job,
   release: ReleaseRecord,
-  config: ReleaseConfig,
+  processes: readonly DesiredProcess[],
 ): Promise<ReplicaRecord[]> => {
   const replicas: ReplicaRecord[] = [];
-  for (let i = 0; i < config.replicas; i++) {
+  const web = processes.find(({ name }) => name === webProcess);
+  for (let i = 0; i < (web?.replicas ?? 0); i++) {
     job.signal.throwIfAborted();
     const replica = await deps.replicas.launch(job.environment.id, release.id);
     replicas.push(replica);
@@ -92,7 +94,8 @@ const probeUntilReady = async (
   }
 };
 
-const withAppLog = async (
+/** An error with the last lines that the app printed in the deployment's log. */
+export const withAppLog = async (
   deps: DeployDeps,
   job: Job,
   replica: ReplicaRecord,

@@ -1,0 +1,35 @@
+import type { ReplicaRecord } from "../domain/records.ts";
+import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import type { ReconcileState } from "./reconcile.ts";
+
+/**
+ * Takes the next replica of a restart that was asked for out of service, once all others of its process run; the
+ * missing one is launched anew by the next pass. So all but one serve at any time.
+ * @param replicas of one process, as many as there should be
+ */
+export const restartNext = async (
+  deps: Pick<SupervisorDeps, "store">,
+  state: Pick<ReconcileState, "retire">,
+  environment: Pick<LiveEnvironment, "id">,
+  replicas: readonly ReplicaRecord[],
+): Promise<void> => {
+  const restart = (await deps.store.rollingRestarts()).find((one) => one.environmentId === environment.id);
+  if (!restart) return;
+  const old = replicas.filter(({ createdAt }) => createdAt <= restart.askedAt);
+  const next = old.find(({ state }) => state !== "running") ?? old[0];
+  if (!next) return;
+  if (replicas.every(({ id, state }) => id === next.id || state === "running")) state.retire([next], true);
+};
+
+/** Forgets restarts that are through. */
+export const endRollingRestarts = async (
+  { store }: Pick<SupervisorDeps, "store">,
+  live: readonly ReplicaRecord[],
+): Promise<void> => {
+  for (const restart of await store.rollingRestarts()) {
+    const left = live.some(
+      (row) => row.environmentId === restart.environmentId && row.createdAt <= restart.askedAt,
+    );
+    if (!left) await store.endRollingRestart(restart);
+  }
+};
