@@ -3,6 +3,7 @@ import { countsById } from "./processes/commands.ts";
 import { pidOf } from "./processes/identity.ts";
 import { ensureEdge, handOverEdge } from "./spawn.ts";
 import { routeTo, toPort } from "./testing/edge-fixture.ts";
+import { ended } from "./testing/edge-process.ts";
 import { type EdgeProcesses, edgeProcesses } from "./testing/edge-processes.ts";
 import { connectRaw, type RawClient } from "./testing/raw-client.ts";
 import { createWakeCalls } from "./wake-calls.ts";
@@ -71,6 +72,7 @@ test("a process that hands over lets go who waits for calls, and passes on its o
   const kept = await connectRaw((await edge.ports())[0]!);
   kept.send("GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n");
   await kept.until((text) => text.includes("404"));
+  const { pid } = await edge.client.health();
   const before = edge.client.wanted();
   await handOverEdge(edge.wanted());
   expect(await before).toEqual([]);
@@ -83,6 +85,7 @@ test("a process that hands over lets go who waits for calls, and passes on its o
     routes: [routeTo(["site.test"], toPort(server.port!), {}, "site")],
   });
   expect(await kept.untilClosed()).toEndWith("awake");
+  await ended(pid);
 }, 30_000);
 
 test("calls of before are told to who asks next; who asked earlier is let go", async () => {
