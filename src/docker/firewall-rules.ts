@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { bridgePrefix } from "./networks.ts";
 
 export const inputChain = "CROFT-INPUT";
@@ -73,16 +74,40 @@ export const rulesV6 = (): string =>
   ].join("\n");
 
 /**
+ * One chain for each installation, beside the common ones, since its rules differ: bridges that may begin no
+ * connection at all. What the host or a visitor began goes on, what a container began before is cut.
+ * @param chain of `closedChain`
+ */
+export const closedRules = (chain: string, closed: readonly string[]): string =>
+  [
+    `:${chain} - [0:0]`,
+    ...closed.flatMap((bridge) => [
+      `-A ${chain} -i ${bridge} -o ${bridge} -m physdev --physdev-is-bridged -j RETURN`,
+      `-A ${chain} -i ${bridge} -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j RETURN`,
+      `-A ${chain} -i ${bridge} -j REJECT --reject-with icmp-port-unreachable`,
+    ]),
+    "",
+  ].join("\n");
+
+/** Chain names have at most 28 characters. */
+export const closedChain = (installation: string): string =>
+  `CROFT-CLOSED-${createHash("sha256").update(installation).digest("hex").slice(0, 8)}`;
+
+/**
  * Puts the jumps to our chains first in theirs, whatever stood before them, in the same step as the chains.
  * DOCKER-USER is where Docker leaves others' rules alone and which it asks first; without it (another firewall
  * backend, or Docker told to keep off iptables) FORWARD itself.
  * @param saved what iptables-save(8) prints of the table now
+ * @param own the installation's chain of closed bridges, if it has one
  */
-export const hookRules = (saved: string): string => {
+export const hookRules = (saved: string, own: string | null = null): string => {
   const forwardParent = /^:DOCKER-USER /m.test(saved) ? "DOCKER-USER" : "FORWARD";
   const hooks: [parent: string, rule: string][] = [
     ["INPUT", `-i ${bridges} -j ${inputChain}`],
     [forwardParent, `-j ${forwardChain}`],
+    ...(own === null
+      ? []
+      : ["INPUT", forwardParent].map((parent): [string, string] => [parent, `-j ${own}`])),
   ];
   const lines = saved.split("\n");
   return hooks

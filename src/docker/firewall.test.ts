@@ -9,7 +9,9 @@ import {
   dockerFixture,
   eventually,
 } from "../testing/docker-fixture.ts";
-import { forwardChain, hookRules, inputChain, rulesV4 } from "./firewall-rules.ts";
+import { systemClock } from "../domain/clock.ts";
+import { createDockerEngine } from "./docker-engine.ts";
+import { closedChain, forwardChain, hookRules, inputChain, rulesV4 } from "./firewall-rules.ts";
 import { createFirewall, nameserversOf } from "./firewall.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -95,53 +97,139 @@ test("ports of the host are closed to replicas, by gateway and by any other addr
   }
 });
 
-test("link-local and private addresses are closed, the rest of the world is open", async () => {
-  // a machine behind the host, with an address of each kind: the cloud's metadata service, a LAN, the Internet
+/** A machine behind the host, with an address of each kind: the cloud's metadata service, a LAN, the Internet. */
+const machineBehind = async () => {
   const id = Math.floor(Math.random() * 200) + 20;
   const [namespace, inside, outside] = [`croft-t${id}`, `ct${id}i`, `ct${id}o`];
-  const addresses = {
+  const prefixes = {
     metadata: `169.254.${id}`,
     lan: `192.168.${id}`,
     shared: `100.64.${id}`,
     internet: `198.51.${id}`,
   };
+  const children: Bun.Subprocess[] = [];
+  const remove = async () => {
+    for (const child of children) {
+      child.kill();
+      await child.exited;
+    }
+    await run("ip", "netns", "delete", namespace);
+  };
+  const spawn = (...argv: string[]) => {
+    const child = Bun.spawn(["ip", "netns", "exec", namespace, "/bin/busybox", ...argv], { stdout: "pipe" });
+    children.push(child);
+    return child;
+  };
   await run("ip", "netns", "add", namespace);
-  let child: Bun.Subprocess | null = null;
   try {
     await run("ip", "link", "add", outside, "type", "veth", "peer", "name", inside, "netns", namespace);
-    for (const prefix of Object.values(addresses)) {
+    for (const prefix of Object.values(prefixes)) {
       await run("ip", "address", "add", `${prefix}.1/30`, "dev", outside);
       await run("ip", "-n", namespace, "address", "add", `${prefix}.2/30`, "dev", inside);
     }
     await run("ip", "link", "set", outside, "up");
     await run("ip", "-n", namespace, "link", "set", inside, "up");
-    await run("ip", "-n", namespace, "route", "add", "default", "via", `${addresses.internet}.1`);
-    child = Bun.spawn(["ip", "netns", "exec", namespace, "/bin/busybox", "httpd", "-f", "-p", "80"]);
-    for (const prefix of Object.values(addresses))
+    await run("ip", "-n", namespace, "route", "add", "default", "via", `${prefixes.internet}.1`);
+    spawn("httpd", "-f", "-p", "80");
+    for (const prefix of Object.values(prefixes))
       await eventually(`${prefix}.2 answers the host`, () =>
         fetch(`http://${prefix}.2/`, { signal: AbortSignal.timeout(1000) }).then(
           () => true,
           () => false,
         ),
       );
-    expect(await reaches(`${addresses.internet}.2`, 80)).toBe(true);
-    expect(await reaches(`${addresses.metadata}.2`, 80)).toBe(false);
-    expect(await reaches(`${addresses.lan}.2`, 80)).toBe(false);
-    expect(await reaches(`${addresses.shared}.2`, 80)).toBe(false);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const address = (kind: keyof typeof prefixes) => `${prefixes[kind]}.2`;
+  return { address, spawn, [Symbol.asyncDispose]: remove };
+};
+
+test("link-local and private addresses are closed, the rest of the world is open", async () => {
+  await using machine = await machineBehind();
+  expect(await reaches(machine.address("internet"), 80)).toBe(true);
+  for (const kind of ["metadata", "lan", "shared"] as const)
+    expect(await reaches(machine.address(kind), 80)).toBe(false);
+});
+
+/** An engine of an installation, with firewall rules of its own. */
+const installed = () =>
+  createDockerEngine({
+    dockerHost: "unix:///var/run/docker.sock",
+    log: silentLog,
+    clock: systemClock,
+    hostFirewall: true,
+    installation: fixture.site,
+  });
+const removeOwnRules = async () => {
+  const chain = closedChain(fixture.site);
+  for (const parent of ["INPUT", "DOCKER-USER"]) await run("iptables", "-D", parent, "-j", chain);
+  await run("iptables", "-F", chain);
+  await run("iptables", "-X", chain);
+};
+
+test("a closed network begins no connection, not even to a name server; visitors and its own replicas reach it", async () => {
+  await using machine = await machineBehind();
+  const world = machine.address("internet");
+  const closed = await fixture.network();
+  const address = await listen(closed);
+  expect(await reaches(world, 80, closed)).toBe(true);
+  expect(await resolves(closed)).toBe(true);
+  const own = installed();
+  try {
+    await own.ensureFirewall([{ ...closed, closed: true }]);
+    // Another installation's pass leaves it closed.
+    await fixture.engine.ensureFirewall([]);
+    expect(await reaches(world, 80, closed)).toBe(false);
+    expect(await resolves(closed)).toBe(false);
+    expect(await reaches(world, 80)).toBe(true);
+    expect(await reaches(address, 8080, closed)).toBe(true);
+    expect((await fetch(`http://${address}:8080/`)).status).toBe(404);
+    await own.ensureFirewall([closed]);
+    expect(await reaches(world, 80, closed)).toBe(true);
   } finally {
-    child?.kill();
-    await child?.exited;
-    await run("ip", "netns", "delete", namespace);
+    await removeOwnRules();
   }
 });
 
-test("name resolution works: the host's own name server answers", async () => {
-  const { replicaId } = await fixture.start("nslookup croft-test.invalid; echo done", network);
+test("a connection that a container had begun is cut when its network is closed", async () => {
+  await using machine = await machineBehind();
+  const sink = machine.spawn("nc", "-l", "-p", "9");
+  let ticks = 0;
+  void (async () => {
+    for await (const bytes of sink.stdout as ReadableStream<Uint8Array>) ticks += bytes.length;
+  })();
+  const script = `while true; do echo tick; sleep 0.1; done | nc ${machine.address("internet")} 9`;
+  await fixture.start(script, network);
+  await eventually("ticks", async () => ticks > 20);
+  const own = installed();
+  try {
+    await own.ensureFirewall([{ ...network, closed: true }]);
+    await eventually("no more of them", async () => {
+      const before = ticks;
+      await Bun.sleep(500);
+      return ticks === before;
+    });
+  } finally {
+    await own.ensureFirewall([network]);
+    await removeOwnRules();
+  }
+});
+
+/** Whether a replica on `on` can ask the host's name server. */
+const resolves = async (on: NetworkRef): Promise<boolean> => {
+  const { replicaId } = await fixture.start("nslookup croft-test.invalid; echo done", on);
   const log = await eventually("answer", async () => {
     const lines = await fixture.engine.logTail(replicaId, 50);
     return lines.includes("done") && lines.join("\n");
   });
-  expect(log).toContain("NXDOMAIN");
+  await fixture.engine.removeReplica(replicaId);
+  return log.includes("NXDOMAIN");
+};
+
+test("name resolution works: the host's own name server answers", async () => {
+  expect(await resolves(network)).toBe(true);
 });
 
 test("rules that somebody flushed, and jumps that somebody removed or overtook, come back", async () => {

@@ -2,7 +2,16 @@ import { isIPv4 } from "node:net";
 import { readFile } from "node:fs/promises";
 import type { EngineInfo } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
-import { forwardChain, hookRules, rulesV4, rulesV6 } from "./firewall-rules.ts";
+import {
+  closedChain,
+  closedRules,
+  forwardChain,
+  hookRules,
+  inputChain,
+  rulesV4,
+  rulesV6,
+} from "./firewall-rules.ts";
+import { fingerprint, lacks } from "./firewall-fingerprint.ts";
 import { runCommand } from "./run-command.ts";
 
 const commandDeadlineMs = 15_000;
@@ -28,29 +37,55 @@ const hostNameservers = async (): Promise<string[]> => {
 type Status = EngineInfo["firewall"];
 
 /** Croft's rules in the host's iptables: put in place, and put back whenever asked. */
-export const createFirewall = (log: Log, hostFirewall: boolean) => {
+export const createFirewall = (log: Log, hostFirewall: boolean, installation: string | null = null) => {
+  const ownChain = installation === null ? null : closedChain(installation);
+  let closed: readonly string[] = [];
   let status: Status = hostFirewall
     ? { holds: false, detail: "not put in place yet" }
     : { holds: false, detail: "switched off" };
   let queue: Promise<Status> = Promise.resolve(status);
 
+  const chainNames = [inputChain, forwardChain, ...(ownChain === null ? [] : [ownChain])];
+  /** By program: what was given to it last, and what it then had of it. */
+  const placed = new Map<string, { given: string; had: string[] }>();
+  let gone = false;
+
+  const saveOf = (program: string) =>
+    runCommand([`${program}-save`, "-t", "filter"], { deadlineMs: commandDeadlineMs });
+
   /** @returns null when done, otherwise why not */
-  const apply = async (program: "iptables" | "ip6tables", chains: string): Promise<string | null> => {
+  const apply = async (
+    program: "iptables" | "ip6tables",
+    chains: string,
+    own: string | null = null,
+  ): Promise<string | null> => {
     for (let attempt = 1; ; attempt++) {
-      const saved = await runCommand([`${program}-save`, "-t", "filter"], { deadlineMs: commandDeadlineMs });
+      const saved = await saveOf(program);
       if (saved === null) return `${program} is not installed`;
       if (saved.exitCode !== 0) return `${program}-save: ${saved.stderr.trim()}`;
+      const before = placed.get(program);
+      if (before !== undefined) {
+        const lost = lacks(fingerprint(saved.stdout, chainNames), before.had);
+        if (!lost && before.given === chains) return null;
+        gone ||= lost;
+      }
       const written = await runCommand([`${program}-restore`, "--noflush", "-w", lockSeconds], {
         deadlineMs: commandDeadlineMs,
-        stdin: `*filter\n${chains}${hookRules(saved.stdout)}COMMIT\n`,
+        stdin: `*filter\n${chains}${hookRules(saved.stdout, own)}COMMIT\n`,
       });
-      if (written?.exitCode === 0) return null;
+      if (written?.exitCode === 0) {
+        const after = await saveOf(program);
+        if (after?.exitCode === 0)
+          placed.set(program, { given: chains, had: fingerprint(after.stdout, chainNames) });
+        return null;
+      }
       if (attempt === attempts) return `${program}-restore: ${written?.stderr.trim() ?? "is not installed"}`;
     }
   };
 
   const ensure = async (): Promise<Status> => {
-    const failed = await apply("iptables", rulesV4(await hostNameservers()));
+    const own = ownChain === null ? "" : closedRules(ownChain, closed);
+    const failed = await apply("iptables", rulesV4(await hostNameservers()) + own, ownChain);
     if (failed !== null) return { holds: false, detail: failed };
     // without IPv6 in the kernel there is nothing to close
     const failedV6 = await apply("ip6tables", rulesV6());
@@ -63,7 +98,19 @@ export const createFirewall = (log: Log, hostFirewall: boolean) => {
   return {
     status: (): Status => status,
 
-    /** Idempotent; one after the other. Never throws: where rules cannot be had, `status` and the log say so. */
+    /** Whether rules that had been in place were gone since this was asked last. */
+    wereGone(): boolean {
+      const was = gone;
+      gone = false;
+      return was;
+    },
+
+    /** Bridges that may begin no connections; in force with the next `ensure`. */
+    close(bridges: readonly string[]): void {
+      closed = bridges.toSorted();
+    },
+
+    /** Idempotent, and only a look where all is as it was left; one after the other. Never throws: where rules cannot be had, `status` and the log say so. */
     ensure(): Promise<Status> {
       if (!hostFirewall) return queue;
       queue = queue.then(async () => {
