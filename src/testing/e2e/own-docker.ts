@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { busyboxTag, busyboxImage } from "../docker-fixture.ts";
 import { run, until } from "./croft.ts";
@@ -19,13 +19,35 @@ export const webImage = "croftless/busybox:1";
 export const webCommand = (text: string): string =>
   `mkdir -p /tmp/www && echo '${text}' > /tmp/www/index.html && exec httpd -f -p $PORT -h /tmp/www`;
 
+export type DataDisk = "xfs" | "btrfs";
+
+/** A file system of 3 GB in a file, where Docker's data is to lie; with project quotas if this kernel's XFS has them. */
+const mountData = async (folder: string, kind: DataDisk): Promise<void> => {
+  const image = join(folder, "disk.img");
+  const must = async (...argv: string[]) => {
+    const { exitCode, stderr } = await run(argv);
+    if (exitCode !== 0) throw new Error(`${argv.join(" ")}: ${stderr}`);
+  };
+  await must("truncate", "--size", "3G", image);
+  await must(`mkfs.${kind}`, "-q", image);
+  const data = join(folder, "data");
+  await mkdir(data);
+  if (kind === "xfs" && (await run(["mount", "-o", "loop,pquota", image, data])).exitCode === 0) return;
+  await must("mount", "-o", "loop", image, data);
+};
+
 /** Its containers' networks are told by the host's routing alone: it leaves the machine's iptables to the other one. */
-export const ownDocker = async (): Promise<OwnDocker> => {
+export const ownDocker = async (disk: DataDisk | null = null): Promise<OwnDocker> => {
   await busyboxImage();
   const folder = await mkdtemp("/var/tmp/croft-dockerd-");
+  if (disk !== null)
+    await mountData(folder, disk).catch(async (error) => {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    });
   const host = `unix://${folder}/docker.sock`;
   const pidFile = join(folder, "docker.pid");
-  const bridge = `crt${process.pid}`;
+  const bridge = `crt${process.pid}${disk?.[0] ?? ""}`;
   await run(["ip", "link", "add", bridge, "type", "bridge"]);
   await run(["ip", "addr", "add", "198.18.254.1/24", "dev", bridge]);
   let child: Bun.Subprocess | null = null;
@@ -46,6 +68,7 @@ export const ownDocker = async (): Promise<OwnDocker> => {
         "--bridge": bridge,
         "--iptables": "false",
         "--ip6tables": "false",
+        ...(disk === "btrfs" ? { "--storage-driver": "btrfs" } : {}),
       };
       child = Bun.spawn(["dockerd", ...Object.entries(options).map(([name, value]) => `${name}=${value}`)], {
         stdin: "ignore",
