@@ -76,6 +76,7 @@ const prepareRelease = async (deps: DeployDeps, job: Job, buildSlots: Semaphore)
             kind: "image",
             image: await takeImage(deps, job, deployment.image ?? ""),
             plannedPort: null,
+            processes: null,
           };
         })
       : await buildFromSource(deps, job, buildSlots);
@@ -91,7 +92,7 @@ const buildFromSource = async (deps: DeployDeps, job: Job, buildSlots: Semaphore
   if (plan.kind === "static") return { kind: "static", folder: join(dir, plan.folder) };
   const context = join(dir, site.rootDirectory);
   const image = await journal.step("build", () => buildImage(deps, job, context, plan, buildSlots));
-  return { kind: "image", image, plannedPort: plan.port };
+  return { kind: "image", image, plannedPort: plan.port, processes: plan.processes ?? null };
 };
 
 const earlierRelease = async (deps: DeployDeps, job: Job): Promise<ReleaseRecord> => {

@@ -1,4 +1,5 @@
 import type { SiteType } from "../../domain/site.ts";
+import type { PlannedProcesses } from "./processes.ts";
 
 /** What is asked of the plan step; a site's record has these fields. */
 export interface PlanRequest {
@@ -37,6 +38,7 @@ export interface DockerfilePlan extends PlanBase {
   /** The site's, otherwise the first that the Dockerfile exposes; null leaves it to the built image. */
   port: number | null;
   externalImages: string[];
+  processes?: PlannedProcesses;
 }
 
 /** An app for which Croft writes the Dockerfile; the context is the root directory. */
@@ -54,6 +56,7 @@ export interface GeneratedPlan extends PlanBase {
   optimisations: string[];
   /** Given to the app as PORT. */
   port: number;
+  processes?: PlannedProcesses;
   startDescription: string;
   /** Lines of the context's `.dockerignore`: the repository's own, then what never belongs into a build. */
   ignore: string[];

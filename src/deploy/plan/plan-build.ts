@@ -4,6 +4,7 @@ import { checkDockerfile } from "./dockerfile-policy.ts";
 import { readPackageJson } from "./package-json.ts";
 import { notStartable, planNode } from "./plan-node.ts";
 import { planPython, pythonNotStartable, pythonSigns } from "./plan-python.ts";
+import { type PlannedProcesses, plannedProcesses, readProcesses } from "./processes.ts";
 import { openSourceFolder, type SourceFolder } from "./source-folder.ts";
 import { procfileWeb } from "./start-command.ts";
 import { planStatic, staticFolders } from "./static-site.ts";
@@ -19,7 +20,31 @@ export type { BuildPlan, DockerfilePlan, GeneratedPlan, PlanRequest, StaticPlan 
 export const planBuild = async ({ dir, site }: PlanRequest): Promise<BuildPlan> => {
   if (site.type === "image") throw invalid("type", "image is not built from a folder");
   const source = await openSourceFolder(dir, site.rootDirectory);
+  const named = await readProcesses(source);
+  const app = plannedProcesses(named, site.startCommand, true);
+  const own = site.startCommand?.trim() || (app.hasWeb ? app.webCommand : app.others[0]!.command);
+  const port = site.port ?? (named.web || null)?.port ?? null;
+  const plan = await planSource(source, { ...site, startCommand: own || null, port });
+  if (plan.kind === "static") return plan;
+  const processes = plan.kind === "generated" ? app : plannedProcesses(named, site.startCommand, false);
+  return {
+    ...plan,
+    processes,
+    summary: plan.summary + inWords(processes),
+    warnings: [...plan.warnings, ...named.warnings],
+  };
+};
+
+const inWords = ({ hasWeb, others }: PlannedProcesses): string => {
+  if (others.length === 0) return "";
+  const names = others.map(({ name }) => name).join(", ");
+  return hasWeb ? `; beside web runs ${names}` : `; runs ${names}, and no web process to answer visitors`;
+};
+
+const planSource = async (source: SourceFolder, site: PlanRequest["site"]): Promise<BuildPlan> => {
   switch (site.type) {
+    case "image":
+      throw invalid("type", "image is not built from a folder");
     case "dockerfile":
       return (await planDockerfile(source, site)) ?? throwing(nothingToBuild(source, ["Dockerfile"]));
     case "static":

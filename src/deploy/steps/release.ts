@@ -3,14 +3,17 @@ import { basename, join } from "node:path";
 import { newId } from "../../domain/id.ts";
 import type { ReleaseRecord } from "../../domain/records.ts";
 import type { ReleaseConfig } from "../../domain/release.ts";
+import { processesToFreeze } from "../../domain/process.ts";
 import { healthCheckSchema } from "../../domain/site.ts";
 import type { DeployDeps } from "../deps.ts";
 import type { Job } from "../job.ts";
 import { assertFits } from "./fetch.ts";
+import type { PlannedProcesses } from "../plan/processes.ts";
 import type { SourceImage } from "./build.ts";
 
 export type Built =
-  { kind: "static"; folder: string } | { kind: "image"; image: SourceImage; plannedPort: number | null };
+  | { kind: "static"; folder: string }
+  | { kind: "image"; image: SourceImage; plannedPort: number | null; processes: PlannedProcesses | null };
 
 const defaultPort = 3000;
 
@@ -23,12 +26,18 @@ export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Pro
   const sizeBytes = isStatic
     ? await layOutStatic(built.folder, deps.paths.staticRelease(id), environment.diskBytes)
     : built.image.sizeBytes;
+  const settings = await deps.store.processesOf(environment.id);
+  const planned = isStatic ? null : built.processes;
+  const hasWeb = planned?.hasWeb ?? true;
   const config: ReleaseConfig = {
     kind: isStatic ? "static" : "container",
     imageId: isStatic ? null : built.image.imageId,
-    port: isStatic ? null : (site.port ?? built.plannedPort ?? built.image.exposedPort ?? defaultPort),
-    startCommand: isStatic ? null : site.startCommand,
+    port:
+      isStatic || !hasWeb ? null : (site.port ?? built.plannedPort ?? built.image.exposedPort ?? defaultPort),
+    startCommand: isStatic ? null : (site.startCommand ?? (planned?.webCommand || null)),
     healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
+    hasWeb,
+    processes: isStatic ? [] : processesToFreeze(planned?.others ?? [], settings),
   };
   const env = (await deps.store.envVarsOf(environment.id)).map(({ key, ciphertext, isSecret }) => ({
     key,
