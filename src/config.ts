@@ -46,6 +46,8 @@ export interface Settings {
   diskSeconds: number;
   /** The host guard acts when the machine runs short of something; otherwise it only looks. */
   guard: boolean;
+  /** What new volumes are: `auto` makes file systems of their own where this machine can. */
+  volumeKind: "auto" | "loop" | "folder";
   /** What is under way on an old release (a download, a WebSocket) may go on so long after a switch. */
   drainSeconds: number;
   dockerHost: string;
@@ -166,6 +168,9 @@ export const readSettings = (
       .max(3600, "must be between 1 and 3600")
       .default(30),
     CROFT_GUARD: z.enum(["on", "off"], { error: "must be on or off" }).default("on"),
+    CROFT_VOLUME_KIND: z
+      .enum(["auto", "loop", "folder"], { error: "must be auto, loop or folder" })
+      .default("auto"),
     CROFT_DRAIN_SECONDS: z.coerce
       .number("must be a number of seconds between 1 and 3600")
       .int("must be a whole number of seconds")
@@ -261,6 +266,7 @@ export const readSettings = (
     sampleSeconds: value.CROFT_SAMPLE_SECONDS,
     diskSeconds: value.CROFT_DISK_SECONDS,
     guard: value.CROFT_GUARD === "on",
+    volumeKind: value.CROFT_VOLUME_KIND,
     drainSeconds: value.CROFT_DRAIN_SECONDS,
     dockerHost: value.DOCKER_HOST,
     edgeUid: value.CROFT_EDGE_UID,

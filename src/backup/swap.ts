@@ -10,7 +10,7 @@ import { syncFolder } from "./part-file.ts";
  * it would be read into it.
  */
 export const databaseEntries = ["croft.db-wal", "croft.db-shm", "croft.db"] as const;
-export const fileEntries = ["usage", "repos", "static", "volumes"] as const;
+export const fileEntries = ["usage", "repos", "static", "volumes", "volume-images"] as const;
 
 const journalSchema = z.object({
   backup: z.string(),

@@ -25,6 +25,8 @@ export const dataPaths = (dataDir: string) => ({
   staticRoot: join(dataDir, "static"),
   staticRelease: (releaseId: string) => join(dataDir, "static", releaseId),
   volumes: join(dataDir, "volumes"),
+  /** Image files of volumes that are file systems of their own, mounted below `volumes`. */
+  volumeImages: join(dataDir, "volume-images"),
   volume: (volumeId: string) => join(dataDir, "volumes", volumeId),
 });
 
@@ -46,6 +48,7 @@ export const prepareDataDir = async (paths: DataPaths): Promise<void> => {
     paths.repositories,
     paths.workRoot,
     paths.volumes,
+    paths.volumeImages,
   ]) {
     await mkdir(folder, { recursive: true });
     await chmod(folder, 0o700);

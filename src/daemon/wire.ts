@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import type { Hono } from "hono";
 import { edgeOn, type Settings } from "../config.ts";
+import { diskSpaceOf } from "../disk/disk-space.ts";
+import { createHardVolumes } from "../disk/hard-volumes.ts";
 import { folderBytes } from "../docker/folder-bytes.ts";
 import { createDockerEngine } from "../docker/docker-engine.ts";
 import { removeFolder } from "../docker/remove-folder.ts";
@@ -89,6 +91,12 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
 
   const fetchPolicy = { allowHosts: settings.fetchAllowHosts, caFile: settings.fetchCaFile };
 
+  const hardVolumes = createHardVolumes({
+    images: paths.volumeImages,
+    folder: paths.volume,
+    wanted: settings.volumeKind,
+    log,
+  });
   const supervisorDeps: SupervisorDeps = {
     store,
     engine,
@@ -114,7 +122,12 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       },
     },
     monthMeters: (environmentIds) => monthMeters(environmentIds),
-    folderBytes: async (path) => (existsSync(path) ? folderBytes(path) : 0),
+    hardVolumes,
+    diskSpace: async () => {
+      const { folder } = await engine.diskFacts();
+      return diskSpaceOf([paths.volumes, ...(folder === null ? [] : [folder])]);
+    },
+    folderBytes: async (path, options) => (existsSync(path) ? folderBytes(path, options) : 0),
     removeFolder,
     cancelDeployment: (id) => queue.cancel(id),
   };

@@ -14,6 +14,7 @@ export const eventKinds = [
   "disk.near_full",
   "disk.full",
   "disk.eased",
+  "volume.failed",
   "site.frozen",
   "site.asleep",
   "site.woken",

@@ -45,10 +45,11 @@ const cleanUp = async (deps: SupervisorDeps, site: SiteRecord): Promise<void> =>
 
 /** Removes a volume from the engine and its data from the disk. */
 export const removeVolumeData = async (
-  deps: Pick<SupervisorDeps, "engine" | "paths" | "store" | "removeFolder">,
+  deps: Pick<SupervisorDeps, "engine" | "hardVolumes" | "paths" | "store" | "removeFolder">,
   volume: VolumeRecord,
 ): Promise<void> => {
   await deps.engine.removeVolume(`croft-${volume.id}`);
+  await deps.hardVolumes.remove(volume.id);
   await deps.removeFolder(deps.paths.volume(volume.id));
   await deps.store.deleteVolume(volume.id);
 };

@@ -1,4 +1,5 @@
 import type { Clock } from "../domain/clock.ts";
+import type { DiskKeepingRecord, DiskSpace, HardVolumes, VolumeStorageRecord } from "../domain/disk.ts";
 import type { EdgeHealth, RouteTable, RouteTarget } from "../domain/edge.ts";
 import type { Engine } from "../domain/engine.ts";
 import type { EventKind, EventRecord } from "../domain/event.ts";
@@ -47,6 +48,14 @@ export interface SupervisorQueries {
   markSiteCleaned(id: string, atMs: number): Promise<void>;
   volumesOf(environmentId: string): Promise<VolumeRecord[]>;
   deleteVolume(id: string): Promise<boolean>;
+  volumeStorageOf(environmentIds: string[]): Promise<Map<string, VolumeStorageRecord>>;
+  allVolumeStorage(): Promise<VolumeStorageRecord[]>;
+  updateVolumeStorage(volumeId: string, patch: Partial<VolumeStorageRecord>): Promise<void>;
+  diskKeepingOf(environmentIds: string[]): Promise<Map<string, DiskKeepingRecord>>;
+  changeDiskKeeping(
+    environmentId: string,
+    patch: Partial<Omit<DiskKeepingRecord, "environmentId">>,
+  ): Promise<void>;
   openDeployments(): Promise<DeploymentRecord[]>;
   releaseById(id: string): Promise<ReleaseRecord | undefined>;
   releasesOf(environmentId: string): Promise<ReleaseRecord[]>;
@@ -120,8 +129,11 @@ export interface SupervisorDeps {
   panel: { hosts: string[]; target: RouteTarget };
   /** Null while nothing was measured yet. */
   monthMeters(environmentIds: string[]): Promise<MonthMeters | null>;
+  hardVolumes: HardVolumes;
+  /** Of the file systems that sites can fill: the engine's and that of the volumes, each once. */
+  diskSpace(): Promise<DiskSpace[]>;
   /** Bytes that a folder takes on disk, 0 when it is not there; null when it could not be counted in time. */
-  folderBytes(path: string): Promise<number | null>;
+  folderBytes(path: string, options?: { urgent?: boolean }): Promise<number | null>;
   /** Removes what an app could write to, however it is nested. */
   removeFolder(path: string): Promise<void>;
   /** Ends deployments of a site that was deleted. */

@@ -1,4 +1,3 @@
-import { chmod, mkdir } from "node:fs/promises";
 import type { NetworkRef, Ownership } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
@@ -9,6 +8,7 @@ import { AppError, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { networkSlots, presentNetworkOf } from "./networks.ts";
 import { readBackLimits } from "./keep-limits.ts";
+import { ensureVolumes, replicaDiskOf } from "./volumes.ts";
 
 const maxSubnetsTried = 64;
 
@@ -52,7 +52,8 @@ export const launchReplica = async (
   };
   await deps.store.insertReplica(replica);
   try {
-    const state = await start(deps, site, environment, release, config, desired, replica.id);
+    const together = all.reduce((sum, { replicas }) => sum + replicas, 0);
+    const state = await start(deps, site, environment, release, config, desired, replica.id, together);
     const started = { containerId: state.containerId, address: state.address };
     await deps.store.updateReplica(replica.id, started);
     if (processName === webProcess) await readBackLimits(deps, environment, replica.id);
@@ -75,6 +76,8 @@ const start = async (
   config: ReleaseConfig,
   desired: DesiredProcess,
   replicaId: string,
+  /** How many replicas share the environment's disk. */
+  together: number,
 ) => {
   const owner: Ownership = {
     site: site.slug,
@@ -83,14 +86,9 @@ const start = async (
     role: "site",
   };
   const network = await ensureFreeNetwork(deps, environment, owner);
-  const volumes = await deps.store.volumesOf(environment.id);
-  for (const volume of volumes) {
-    const folder = deps.paths.volume(volume.id);
-    // Apps run as whatever user their image says; nobody else gets through the folder above.
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o777);
-    await deps.engine.ensureVolume({ name: `croft-${volume.id}`, folder }, owner);
-  }
+  const volumes = await ensureVolumes(deps, environment.id);
+  for (const { id } of volumes)
+    await deps.engine.ensureVolume({ name: `croft-${id}`, folder: deps.paths.volume(id) }, owner);
   const limits = limitsSchema
     .pick({ memoryBytes: true, cpuMillicores: true, pids: true })
     .parse(desired.limits);
@@ -105,6 +103,7 @@ const start = async (
     volumes: volumes.map((volume) => ({ name: `croft-${volume.id}`, mountPath: volume.mountPath })),
     startCommand: desired.command,
     limits,
+    disk: await replicaDiskOf(deps, environment, together),
     stopGraceSeconds: deps.stopGraceSeconds,
   });
 };

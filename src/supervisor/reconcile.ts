@@ -9,6 +9,7 @@ import { forEachSite } from "./for-each-site.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 import { noteExit, noteFailedStart } from "./note-exit.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
+import { ensureVolumes } from "./volumes.ts";
 
 export interface ReconcileState {
   /** Replicas in which the kernel killed something for memory since they started. */
@@ -168,6 +169,7 @@ const followReplica = async (
   state.oomSeen.delete(row.id);
   let restarted: ReplicaState;
   try {
+    await ensureVolumes(deps, row.environmentId);
     restarted = await deps.engine.restartReplica(row.id);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "deploy_failed") throw error;

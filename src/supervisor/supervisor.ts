@@ -12,6 +12,7 @@ import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
 import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
+import { mountAllVolumes } from "./volumes.ts";
 import { reconcile, type ReconcileState } from "./reconcile.ts";
 
 export interface EngineStatus {
@@ -210,6 +211,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   return {
     start: (signal) => {
       lifetime = signal;
+      void mountAllVolumes(deps);
       deps.engine.watch((event) => {
         if (event.kind === "oom") state.oomSeen.add(event.replicaId);
         kick();
