@@ -23,13 +23,18 @@ import type {
   VolumeRecord,
 } from "../domain/records.ts";
 
+import type { SleepEdge, SleepQueries } from "./sleep/deps.ts";
+
+import type { SleepRecord } from "../domain/sleep.ts";
+import type { CpuBurstRecord, ReplicaExitRecord, RestorePriorityRecord } from "../domain/supervision.ts";
+
 export type LiveEnvironment = EnvironmentRecord & { slug: string };
 
 export interface SupervisorStore extends SupervisorQueries {
   transaction<T>(run: (queries: SupervisorQueries) => Promise<T>): Promise<T>;
 }
 
-export interface SupervisorQueries {
+export interface SupervisorQueries extends SleepQueries {
   liveEnvironments(): Promise<LiveEnvironment[]>;
   verifiedDomains(): Promise<DomainRecord[]>;
   allEdgeRules(): Promise<EdgeRulesRecord[]>;
@@ -79,11 +84,16 @@ export interface SupervisorQueries {
   moveLink(id: string, networkSlot: number): Promise<void>;
   closedEgress(): Promise<Set<string>>;
   guardActsOf(environmentIds: string[]): Promise<GuardActRecord[]>;
+  allSleeps(): Promise<SleepRecord[]>;
+  allRestorePriorities(): Promise<RestorePriorityRecord[]>;
+  allCpuBursts(): Promise<CpuBurstRecord[]>;
+  cpuBurstOf(environmentId: string): Promise<CpuBurstRecord | undefined>;
+  putReplicaExit(exit: ReplicaExitRecord): Promise<void>;
   endEvent(id: string, atMs: number): Promise<boolean>;
   openEvents(kind: EventKind): Promise<EventRecord[]>;
 }
 
-export interface EdgeControl {
+export interface EdgeControl extends SleepEdge {
   health(): Promise<EdgeHealth>;
   putTable(table: RouteTable): Promise<unknown>;
 }
@@ -136,6 +146,8 @@ export interface SupervisorDeps {
   folderBytes(path: string, options?: { urgent?: boolean }): Promise<number | null>;
   /** Removes what an app could write to, however it is nested. */
   removeFolder(path: string): Promise<void>;
+  /** The first time after that one which fits a cron pattern; null when there is none. */
+  nextTime(pattern: string, timeZone: string, afterMs: number): number | null;
   /** Ends deployments of a site that was deleted. */
   cancelDeployment(id: string): Promise<boolean>;
 }

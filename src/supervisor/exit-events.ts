@@ -87,7 +87,7 @@ export const settleExits = async (deps: Deps, rows: readonly ReplicaRecord[]): P
         kind: "replica.recovered",
         severity: "info",
         environmentId: event.environmentId,
-        message: `It has stayed up for ${forgivenAfterMs / 60_000} minutes after ${row.restarts} restarts.`,
+        message: `It has stayed up for ${forgivenAfterMs / 60_000} minutes again.`,
         details: { replica: row.id },
       });
     }

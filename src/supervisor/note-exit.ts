@@ -6,12 +6,16 @@ import { frozenVariables } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
 import type { AppError } from "../errors.ts";
 import { restartPauseMs } from "./back-off.ts";
-import { limitsFor } from "./process-limits.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { tellExit } from "./exit-events.ts";
+
+const keptLines = 20;
+const keptChars = 4000;
 
 /**
  * A replica ended: says why and when it is started again. @returns that time
- * @param oom the kernel killed something in it for memory
+ * @param oom the kernel killed its main process for memory
+ * @param afterKill it did so with one of its processes, and the app ended just after
  */
 export const noteExit = async (
   deps: SupervisorDeps,
@@ -19,43 +23,73 @@ export const noteExit = async (
   row: ReplicaRecord,
   container: ReplicaState,
   oom: boolean,
+  afterKill = false,
 ): Promise<number> => {
   const restarts = row.restarts + 1;
-  const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
-  const lastLines = await lastWords(deps, row);
-  const limits = await limitsFor(deps, environment, row);
+  const nowMs = deps.clock.nowMs();
+  const nextRestartAt = nowMs + restartPauseMs(restarts);
+  const endedAt = container.finishedAtMs ?? nowMs;
+  const lines = await lastWords(deps, row);
+  const limit = formatBytes(environment.memoryBytes);
   const cause = oom
-    ? `killed: it used more than its memory limit of ${formatBytes(limits.memoryBytes)} (out of memory)`
-    : `the app ${exitSentence(container.exitCode)}`;
-  const reason = `${cause}; restart ${restarts}${lastLines ? `; it last printed: ${lastLines}` : ""}`;
+    ? `killed: it used more than its memory limit of ${limit} (out of memory)`
+    : `the app ${exitSentence(container.exitCode)}${afterKill ? `, just after the kernel had killed one of its processes for using more than the memory limit of ${limit}` : ""}`;
+  const printed = lines.slice(-5).join("\n").slice(-1000);
+  const reason = `${cause}; restart ${restarts}${printed ? `; it last printed: ${printed}` : ""}`;
   deps.log.warn("replica ended", {
     site: environment.slug,
     replica: row.id,
     exitCode: container.exitCode,
     oom,
   });
-  await deps.store.moveReplica(row.id, row.state, {
+  const isNoted = await deps.store.moveReplica(row.id, row.state, {
     state: "exited",
     exitCode: container.exitCode,
     oomKills: row.oomKills + (oom ? 1 : 0),
     restarts,
     reason,
-    endedAt: container.finishedAtMs ?? deps.clock.nowMs(),
+    endedAt,
     nextRestartAt,
   });
+  if (!isNoted) return nextRestartAt;
+  await deps.store.putReplicaExit({
+    replicaId: row.id,
+    at: endedAt,
+    exitCode: container.exitCode,
+    oomKilled: oom ? 1 : 0,
+    lastLines: JSON.stringify(lines),
+  });
+  await tellExit(deps, environment, row.id, { cause, restarts, oom, exitCode: container.exitCode });
   return nextRestartAt;
 };
 
+/** It ended because its engine or the host did: no fault of the app, which is started again at once. */
+export const noteEndWithEngine = async (
+  deps: Pick<SupervisorDeps, "store" | "clock">,
+  row: ReplicaRecord,
+  container: ReplicaState,
+): Promise<ReplicaRecord | null> => {
+  const nowMs = deps.clock.nowMs();
+  const ended = {
+    state: "exited" as const,
+    exitCode: container.exitCode,
+    endedAt: container.finishedAtMs ?? nowMs,
+    nextRestartAt: nowMs,
+  };
+  return (await deps.store.moveReplica(row.id, row.state, ended)) ? { ...row, ...ended } : null;
+};
+
 /** What a replica printed last, without the secrets of its release: more people see it than may read those. */
-const lastWords = async (deps: SupervisorDeps, row: ReplicaRecord): Promise<string> => {
-  const lines = await deps.engine.logTail(row.id, 5).catch(() => []);
+const lastWords = async (deps: SupervisorDeps, row: ReplicaRecord): Promise<string[]> => {
+  const lines = await deps.engine.logTail(row.id, keptLines).catch(() => []);
   const release = await deps.store.releaseById(row.releaseId);
   const secrets = await Promise.all(
     frozenVariables(release?.env ?? "[]")
       .filter((variable) => variable.isSecret === 1)
       .map(({ key, ciphertext }) => deps.openSecret(ciphertext, `env:${row.environmentId}:${key}`)),
   );
-  return maskSecrets(secrets)(lines.join("\n")).slice(-1000);
+  const text = maskSecrets(secrets)(lines.join("\n")).slice(-keptChars);
+  return text === "" ? [] : text.split("\n");
 };
 
 /**
@@ -63,7 +97,8 @@ const lastWords = async (deps: SupervisorDeps, row: ReplicaRecord): Promise<stri
  * @returns when it is tried again
  */
 export const noteFailedStart = async (
-  deps: SupervisorDeps,
+  deps: Pick<SupervisorDeps, "store" | "clock">,
+  environment: Pick<LiveEnvironment, "id">,
   row: ReplicaRecord,
   error: AppError,
 ): Promise<number> => {
@@ -71,5 +106,11 @@ export const noteFailedStart = async (
   const nextRestartAt = deps.clock.nowMs() + restartPauseMs(restarts);
   const reason = `${error.publicMessage}; restart ${restarts}`;
   await deps.store.updateReplica(row.id, { restarts, reason, nextRestartAt });
+  await tellExit(deps, environment, row.id, {
+    cause: error.publicMessage,
+    restarts,
+    oom: false,
+    exitCode: null,
+  });
   return nextRestartAt;
 };

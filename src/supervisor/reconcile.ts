@@ -1,19 +1,30 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import { sharesInForce } from "../domain/traffic.ts";
-import { AppError } from "../errors.ts";
-import { forgivenAfterMs } from "./back-off.ts";
 import { bringToScale } from "./bring-to-scale.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { settleExits } from "./exit-events.ts";
+import { followReplica, type MemoryKill } from "./follow-replica.ts";
 import { forEachSite } from "./for-each-site.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
-import { noteExit, noteFailedStart } from "./note-exit.ts";
+import { restoreOrder } from "./restore-order.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
+import { tell } from "./tell.ts";
 import { ensureVolumes } from "./volumes.ts";
 
 export interface ReconcileState {
-  /** Replicas in which the kernel killed something for memory since they started. */
-  oomSeen: Set<string>;
+  /** By replica: when the kernel last killed something in it for memory. */
+  memoryKills: Map<string, MemoryKill>;
+  /** By replica: since when it is seen to stand still although it should not. */
+  pausedSince: Map<string, number>;
+  /** Environments that were put to sleep, as of this pass. */
+  asleep: Set<string>;
+  /** The engine has just come back, or is looked at for the first time since the start. */
+  engineIsNew: "back" | "first" | null;
+  /** What ended did so with its engine or the host, as of this pass. */
+  endedWithEngine: boolean;
+  /** How many replicas this pass has started again. */
+  restarted: number;
   /** Replicas that a warm-up is waiting for. */
   warming: Set<string>;
   /** Earliest next try to launch a missing replica, by release and process: an image that cannot start must not spin. */
@@ -24,19 +35,31 @@ export interface ReconcileState {
   retire(replicas: ReplicaRecord[], drain?: boolean): void;
 }
 
+/** An engine starts so many about as fast as more, and one site that hangs in it does not keep the others waiting. */
+const sitesAtOnce = 4;
+
 /**
  * One pass of desired (rows) against actual (the engine). Only replicas that have a row here are touched, whatever
  * labels a container may carry. @returns when the next pass is due at the latest, for restarts that wait
  */
 export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Promise<number | null> => {
   // Of one moment: rows of a deployment that ends in between would look like leftovers.
-  const { environments, rows, open, splits } = await deps.store.transaction(async (queries) => ({
-    environments: await queries.liveEnvironments(),
-    rows: await queries.liveReplicas(),
-    open: await queries.openDeployments(),
-    splits: new Map((await queries.allTrafficSplits()).map((split) => [split.environmentId, split.shares])),
-  }));
+  const { environments, rows, open, splits, sleeps, priorities, links } = await deps.store.transaction(
+    async (queries) => ({
+      environments: await queries.liveEnvironments(),
+      rows: await queries.liveReplicas(),
+      open: await queries.openDeployments(),
+      splits: new Map((await queries.allTrafficSplits()).map((split) => [split.environmentId, split.shares])),
+      sleeps: await queries.allSleeps(),
+      priorities: await queries.allRestorePriorities(),
+      links: await queries.allLinks(),
+    }),
+  );
   const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
+  state.restarted = 0;
+  state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId));
+  state.endedWithEngine =
+    state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
   await removeStrays(deps, actual, rows);
   await ensureNetworks(deps, environments, rows);
   const deploying = new Map(
@@ -46,16 +69,25 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   );
   const byEnvironment = Map.groupBy(rows, (row) => row.environmentId);
   let nextMs: number | null = null;
-  await forEachSite(deps, environments, async (environment) => {
+  const ordered = restoreOrder(environments, priorities, links);
+  const look = async (environment: LiveEnvironment): Promise<void> => {
     const own = byEnvironment.get(environment.id) ?? [];
     const beside = sharesInForce(splits.get(environment.id), environment.currentReleaseId)
       .map(({ releaseId }) => releaseId)
       .filter((releaseId) => releaseId !== environment.currentReleaseId);
     const dueMs = await reconcileEnvironment(deps, state, environment, beside, own, actual, deploying);
     if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
-  });
+  };
+  await forEachSite(deps, ordered, look, sitesAtOnce);
   await endRollingRestarts(deps, rows);
+  await settleExits(deps, await deps.store.liveReplicas());
   return nextMs;
+};
+
+/** As after a start of the host: nothing runs of what did when this was looked at last. */
+const allEnded = (rows: readonly ReplicaRecord[], actual: ReadonlyMap<string, ReplicaState>): boolean => {
+  const ran = rows.filter(({ id, state }) => (state === "running" || state === "starting") && actual.has(id));
+  return ran.every(({ id }) => !actual.get(id)!.running);
 };
 
 /** Containers whose row says that they are gone: left over from a crash between two steps. */
@@ -88,7 +120,14 @@ const ensureNetworks = async (
       ...networkOf(deps.networkPool, environment),
       closed: closed.has(environment.id),
     }));
-  await deps.engine.ensureFirewall([buildNetworkOf(deps.networkPool), ...networks]);
+  if (await deps.engine.ensureFirewall([buildNetworkOf(deps.networkPool), ...networks]))
+    await tell(deps, {
+      kind: "firewall.repaired",
+      severity: "warning",
+      environmentId: null,
+      message:
+        "Rules of the host's firewall that keep containers apart had been removed by somebody outside Croft; they are in place again.",
+    });
 };
 
 const reconcileEnvironment = async (
@@ -125,8 +164,7 @@ const reconcileEnvironment = async (
       }
       if (!container) {
         if (deps.clock.nowMs() - row.createdAt < 5000) present.push(row);
-        else
-          await deps.store.moveReplica(row.id, row.state, { state: "removed", endedAt: deps.clock.nowMs() });
+        else await noteRemoved(deps, environment, row, busy);
         continue;
       }
       present.push(row);
@@ -142,41 +180,21 @@ const reconcileEnvironment = async (
   return nextMs;
 };
 
-/** Brings one row in line with its container. @returns when its restart is due */
-const followReplica = async (
+/** A container that is there no more. Deployments remove some themselves, just before their rows say so. */
+const noteRemoved = async (
   deps: SupervisorDeps,
-  state: ReconcileState,
   environment: LiveEnvironment,
   row: ReplicaRecord,
-  container: ReplicaState,
-): Promise<number | null> => {
-  const nowMs = deps.clock.nowMs();
-  if (container.running) {
-    if (container.address !== row.address)
-      await deps.store.updateReplica(row.id, { address: container.address });
-    if (row.state === "starting" || row.state === "exited") {
-      if (await deps.store.moveReplica(row.id, row.state, { state: "starting", nextRestartAt: null }))
-        state.warmUp(environment, { ...row, state: "starting", address: container.address });
-    } else if (row.restarts > 0 && row.startedAt !== null && nowMs - row.startedAt > forgivenAfterMs)
-      await deps.store.updateReplica(row.id, { restarts: 0, reason: null });
-    return null;
-  }
-  if (row.state !== "exited") {
-    const oom = container.oomKilled || state.oomSeen.has(row.id);
-    return noteExit(deps, environment, row, container, oom);
-  }
-  if (row.nextRestartAt !== null && row.nextRestartAt > nowMs) return row.nextRestartAt;
-  state.oomSeen.delete(row.id);
-  let restarted: ReplicaState;
-  try {
-    await ensureVolumes(deps, row.environmentId);
-    restarted = await deps.engine.restartReplica(row.id);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "deploy_failed") throw error;
-    return noteFailedStart(deps, row, error);
-  }
-  const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
-  if (await deps.store.moveReplica(row.id, "exited", started))
-    state.warmUp(environment, { ...row, ...started });
-  return null;
+  busy: boolean,
+): Promise<void> => {
+  const removed = { state: "removed" as const, endedAt: deps.clock.nowMs(), nextRestartAt: null };
+  if (!(await deps.store.moveReplica(row.id, row.state, removed)) || busy || row.containerId === null) return;
+  deps.log.warn("a container was removed from outside", { site: environment.slug, replica: row.id });
+  await tell(deps, {
+    kind: "container.removed",
+    severity: "warning",
+    environmentId: environment.id,
+    message: "Its container had been removed by somebody outside Croft; a new one takes its place.",
+    details: { replica: row.id },
+  });
 };

@@ -5,6 +5,7 @@ import type { EngineInfo } from "../domain/engine.ts";
 import { AppError } from "../errors.ts";
 import { cleanUpDeletedSites } from "./clean-up.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { tellBack, tellLost } from "./engine-events.ts";
 import { endPauses } from "./end-pauses.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
 import { keepDisk } from "./keep-disk.ts";
@@ -56,7 +57,12 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   let waiting: (() => void)[] = [];
 
   const state: ReconcileState = {
-    oomSeen: new Set(),
+    memoryKills: new Map(),
+    pausedSince: new Map(),
+    asleep: new Set(),
+    engineIsNew: "first",
+    endedWithEngine: false,
+    restarted: 0,
     warming: new Set(),
     launchAfterMs,
     warmUp: (environment, replica) => void warmUp(environment, replica),
@@ -154,12 +160,16 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const onePass = async (): Promise<number | null> => {
     let dueMs: number | null;
     try {
-      dueMs = await reconcile(deps, state);
       // Asking for its facts costs the engine a fifth of a second, so only when it was away.
       if (!status.up) noteEngine(await deps.engine.info());
+      dueMs = await reconcile(deps, state);
+      if (state.engineIsNew !== null) await tellBack(deps, state.restarted);
+      state.engineIsNew = null;
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "engine_unavailable") throw error;
       noteEngine(error);
+      state.engineIsNew ??= "back";
+      await tellLost(deps, error.publicMessage);
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
       return null;
     }
@@ -213,8 +223,9 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       lifetime = signal;
       void mountAllVolumes(deps);
       deps.engine.watch((event) => {
-        if (event.kind === "oom") state.oomSeen.add(event.replicaId);
-        kick();
+        if (event.kind === "oom") state.memoryKills.set(event.replicaId, { atMs: event.atMs, told: false });
+        // Whoever starts one looks after it.
+        if (event.kind !== "start") kick();
       }, signal);
       return loop(signal);
     },
