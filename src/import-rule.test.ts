@@ -13,6 +13,8 @@ const features = [
   "backup",
   "doctor",
   "guard",
+  "logs",
+  "retention",
 ];
 const adapters = ["db", "disk", "docker", "edge", "git"];
 const shared = ["domain", "errors.ts"];

@@ -1,0 +1,244 @@
+import type { LogSource } from "../domain/app-log.ts";
+import { maskSecrets } from "../domain/mask-secrets.ts";
+import { type Allowance, collect, type Tracked } from "./collect.ts";
+import { type CollectorDeps, defaultFloodLimits } from "./deps.ts";
+
+const passMs = 1000;
+/** For environments that somebody watches. */
+const watchedMs = 200;
+const sourcesMs = 5000;
+/** Where the engine's files cannot be read it is asked again this seldom. */
+const readableMs = 60_000;
+const drainDeadlineMs = 3000;
+
+export interface Collector {
+  /** Runs until the signal. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Whether output is collected on this engine at all. */
+  isOn(): boolean;
+  /** There are other containers than before. */
+  notice(): void;
+  /** Takes in all of what a container printed so far, before it is removed. Never throws; has a deadline. */
+  drain(replicaId: string): Promise<void>;
+  /** Resolves when there may be more in an environment's log than before, or at the deadline. */
+  changed(environmentId: string, deadlineMs: number, signal: AbortSignal): Promise<void>;
+  /** Looks at this environment more often, until the returned function is called. */
+  watch(environmentId: string): () => void;
+}
+
+/**
+ * Carries what all containers print into their environments' logs: one look at each container's file a second, and
+ * nothing more where nothing was printed.
+ */
+export const createCollector = (deps: CollectorDeps): Collector => {
+  const { store, outputs, clock, log, flood = defaultFloodLimits } = deps;
+  const tracked = new Map<string, Tracked>();
+  const wanted = new Map<string, LogSource>();
+  const byEnvironment = new Map<string, Set<string>>();
+  const allowances = new Map<string, Allowance>();
+  const masks = new Map<string, (text: string) => string>();
+  const turns = new Map<string, Promise<unknown>>();
+  const watched = new Map<string, number>();
+  const waiting = new Map<string, Set<() => void>>();
+  let readable = false;
+  let stale = true;
+  let wake: () => void = () => {};
+
+  /** One piece of work at a time in each environment. */
+  const inTurn = <T>(environmentId: string, work: () => Promise<T>): Promise<T> => {
+    const mine = (turns.get(environmentId) ?? Promise.resolve()).then(work, work);
+    const done = mine.then(
+      () => {},
+      () => {},
+    );
+    turns.set(environmentId, done);
+    void done.then(() => turns.get(environmentId) === done && turns.delete(environmentId));
+    return mine;
+  };
+
+  const maskOf = async (source: LogSource): Promise<(text: string) => string> => {
+    const present = masks.get(source.secretsOf);
+    if (present) return present;
+    const mask = maskSecrets(await deps.secrets(source));
+    masks.set(source.secretsOf, mask);
+    return mask;
+  };
+
+  const open = async (source: LogSource): Promise<void> => {
+    const { positions } = await store.of(source.environmentId);
+    const position = positions[source.replicaId] ?? null;
+    const reader = await outputs.open(source.containerId, position);
+    if (!reader) return;
+    tracked.set(source.replicaId, {
+      source,
+      reader,
+      mask: await maskOf(source),
+      pending: [],
+      more: true,
+      notes: [],
+      stored: position ?? reader.position(),
+      lastLevel: {},
+    });
+  };
+
+  const close = async (one: Tracked): Promise<void> => {
+    tracked.delete(one.source.replicaId);
+    byEnvironment.get(one.source.environmentId)?.delete(one.source.replicaId);
+    await one.reader.close();
+  };
+
+  const ofEnvironment = (environmentId: string): Tracked[] =>
+    [...(byEnvironment.get(environmentId) ?? [])].flatMap((id) => tracked.get(id) ?? []);
+
+  const collectOne = (environmentId: string): Promise<void> =>
+    inTurn(environmentId, async () => {
+      for (const id of byEnvironment.get(environmentId) ?? []) {
+        const source = wanted.get(id);
+        if (source && !tracked.has(id)) await open(source);
+      }
+      const containers = ofEnvironment(environmentId);
+      if (containers.length === 0) return;
+      let allowance = allowances.get(environmentId);
+      if (!allowance)
+        allowances.set(environmentId, (allowance = { bytes: flood.burstBytes, atMs: clock.monotonicMs() }));
+      const siteLog = await store.of(environmentId);
+      const stored = await collect(siteLog, containers, allowance, flood, clock);
+      if (stored) for (const tell of waiting.get(environmentId) ?? []) tell();
+      // Removed, and read to the end.
+      for (const one of containers)
+        if (!wanted.has(one.source.replicaId) && one.pending.length === 0 && !one.reader.changed())
+          await close(one);
+    });
+
+  const failed = new Map<string, number>();
+  const look = async (environmentId: string): Promise<void> => {
+    try {
+      await collectOne(environmentId);
+      failed.delete(environmentId);
+    } catch (error) {
+      const lastMs = failed.get(environmentId) ?? Number.NEGATIVE_INFINITY;
+      if (clock.monotonicMs() - lastMs < 60_000) return;
+      failed.set(environmentId, clock.monotonicMs());
+      log.warn("a site's output is not taken in at present; it is tried again", {
+        environment: environmentId,
+        error,
+      });
+    }
+  };
+
+  const refresh = async (): Promise<void> => {
+    stale = false;
+    const sources = await deps.sources();
+    const present = new Set(sources.map((source) => source.replicaId));
+    for (const id of wanted.keys()) if (!present.has(id)) wanted.delete(id);
+    for (const source of sources) {
+      wanted.set(source.replicaId, source);
+      const own = byEnvironment.get(source.environmentId) ?? new Set();
+      byEnvironment.set(source.environmentId, own.add(source.replicaId));
+    }
+    const used = new Set(sources.map((source) => source.secretsOf));
+    for (const key of masks.keys()) if (!used.has(key)) masks.delete(key);
+    for (const [environmentId, own] of byEnvironment) {
+      for (const id of own) if (!wanted.has(id) && !tracked.has(id)) own.delete(id);
+      if (own.size > 0) continue;
+      byEnvironment.delete(environmentId);
+      allowances.delete(environmentId);
+    }
+  };
+
+  const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end, { once: true });
+      wake = end;
+    });
+
+  const loop = async (signal: AbortSignal): Promise<void> => {
+    let sourcesAtMs = Number.NEGATIVE_INFINITY;
+    let passAtMs = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      try {
+        readable ||= await outputs.readable();
+        if (!readable) {
+          await sleep(readableMs, signal);
+          continue;
+        }
+        const nowMs = clock.monotonicMs();
+        if (stale || nowMs - sourcesAtMs >= sourcesMs) {
+          await refresh();
+          sourcesAtMs = nowMs;
+        }
+        const all = nowMs - passAtMs >= passMs - 20;
+        if (all) passAtMs = nowMs;
+        for (const environmentId of all ? [...byEnvironment.keys()] : watched.keys()) {
+          if (signal.aborted) break;
+          if (needsLook(environmentId)) await look(environmentId);
+        }
+      } catch (error) {
+        log.warn("what sites print could not be looked after; it is tried again", { error });
+      }
+      const dueMs = passAtMs + passMs - clock.monotonicMs();
+      if (!signal.aborted && !stale)
+        await sleep(Math.max(10, watched.size > 0 ? Math.min(watchedMs, dueMs) : dueMs), signal);
+    }
+    for (const one of tracked.values()) await one.reader.close().catch(() => {});
+  };
+
+  /** Without a promise where nothing happened: that is most of them, most of the time. */
+  const needsLook = (environmentId: string): boolean => {
+    for (const id of byEnvironment.get(environmentId) ?? []) {
+      const one = tracked.get(id);
+      if (!one || one.pending.length > 0 || !wanted.has(id) || one.reader.changed()) return true;
+    }
+    return false;
+  };
+
+  return {
+    start: loop,
+    isOn: () => readable,
+    notice() {
+      stale = true;
+      wake();
+    },
+    async drain(replicaId) {
+      if (!readable) return;
+      const work = async (): Promise<void> => {
+        if (!wanted.has(replicaId)) await refresh();
+        const source = wanted.get(replicaId);
+        if (source) await collectOne(source.environmentId);
+      };
+      await Promise.race([work(), Bun.sleep(drainDeadlineMs)]).catch((error) =>
+        log.warn("the last lines of a container may be missing", { replica: replicaId, error }),
+      );
+    },
+    changed: (environmentId, deadlineMs, signal) =>
+      new Promise((resolve) => {
+        const own = waiting.get(environmentId) ?? new Set();
+        waiting.set(environmentId, own);
+        const end = (): void => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", end);
+          own.delete(end);
+          if (own.size === 0) waiting.delete(environmentId);
+          resolve();
+        };
+        const timer = setTimeout(end, deadlineMs);
+        signal.addEventListener("abort", end, { once: true });
+        own.add(end);
+      }),
+    watch(environmentId) {
+      watched.set(environmentId, (watched.get(environmentId) ?? 0) + 1);
+      wake();
+      return () => {
+        const left = watched.get(environmentId)! - 1;
+        if (left === 0) watched.delete(environmentId);
+        else watched.set(environmentId, left);
+      };
+    },
+  };
+};
