@@ -17,6 +17,7 @@ export const siteFieldOptions = {
   name: { type: "string" },
   description: { type: "string" },
   "auto-deploy": { type: "boolean" },
+  egress: { type: "string" },
 } as const;
 
 export type SiteFlags = { [Key in keyof typeof siteFieldOptions]?: string | boolean };
@@ -25,6 +26,13 @@ const text = (value: string | boolean | undefined) => value as string | undefine
 
 /** An empty value takes a field back to what Croft finds out by itself. */
 const orNull = (value: string | boolean | undefined) => (value === "" ? null : text(value));
+
+const onOff = (name: string, value: string | undefined): boolean | undefined => {
+  if (value === undefined) return undefined;
+  if (value !== "on" && value !== "off")
+    throw new UsageError(`--${name} takes on or off, not ${JSON.stringify(value)}`);
+  return value === "on";
+};
 
 /** The API's fields from the flags given; what they may hold is the API's to judge. */
 export const readSiteFields = (flags: SiteFlags): SiteFields => {
@@ -49,6 +57,7 @@ export const readSiteFields = (flags: SiteFlags): SiteFields => {
     name: text(flags.name),
     description: text(flags.description),
     autoDeploy: flags["auto-deploy"] as boolean | undefined,
+    egress: onOff("egress", text(flags.egress)),
     healthCheck,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

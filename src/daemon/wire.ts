@@ -13,6 +13,7 @@ import { defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
 import { createNotifier } from "../deploy/notifier.ts";
 import { createQueue } from "../deploy/queue.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { EngineDisk } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { hostOf } from "../domain/slug.ts";
 import { createEdgeClient } from "../edge/client.ts";
@@ -97,6 +98,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     wanted: settings.volumeKind,
     log,
   });
+  let engineDisk: EngineDisk | null = null;
   const supervisorDeps: SupervisorDeps = {
     store,
     engine,
@@ -124,7 +126,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     monthMeters: (environmentIds) => monthMeters(environmentIds),
     hardVolumes,
     diskSpace: async () => {
-      const { folder } = await engine.diskFacts();
+      engineDisk = await engine.diskFacts();
+      const { folder } = engineDisk;
       return diskSpaceOf([paths.volumes, ...(folder === null ? [] : [folder])]);
     },
     folderBytes: async (path, options) => (existsSync(path) ? folderBytes(path, options) : 0),
@@ -189,6 +192,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     clock,
     secretBox,
     networkSlots: networkSlots(settings.networkPool),
+    hardVolumes,
+    layerQuota: () => engineDisk?.layerQuota ?? false,
     urlOf,
     defaultBranch: createDefaultBranch((url, signal) => listRemote({ url, ...fetchPolicy, signal })),
     urlOfHost: domains.urlOfHost,

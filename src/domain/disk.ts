@@ -126,8 +126,11 @@ export interface HardVolumes {
   ensureMounted(volume: VolumeStorageRecord): Promise<void>;
   /** Makes it larger while it is in use. @returns false when the file system grows only when it is mounted next */
   grow(volumeId: string, sizeBytes: number): Promise<boolean>;
-  /** Of a mounted one, from its file system; null when it is not mounted. */
-  space(volumeId: string): Promise<{ usedBytes: number; sizeBytes: number } | null>;
+  /**
+   * Of a mounted one, from its file system, which takes some of its size for itself; null when it is not mounted.
+   * Writes are refused when nothing is free.
+   */
+  space(volumeId: string): Promise<{ usedBytes: number; freeBytes: number } | null>;
   /** Unmounts it and removes its image with all data. Nothing when it is not there. */
   remove(volumeId: string): Promise<void>;
 }

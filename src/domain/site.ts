@@ -96,6 +96,10 @@ export const siteFieldsSchema = z.strictObject({
   image: imageRefSchema.nullable().optional(),
   replicas: z.number().int().min(1, "must be 1 to 10").max(10, "must be 1 to 10").optional(),
   autoDeploy: z.boolean().optional(),
+  /** Whether its containers may begin connections to the world outside. */
+  egress: z.boolean({ error: "must be true or false" }).optional(),
+  /** Whether its containers are kept from writing outside of volumes and /tmp. */
+  readOnlyRoot: z.boolean({ error: "must be true or false" }).optional(),
   healthCheck: healthCheckSchema.optional(),
 });
 export type SiteFields = z.infer<typeof siteFieldsSchema>;

@@ -1,7 +1,10 @@
+import type { DiskView, VolumeView } from "./disk.ts";
 import type { DeploymentStatus, LogLevel, LogSource, StepName, Trigger } from "./deployment.ts";
 import type { AppliedLimits, Limits } from "./limits.ts";
 import type { BandwidthView, PauseView } from "./traffic.ts";
 import type { HealthCheck, SiteStatus, SiteType } from "./site.ts";
+
+export type { VolumeView };
 
 // What the API answers, the CLI prints and the panel shows. Times are ISO 8601 UTC, units are in the names.
 
@@ -25,6 +28,9 @@ export interface SiteView {
   /** Whether its containers may begin connections to the world outside. */
   egress: boolean;
   healthCheck: HealthCheck;
+  /** No route leads here: only linked sites reach it. */
+  internal: boolean;
+  /** None where nothing answers visitors. */
   urls: string[];
   gitRemote: string;
   status: SiteStatus;
@@ -32,6 +38,8 @@ export interface SiteView {
   statusReason: string | null;
   limits: { asked: Limits; applied: AppliedLimitsView | null };
   diskUsedBytes: number | null;
+  disk: DiskView;
+  readOnlyRoot: boolean;
   /** Of this month. */
   bandwidth: BandwidthView;
   /** Requests wait at the edge; null when they do not. */
@@ -55,6 +63,8 @@ export type AppliedLimitsView = Omit<AppliedLimits, "readAtMs"> & { readAt: stri
 
 export interface ReplicaView {
   id: string;
+  /** `web` answers visitors. */
+  process: string;
   state: string;
   restarts: number;
   oomKills: number;
@@ -62,12 +72,6 @@ export interface ReplicaView {
   reason: string | null;
   startedAt: string | null;
   nextRestartAt: string | null;
-}
-
-export interface VolumeView {
-  id: string;
-  name: string;
-  mountPath: string;
 }
 
 export interface ReleaseView {

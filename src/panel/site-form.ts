@@ -16,6 +16,7 @@ export const typedSite = (site: SiteView): Typed => ({
   port: site.port === null ? "" : String(site.port),
   image: site.image ?? "",
   autoDeploy: site.autoDeploy ? "yes" : "",
+  egress: site.egress ? "yes" : "",
   "healthCheck.type": site.healthCheck.type,
   "healthCheck.path": site.healthCheck.path,
   "healthCheck.deadlineSeconds": String(site.healthCheck.deadlineSeconds),
@@ -64,6 +65,7 @@ export const readSiteSettings = (typed: Typed, site: SiteView): SiteFields => {
     port: port ?? null,
     image: given(typed, "image") ?? null,
     autoDeploy: typed.autoDeploy === "yes",
+    egress: typed.egress === "yes",
     healthCheck: {
       ...site.healthCheck,
       type: typed["healthCheck.type"] as "http" | "tcp",

@@ -80,6 +80,8 @@ export const createSite = async (
     };
     await queries.insertSite(site);
     await queries.insertEnvironment(environment);
+    if (input.readOnlyRoot) await queries.changeDiskKeeping(environmentId, { readOnlyRoot: 1 });
+    if (input.egress === false) await queries.setEgress(environmentId, false, nowMs);
     await queries.insertAudit(
       auditEntry(actor, "site.create", { type: "site", id: site.id }, { after: input }, nowMs),
     );

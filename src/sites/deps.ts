@@ -1,6 +1,9 @@
 import type { OrganizationRole } from "../domain/actor.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { DiskKeepingRecord, HardVolumes, VolumeStorageRecord } from "../domain/disk.ts";
 import type { EventRecord } from "../domain/event.ts";
+import type { LinkRecord } from "../domain/link.ts";
+import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type {
   AuditEntryRecord,
   BandwidthUsedUpRecord,
@@ -19,6 +22,18 @@ import type {
 
 export interface SiteQueries {
   insertSite(site: SiteRecord): Promise<void>;
+  processesOf(environmentId: string): Promise<ProcessRecord[]>;
+  putProcess(process: ProcessRecord): Promise<void>;
+  deleteProcess(environmentId: string, name: string): Promise<boolean>;
+  putRollingRestart(restart: RollingRestartRecord): Promise<void>;
+  environmentsWithoutWeb(): Promise<Set<string>>;
+  internalEnvironments(): Promise<Set<string>>;
+  setInternal(environmentId: string, sinceMs: number | null): Promise<void>;
+  linksOf(environmentId: string): Promise<LinkRecord[]>;
+  linksTo(environmentIds: string[]): Promise<LinkRecord[]>;
+  insertLink(link: LinkRecord): Promise<void>;
+  cutLink(id: string, atMs: number): Promise<boolean>;
+  cutLinksOfSite(siteId: string, atMs: number): Promise<void>;
   insertEnvironment(environment: EnvironmentRecord): Promise<void>;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
   siteBySlug(slug: string): Promise<SiteRecord | undefined>;
@@ -53,6 +68,14 @@ export interface SiteQueries {
   putEnvVar(envVar: EnvVarRecord): Promise<void>;
   deleteEnvVar(environmentId: string, key: string): Promise<void>;
   volumesOf(environmentId: string): Promise<VolumeRecord[]>;
+  insertVolumeStorage(storage: VolumeStorageRecord): Promise<void>;
+  updateVolumeStorage(volumeId: string, patch: Partial<VolumeStorageRecord>): Promise<void>;
+  volumeStorageOf(environmentIds: string[]): Promise<Map<string, VolumeStorageRecord>>;
+  diskKeepingOf(environmentIds: string[]): Promise<Map<string, DiskKeepingRecord>>;
+  changeDiskKeeping(
+    environmentId: string,
+    patch: Partial<Omit<DiskKeepingRecord, "environmentId">>,
+  ): Promise<void>;
   insertVolume(volume: VolumeRecord): Promise<void>;
   deleteVolume(id: string): Promise<boolean>;
   releaseById(id: string): Promise<ReleaseRecord | undefined>;
@@ -63,6 +86,8 @@ export interface SiteQueries {
   updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
   domainsOfMany(environmentIds: string[]): Promise<DomainRecord[]>;
   deleteDomainsOfSite(siteId: string): Promise<void>;
+  closedEgress(): Promise<Set<string>>;
+  setEgress(environmentId: string, open: boolean, nowMs: number): Promise<boolean>;
   eventsOf(environmentIds: string[], limit: number, beforeId?: string): Promise<EventRecord[]>;
   allEvents(limit: number, beforeId?: string): Promise<EventRecord[]>;
 }
@@ -82,6 +107,11 @@ export interface SiteDeps {
   store: SiteStore;
   clock: Clock;
   secretBox: SecretBox;
+  /** Null while it is not known. */
+  hostMemoryBytes?(): number | null;
+  hardVolumes: HardVolumes;
+  /** Whether the engine holds writable layers to a size; as it was last seen, no waiting. */
+  layerQuota(): boolean;
   /** How many environments the network pool has room for. */
   networkSlots: number;
   /** Where visitors reach a host, and people the panel. */
@@ -97,6 +127,8 @@ export interface SiteDeps {
     limits(environmentId: string): Promise<void>;
     /** Started, stopped, or its route changed. */
     environment(environmentId: string): Promise<void>;
+    /** Linked or unlinked; resolves when it holds, or soon after. */
+    links?(): Promise<void>;
     /** A site was deleted; what it left is removed in the background. */
     deleted(siteId: string): void;
     /** A volume's row is gone; its data goes too. */

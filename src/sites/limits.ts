@@ -6,6 +6,7 @@ import type { AppliedLimitsView } from "../domain/views.ts";
 import { AppError } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
+import { checkDiskLimit } from "./disk.ts";
 
 /** They are columns of the same names. */
 export const limitsOf = (environment: EnvironmentRecord): Limits =>
@@ -50,6 +51,7 @@ export const setLimits = async (
   const before = limitsOf(environment);
   const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const after: Limits = { ...before, ...given };
+  if (patch.diskBytes !== undefined) await checkDiskLimit(deps, environment.id, patch.diskBytes);
   const store = (limits: Limits, instead: Limits): Promise<void> =>
     deps.store.transaction(async (queries) => {
       await queries.updateEnvironment(environment.id, limits);

@@ -1,5 +1,5 @@
 import type { Actor } from "../domain/actor.ts";
-import { deploymentSummary, isoOf, isoOrNull, releaseView } from "../domain/deployment-view.ts";
+import { deploymentSummary, isoOf, releaseView } from "../domain/deployment-view.ts";
 import type {
   DeploymentRecord,
   EnvironmentRecord,
@@ -8,14 +8,19 @@ import type {
   SiteRecord,
   VolumeRecord,
 } from "../domain/records.ts";
+import type { DiskKeepingRecord, VolumeStorageRecord } from "../domain/disk.ts";
 import { servingDomains } from "../domain/domain-redirects.ts";
 import { isWildcard } from "../domain/host-name.ts";
+import { webProcess } from "../domain/process.ts";
+import type { ReleaseConfig } from "../domain/release.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
-import type { ReleaseView, ReplicaView, SiteView } from "../domain/views.ts";
+import type { ReleaseView, SiteView } from "../domain/views.ts";
 import { isTerminal } from "../domain/deployment.ts";
 import { reachSite, type SiteInReach } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
+import { diskView } from "./disk.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
+import { replicaView } from "./replica-view.ts";
 import { trafficViews } from "./traffic-views.ts";
 import { volumeView } from "./volumes.ts";
 
@@ -98,6 +103,11 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       deps.clock.nowMs() - startMs,
     ),
   );
+  const closed = await store.closedEgress();
+  const internal = await store.internalEnvironments();
+  const unrouted = internal.union(await store.environmentsWithoutWeb());
+  const storage = await store.volumeStorageOf(ids);
+  const keeping = await store.diskKeepingOf(ids);
   const owners = await store.ownerNames(places.map(({ site }) => ownerIdOf(site)));
   return places.map(({ site, environment }) => {
     const current = releases.get(environment.currentReleaseId ?? "");
@@ -109,7 +119,12 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       currentDeployment: deployments.get(current?.deploymentId ?? ""),
       replicas: replicas.get(environment.id) ?? [],
       started: started.has(site.id),
+      egress: !closed.has(environment.id),
+      internal: internal.has(environment.id),
+      isRouted: !unrouted.has(environment.id),
       volumes: volumes.get(environment.id) ?? [],
+      storage,
+      keeping: keeping.get(environment.id),
       hosts: servingDomains(domains.get(environment.id) ?? []).filter((name) => !isWildcard(name)),
       traffic: traffic(environment.id),
     });
@@ -127,7 +142,12 @@ interface Parts {
   replicas: ReplicaRecord[];
   /** Somebody has just started it. */
   started: boolean;
+  egress: boolean;
+  internal: boolean;
+  isRouted: boolean;
   volumes: VolumeRecord[];
+  storage: Map<string, VolumeStorageRecord>;
+  keeping: DiskKeepingRecord | undefined;
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
   traffic: Pick<SiteView, "bandwidth" | "pause" | "split">;
@@ -155,18 +175,22 @@ const viewOf = (
   port: site.port,
   image: site.image,
   autoDeploy: environment.autoDeploy === 1,
+  egress: parts.egress,
+  internal: parts.internal,
   healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
-  urls: [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)],
+  urls: parts.isRouted ? [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)] : [],
   gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
   ...statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
   diskUsedBytes: environment.diskUsedBytes,
+  disk: diskView(environment, parts.volumes, parts.storage, parts.keeping, deps.layerQuota()),
+  readOnlyRoot: parts.keeping?.readOnlyRoot === 1,
   ...parts.traffic,
   currentRelease: parts.current
     ? releaseView(parts.current, parts.currentDeployment, parts.current.id)
     : null,
   replicas: parts.replicas.map(replicaView),
-  volumes: parts.volumes.map(volumeView),
+  volumes: parts.volumes.map((volume) => volumeView(volume, parts.storage.get(volume.id))),
   latestDeployment: parts.latest
     ? deploymentSummary(
         parts.latest,
@@ -178,23 +202,21 @@ const viewOf = (
   updatedAt: isoOf(site.updatedAt),
 });
 
-const replicaView = (replica: ReplicaRecord): ReplicaView => ({
-  id: replica.id,
-  state: replica.state,
-  restarts: replica.restarts,
-  oomKills: replica.oomKills,
-  exitCode: replica.exitCode,
-  reason: replica.reason,
-  startedAt: isoOrNull(replica.startedAt),
-  nextRestartAt: isoOrNull(replica.nextRestartAt),
-});
+/** A process of which nothing runs while others do. */
+const downProcess = (replicas: readonly ReplicaRecord[]): string | null => {
+  for (const [name, own] of Map.groupBy(replicas, (replica) => replica.process)) {
+    const down = own.find((replica) => replica.reason !== null);
+    if (down && !own.some(({ state }) => state === "running")) return `process ${name}: ${down.reason}`;
+  }
+  return null;
+};
 
 /** Status and, where a person is needed, one sentence with the cause and the next step. */
 export const statusOf = (
   environment: EnvironmentRecord,
   latest: DeploymentRecord | undefined,
   current: ReleaseRecord | undefined,
-  replicas: ReplicaRecord[],
+  all: ReplicaRecord[],
   started = false,
 ): { status: SiteStatus; statusReason: string | null } => {
   if (environment.stoppedReason === "disk_full")
@@ -209,8 +231,11 @@ export const statusOf = (
     return latest
       ? { status: "failed", statusReason: latest.errorMessage }
       : { status: "stopped", statusReason: "nothing has been deployed yet" };
+  // What answers visitors decides; where nothing does, all of it.
+  const hasWeb = (JSON.parse(current.config) as ReleaseConfig).hasWeb !== false;
+  const replicas = hasWeb ? all.filter((replica) => replica.process === webProcess) : all;
   if (current.imageId === null || replicas.some((replica) => replica.state === "running"))
-    return { status: "running", statusReason: null };
+    return { status: "running", statusReason: downProcess(all) };
   if (started && replicas.length === 0) return { status: "deploying", statusReason: null };
   const down = replicas.find((replica) => replica.reason !== null);
   // A restart, or a first start: requests wait for the new containers, and nobody has to do anything.

@@ -5,6 +5,7 @@ import type { SiteFields } from "../domain/site.ts";
 import { invalid } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
+import { setReadOnlyRoot } from "./disk.ts";
 
 /** What `input` would change, less what stays the same. */
 const changed = <T extends object>(present: T, wanted: Partial<T>): Partial<T> =>
@@ -44,22 +45,42 @@ export const updateSite = async (
   const environmentPatch = changed(environment, environmentWanted);
   const result = { ...site, ...sitePatch };
   if (result.type === "image" && !result.image) throw invalid("image", "is needed for a site of type image");
-  if (Object.keys(sitePatch).length + Object.keys(environmentPatch).length === 0) return;
+  if (input.readOnlyRoot !== undefined)
+    await setReadOnlyRoot(deps, actor, site, environment, input.readOnlyRoot);
+  const egress = await egressChange(deps, environment.id, input.egress);
+  if (Object.keys({ ...sitePatch, ...environmentPatch, ...egress }).length === 0) return;
   const nowMs = deps.clock.nowMs();
-  const before = { ...pick(site, sitePatch), ...pick(environment, environmentPatch) };
+  const before = {
+    ...pick(site, sitePatch),
+    ...pick(environment, environmentPatch),
+    ...(egress.egress !== undefined && { egress: !egress.egress }),
+  };
   await deps.store.transaction(async (queries) => {
     await queries.updateSite(site.id, { ...sitePatch, updatedAt: nowMs });
     await queries.updateEnvironment(environment.id, environmentPatch);
+    if (egress.egress !== undefined) await queries.setEgress(environment.id, egress.egress, nowMs);
     await queries.insertAudit(
       auditEntry(
         actor,
         "site.change",
         { type: "site", id: site.id },
-        { before, after: { ...sitePatch, ...environmentPatch } },
+        { before, after: { ...sitePatch, ...environmentPatch, ...egress } },
         nowMs,
       ),
     );
   });
+  if (egress.egress !== undefined) await deps.onChange.environment(environment.id);
+};
+
+/** `{ egress }` when it is to be another than it is. */
+const egressChange = async (
+  deps: SiteDeps,
+  environmentId: string,
+  wanted: boolean | undefined,
+): Promise<{ egress?: boolean }> => {
+  if (wanted === undefined) return {};
+  const isOpen = !(await deps.store.closedEgress()).has(environmentId);
+  return isOpen === wanted ? {} : { egress: wanted };
 };
 
 const pick = <T extends object>(from: T, keysOf: Partial<T>): Partial<T> =>

@@ -1,14 +1,31 @@
 import { z } from "zod";
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
+import {
+  defaultVolumeBytes,
+  leastLayerBytes,
+  leastVolumeBytes,
+  type VolumeStorageRecord,
+  type VolumeView,
+} from "../domain/disk.ts";
 import { newId } from "../domain/id.ts";
-import type { VolumeRecord } from "../domain/records.ts";
-import type { VolumeView } from "../domain/views.ts";
+import type { EnvironmentRecord, VolumeRecord } from "../domain/records.ts";
+import { formatBytes, GB } from "../domain/size.ts";
 import { conflict, invalid, notFound } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
+import { hardVolumeBytes } from "./disk.ts";
 
 const systemPaths = /^\/(proc|sys|dev|run|etc|bin|sbin|lib|lib64|usr|boot)(\/|$)/;
+
+const sizeMessage = `must be between ${formatBytes(leastVolumeBytes)} and ${formatBytes(10_240 * GB)}`;
+const sizeSchema = z
+  .number({ error: sizeMessage })
+  .int("must be a whole number")
+  .min(leastVolumeBytes, sizeMessage)
+  .max(10_240 * GB, sizeMessage);
+
+export const resizeVolumeSchema = z.strictObject({ sizeBytes: sizeSchema });
 
 export const addVolumeSchema = z.strictObject({
   name: z
@@ -27,23 +44,46 @@ export const addVolumeSchema = z.strictObject({
       (path) => path !== "/tmp" && !systemPaths.test(path),
       "must not be a system folder; use for example /data",
     ),
+  /** Left out: half of what the site's disk limit still has, or for a folder whatever the limit allows. */
+  sizeBytes: sizeSchema.optional(),
 });
 export type AddVolumeInput = z.infer<typeof addVolumeSchema>;
 
-export const volumeView = (volume: VolumeRecord): VolumeView => ({
+export const volumeView = (volume: VolumeRecord, held: VolumeStorageRecord | undefined): VolumeView => ({
   id: volume.id,
   name: volume.name,
   mountPath: volume.mountPath,
+  kind: held?.kind ?? "folder",
+  sizeBytes: held?.sizeBytes ?? null,
+  usedBytes: held?.usedBytes ?? null,
 });
 
 export const listVolumes = async (deps: SiteDeps, actor: Actor, slug: string, environmentName?: string) => {
   const { environment } = await reachSite(deps, actor, slug, "read", environmentName);
-  return (await deps.store.volumesOf(environment.id)).map(volumeView);
+  const storage = await deps.store.volumeStorageOf([environment.id]);
+  return (await deps.store.volumesOf(environment.id)).map((volume) =>
+    volumeView(volume, storage.get(volume.id)),
+  );
+};
+
+/** @throws AppError `invalid_input` when volumes of these sizes and containers do not fit into the disk limit */
+const checkFit = (environment: EnvironmentRecord, otherBytes: number, sizeBytes: number): void => {
+  const room = environment.diskBytes - otherBytes - leastLayerBytes;
+  if (sizeBytes <= room) return;
+  const limit = formatBytes(environment.diskBytes);
+  throw invalid(
+    "sizeBytes",
+    room < leastVolumeBytes
+      ? `no room is left for a volume in the site's disk limit of ${limit}; raise it first`
+      : `must be at most ${formatBytes(room)}, which the site's disk limit of ${limit} leaves; raise it first`,
+  );
 };
 
 /**
- * Adds a named volume: data that outlives deployments and rollbacks. It is mounted from the next release on.
- * @throws AppError `conflict` when name or path is taken, and for a static site
+ * Adds a named volume: data that outlives deployments and rollbacks. It is mounted from the next release on. Where
+ * this server can, it is a file system of its own with a size that the kernel holds.
+ * @throws AppError `conflict` when name or path is taken, and for a static site; `invalid_input` for a size that does
+ * not fit into the disk limit; `unavailable` when the server has no room for it
  */
 export const addVolume = async (
   deps: SiteDeps,
@@ -65,26 +105,110 @@ export const addVolume = async (
     mountPath: input.mountPath,
     createdAt: nowMs,
   };
-  await deps.store.transaction(async (queries) => {
-    const present = await queries.volumesOf(environment.id);
-    if (present.length >= 20) throw conflict("a site can have at most 20 volumes");
-    if (present.some((one) => one.name === input.name)) throw conflict(`name: ${input.name} is taken`);
-    const nested = present.find(
-      (one) =>
-        `${one.mountPath}/`.startsWith(`${input.mountPath}/`) ||
-        `${input.mountPath}/`.startsWith(`${one.mountPath}/`),
-    );
-    if (nested)
-      throw conflict(
-        `mountPath: ${input.mountPath} overlaps with volume ${nested.name} at ${nested.mountPath}`,
+  const storage = await deps.store.volumeStorageOf([environment.id]);
+  const present = await deps.store.volumesOf(environment.id);
+  refuseClash(present, input);
+  const { kind } = await deps.hardVolumes.ability();
+  const otherBytes = hardVolumeBytes(present, storage);
+  let sizeBytes = input.sizeBytes ?? null;
+  if (kind === "loop") {
+    sizeBytes ??= defaultVolumeBytes(environment.diskBytes, otherBytes) ?? leastVolumeBytes;
+    checkFit(environment, otherBytes, sizeBytes);
+  } else if (sizeBytes !== null) checkFit(environment, otherBytes, sizeBytes);
+  const held: VolumeStorageRecord = {
+    volumeId: volume.id,
+    kind,
+    fileSystem:
+      kind === "loop" && sizeBytes !== null ? await deps.hardVolumes.create(volume.id, sizeBytes) : null,
+    sizeBytes,
+    usedBytes: null,
+    measuredAt: null,
+  };
+  try {
+    await deps.store.transaction(async (queries) => {
+      // Somebody else may have added one meanwhile.
+      refuseClash(await queries.volumesOf(environment.id), input);
+      await queries.insertVolume(volume);
+      await queries.insertVolumeStorage(held);
+      await queries.insertAudit(
+        auditEntry(
+          actor,
+          "volume.add",
+          { type: "site", id: site.id },
+          { after: { ...input, sizeBytes, kind } },
+          nowMs,
+        ),
       );
-    await queries.insertVolume(volume);
+    });
+  } catch (error) {
+    if (kind === "loop") await deps.hardVolumes.remove(volume.id);
+    throw error;
+  }
+  return volumeView(volume, held);
+};
+
+/** @throws AppError `conflict` */
+const refuseClash = (present: readonly VolumeRecord[], input: AddVolumeInput): void => {
+  if (present.length >= 20) throw conflict("a site can have at most 20 volumes");
+  if (present.some((one) => one.name === input.name)) throw conflict(`name: ${input.name} is taken`);
+  const nested = present.find(
+    (one) =>
+      `${one.mountPath}/`.startsWith(`${input.mountPath}/`) ||
+      `${input.mountPath}/`.startsWith(`${one.mountPath}/`),
+  );
+  if (nested)
+    throw conflict(
+      `mountPath: ${input.mountPath} overlaps with volume ${nested.name} at ${nested.mountPath}`,
+    );
+};
+
+/**
+ * Makes a volume larger while the site runs. One that is a folder can also get smaller: what it holds is measured.
+ * @returns the volume, and whether its file system has grown yet, or will when the site next starts
+ * @throws AppError `conflict` for a file system that would have to shrink; `invalid_input`, `unavailable` as `addVolume`
+ */
+export const resizeVolume = async (
+  deps: SiteDeps,
+  actor: Actor,
+  slug: string,
+  name: string,
+  { sizeBytes }: { sizeBytes: number },
+  environmentName?: string,
+): Promise<VolumeView & { live: boolean }> => {
+  const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
+  const volumes = await deps.store.volumesOf(environment.id);
+  const volume = volumes.find((one) => one.name === name);
+  if (!volume) throw notFound(`volume ${name}`);
+  const storage = await deps.store.volumeStorageOf([environment.id]);
+  const held = storage.get(volume.id);
+  const present = held?.sizeBytes ?? null;
+  const isLoop = held?.kind === "loop";
+  if (isLoop && present !== null && sizeBytes < present)
+    throw conflict(
+      `volume ${name} has ${formatBytes(present)} and cannot shrink; add a smaller one, copy what is to stay, and remove this one`,
+    );
+  checkFit(environment, hardVolumeBytes(volumes, storage) - (isLoop ? (present ?? 0) : 0), sizeBytes);
+  // Also when it has that size already: a file system that could not grow before may do so now.
+  const live = isLoop ? await deps.hardVolumes.grow(volume.id, sizeBytes) : true;
+  const nowMs = deps.clock.nowMs();
+  await deps.store.transaction(async (queries) => {
+    if (held === undefined)
+      await queries.insertVolumeStorage({
+        ...{ volumeId: volume.id, kind: "folder", fileSystem: null, sizeBytes },
+        ...{ usedBytes: null, measuredAt: null },
+      });
+    else await queries.updateVolumeStorage(volume.id, { sizeBytes });
+    const change = { before: { name, sizeBytes: present }, after: { name, sizeBytes } };
     await queries.insertAudit(
-      auditEntry(actor, "volume.add", { type: "site", id: site.id }, { after: input }, nowMs),
+      auditEntry(actor, "volume.resize", { type: "site", id: site.id }, change, nowMs),
     );
   });
-  return volumeView(volume);
+  return { ...volumeView(volume, { ...(held ?? folderOf(volume.id)), sizeBytes }), live };
 };
+
+const folderOf = (volumeId: string): VolumeStorageRecord => ({
+  ...{ volumeId, kind: "folder", fileSystem: null, sizeBytes: null, usedBytes: null, measuredAt: null },
+});
 
 /**
  * Removes a volume and all data in it. Only a volume that nothing mounts any more can go.
@@ -101,8 +225,9 @@ export const removeVolume = async (
   const { site, environment } = await reachSite(deps, actor, slug, "delete", environmentName);
   const volume = (await deps.store.volumesOf(environment.id)).find((one) => one.name === name);
   if (!volume) throw notFound(`volume ${name}`);
+  const held = (await deps.store.volumeStorageOf([environment.id])).get(volume.id);
   if (confirm !== name)
-    throw invalid("confirm", `must be the volume's name, ${name}: all its data will be gone`);
+    throw invalid("confirm", `must be the volume's name, ${name}: ${lossOf(held)} will be gone for good`);
   if ((await deps.store.liveReplicasOf(environment.id)).length > 0)
     throw conflict(
       `stop the site first (croft site stop ${slug}): its replicas may still write to volume ${name}`,
@@ -115,10 +240,13 @@ export const removeVolume = async (
         actor,
         "volume.remove",
         { type: "site", id: site.id },
-        { before: volumeView(volume) },
+        { before: volumeView(volume, held) },
         nowMs,
       ),
     );
   });
   await deps.onChange.volumeRemoved(volume);
 };
+
+const lossOf = (held: VolumeStorageRecord | undefined): string =>
+  held?.usedBytes ? `the ${formatBytes(held.usedBytes)} in it` : "all its data";

@@ -10,6 +10,7 @@ import { noteEndWithEngine, noteExit, noteFailedStart } from "./note-exit.ts";
 import type { ReconcileState } from "./reconcile.ts";
 import { replaceContainer } from "./replace-container.ts";
 import { tell } from "./tell.ts";
+import { ensureVolumes } from "./volumes.ts";
 
 /** After a kill for memory an app may need this long until it ends of it. */
 const blamedForMs = 10_000;
@@ -46,6 +47,7 @@ export const followReplica = async (
   state.memoryKills.delete(row.id);
   let restarted: ReplicaState;
   try {
+    await ensureVolumes(deps, row.environmentId);
     restarted = await deps.engine.restartReplica(row.id);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "deploy_failed") throw error;

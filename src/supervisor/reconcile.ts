@@ -10,7 +10,6 @@ import { buildNetworkOf, networkOf } from "./networks.ts";
 import { restoreOrder } from "./restore-order.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
 import { tell } from "./tell.ts";
-import { ensureVolumes } from "./volumes.ts";
 
 export interface ReconcileState {
   /** By replica: when the kernel last killed something in it for memory. */

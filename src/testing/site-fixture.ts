@@ -20,6 +20,17 @@ export interface SiteFixture extends AsyncDisposable {
   environmentId: string;
 }
 
+const nothing = async (): Promise<void> => {};
+/** Of a machine where volumes are folders. */
+const folderVolumes: SiteDeps["hardVolumes"] = {
+  ability: async () => ({ kind: "folder", detail: "as tests want it" }),
+  create: () => Promise.reject(new Error("volumes are folders here")),
+  ensureMounted: nothing,
+  grow: async () => false,
+  space: async () => null,
+  remove: nothing,
+};
+
 /** The verbs of sites on a real database with real sealed secrets; nobody is told of changes. */
 export const siteFixture = async (change: Partial<SiteDeps> = {}): Promise<SiteFixture> => {
   const database = await temporaryDatabase();
@@ -33,6 +44,8 @@ export const siteFixture = async (change: Partial<SiteDeps> = {}): Promise<SiteF
     clock,
     secretBox,
     networkSlots: 16,
+    hardVolumes: folderVolumes,
+    layerQuota: () => false,
     urlOf: (slug) => `http://${slug}.localhost`,
     urlOfHost: (host) => `http://${host}`,
     defaultBranch: async () => null,

@@ -98,6 +98,15 @@ export const SiteSettings = (props: SettingsProps) => {
             />
           </fieldset>
           <fieldset>
+            <legend>Network</legend>
+            <Checkbox
+              name="egress"
+              label="May connect to the world outside"
+              checked={typed.egress === "yes"}
+              hint="Without it the app answers visitors and reaches sites it is linked to, and nothing else. Builds are not concerned."
+            />
+          </fieldset>
+          <fieldset>
             <legend>Health check</legend>
             <Select
               name="healthCheck.type"

@@ -1,4 +1,5 @@
 import { defaultLimits } from "../../domain/limits.ts";
+import { overshootSentence } from "../../domain/disk.ts";
 import { GB, MB } from "../../domain/size.ts";
 import type { SiteStatus } from "../../domain/site.ts";
 import type { DeploymentView, LogLineView, ReleaseView, SiteView, UsagePoint } from "../../domain/views.ts";
@@ -79,7 +80,9 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
     port: null,
     image: null,
     autoDeploy: true,
+    egress: true,
     healthCheck: { type: "http", path: "/", intervalSeconds: 1, deadlineSeconds: 60, timeoutSeconds: 5 },
+    internal: false,
     urls: [`http://${slug}.example.org`],
     gitRemote: `https://croft.example.org/git/${slug}.git`,
     status: "running",
@@ -95,6 +98,14 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
       },
     },
     diskUsedBytes: 210 * MB,
+    disk: {
+      usedBytes: 210 * MB,
+      measuredAt: ago(12_000),
+      enforcement: "measured",
+      layer: "measured",
+      detail: overshootSentence,
+    },
+    readOnlyRoot: false,
     bandwidth: { state: "ok", since: null },
     pause: null,
     split: null,
@@ -102,6 +113,7 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
     replicas: [
       {
         id: "rep_1",
+        process: "web",
         state: "running",
         restarts: 0,
         oomKills: 0,
@@ -191,7 +203,12 @@ export const fakeSites = (more = 0): SiteView[] => [
     urls: ["https://bikes.example.org"],
     repositoryUrl: "https://github.com/bikes/kitchen",
     diskUsedBytes: 410 * MB,
-    volumes: [{ id: "vol_1", name: "photos", mountPath: "/data/photos" }],
+    volumes: [
+      {
+        ...{ id: "vol_1", name: "photos", mountPath: "/data/photos" },
+        ...{ kind: "loop", sizeBytes: 400 * MB, usedBytes: 180 * MB },
+      },
+    ],
     limits: {
       asked: {
         ...defaultLimits,
@@ -237,6 +254,7 @@ export const fakeSites = (more = 0): SiteView[] => [
     replicas: [
       {
         id: "rep_9",
+        process: "web",
         state: "exited",
         restarts: 3,
         oomKills: 3,
