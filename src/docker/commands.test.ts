@@ -68,7 +68,7 @@ test("a one-off runs its words as they are, in the release's environment, and te
   const word = `$(touch ${canary}); \`touch ${canary}\`\n* "'`;
   const spec = oneOff(["sh", "-c", 'printf "%s|%s" "$GREETING" "$1"; echo wrong >&2; exit 7', "sh", word]);
   const running = await fixture.engine.startOneOff(spec, onOutput);
-  expect(await running.ended).toEqual({ exitCode: 7, oomKilled: false });
+  expect(await running.ended).toEqual({ exitCode: 7, oomKilled: false, endedAtMs: expect.any(Number) });
   expect(heard).toEqual({ stdout: `hello|${word}`, stderr: "wrong\n" });
   expect(await Bun.file(canary).exists()).toBe(false);
 

@@ -100,9 +100,7 @@ export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
     }
   };
 
-  /** The paths that an image declares as VOLUME; `deploy_failed` when the image is gone or has too many. */
-  const volumesOf = async (imageId: string): Promise<string[]> => (await imageFactsOf(imageId)).volumes;
-
+  /** `volumes`: the paths that the image declares as VOLUME; `deploy_failed` when the image is gone or has too many. */
   const imageFactsOf = (imageId: string): Promise<{ volumes: string[]; sizeBytes: number }> =>
     client.call("inspect image", async (docker) => {
       try {
@@ -120,17 +118,21 @@ export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
       }
     });
 
-  const create = async (spec: ReplicaSpec): Promise<string> => {
+  /** @param adapt what is different about a container that is no replica */
+  const create = async (
+    spec: ReplicaSpec,
+    adapt = (config: Dockerode.ContainerCreateOptions) => config,
+  ): Promise<string> => {
     const image = await imageFactsOf(spec.imageId);
     const quotaBytes = spec.disk ? await quotaOf(spec.disk, image.sizeBytes) : null;
     try {
-      return await createAs(containerConfig(spec, image.volumes, quotaBytes));
+      return await createAs(adapt(containerConfig(spec, image.volumes, quotaBytes)));
     } catch (error) {
       const reason = error instanceof AppError && error.code === "deploy_failed" ? error.publicMessage : "";
       if (quotaBytes === null || !/storage-opt|quota/i.test(reason)) throw error;
       log.warn("the engine does not limit what containers write after all; it is measured", { reason });
       engineDisk.refuted(reason);
-      return createAs(containerConfig(spec, image.volumes));
+      return createAs(adapt(containerConfig(spec, image.volumes)));
     }
   };
 
@@ -169,7 +171,7 @@ export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
 
   return {
     inspectReplica: stateOf,
-    imageVolumesOf: volumesOf,
+    createContainer: create,
     ...pauses,
 
     async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {

@@ -58,7 +58,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     else closed.delete(bridgeName(name));
     firewall.close([...closed]);
   };
-  const oneOffs = createOneOffs({ client, log, volumesOf: containers.imageVolumesOf });
+  const oneOffs = createOneOffs({ client, log, createContainer: containers.createContainer });
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
   let folder: string | null = null;
@@ -128,7 +128,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     ...createLogs(client),
     ...oneOffs,
     listOneOffs: () => oneOffs.listOneOffs(),
-    execInReplica: createReplicaExec({ client, log, inspectReplica }),
+    ...createReplicaExec({ client, log, inspectReplica }),
     async listeningPorts(replicaId) {
       const pid = (await inspectReplica(replicaId))?.pid;
       return pid ? listeningPortsOf(pid) : [];

@@ -1,6 +1,5 @@
 import type Dockerode from "dockerode";
 import type { OneOffSpec } from "../domain/command-process.ts";
-import { containerConfig } from "./container-config.ts";
 import { containerName, ownershipLabels } from "./labels.ts";
 
 /** Says which run a container is for. As with replicas, its name must agree. */
@@ -10,9 +9,10 @@ export const runLabel = "croft.run";
  * A one-off's container is a replica's with another command: whatever holds a replica holds it too, and a rule that
  * is added there cannot be forgotten here.
  */
-export const oneOffConfig = (spec: OneOffSpec, imageVolumes: string[]): Dockerode.ContainerCreateOptions => {
-  const { runId, base, argv, terminal, stdin, keepOutput } = spec;
-  const config = containerConfig({ ...base, replicaId: runId, startCommand: null }, imageVolumes);
+export const oneOffConfig = (
+  { runId, base, argv, terminal, stdin, keepOutput }: OneOffSpec,
+  config: Dockerode.ContainerCreateOptions,
+): Dockerode.ContainerCreateOptions => {
   const owner = { ...base.owner, role: "helper" as const };
   return {
     ...config,
@@ -21,6 +21,8 @@ export const oneOffConfig = (spec: OneOffSpec, imageVolumes: string[]): Dockerod
     // The image's own entry point would take the command for its arguments.
     Entrypoint: argv,
     Cmd: [],
+    // No process of the app: nobody finds it by a name.
+    NetworkingConfig: { EndpointsConfig: { [base.network.name]: {} } },
     Tty: terminal !== null,
     OpenStdin: stdin,
     // The end of what is typed is the end of the command's input.

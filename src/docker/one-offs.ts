@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type Dockerode from "dockerode";
 import type { CommandEnd, CommandProcess, OneOffSpec, OnOutput } from "../domain/command-process.ts";
+import type { ReplicaSpec } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { AppError } from "../errors.ts";
 import { createAttachedStream } from "./attached-stream.ts";
@@ -16,11 +17,14 @@ const waitSliceMs = 60_000;
 interface Deps {
   client: DockerClient;
   log: Log;
-  volumesOf(imageId: string): Promise<string[]>;
+  createContainer(
+    spec: ReplicaSpec,
+    adapt: (config: Dockerode.ContainerCreateOptions) => Dockerode.ContainerCreateOptions,
+  ): Promise<string>;
 }
 
 /** Commands in containers of their own; see `CommandEngine` for each. */
-export const createOneOffs = ({ client, log, volumesOf }: Deps) => {
+export const createOneOffs = ({ client, log, createContainer }: Deps) => {
   const inspect = (runId: string): Promise<Dockerode.ContainerInspectInfo | null> =>
     client.call("inspect container", (docker) =>
       docker
@@ -54,9 +58,13 @@ export const createOneOffs = ({ client, log, volumesOf }: Deps) => {
     for (;;)
       try {
         const info = await inspect(runId);
-        if (!info) return { exitCode: null, oomKilled: false };
+        if (!info) return { exitCode: null, oomKilled: false, endedAtMs: null };
         if (!info.State.Running && info.State.Status !== "created")
-          return { exitCode: info.State.ExitCode, oomKilled: info.State.OOMKilled };
+          return {
+            exitCode: info.State.ExitCode,
+            oomKilled: info.State.OOMKilled,
+            endedAtMs: Date.parse(info.State.FinishedAt) || null,
+          };
         await client.call("wait for container", (docker) => docker.getContainer(info.Id).wait(), {
           deadlineMs: waitSliceMs,
         });
@@ -122,17 +130,8 @@ export const createOneOffs = ({ client, log, volumesOf }: Deps) => {
 
   return {
     async startOneOff(spec: OneOffSpec, onOutput: OnOutput): Promise<CommandProcess> {
-      const config = oneOffConfig(spec, await volumesOf(spec.base.imageId));
-      const { id } = await client.call(
-        "create container",
-        (docker) =>
-          docker.createContainer(config).catch((error: unknown) => {
-            if (hasStatus(error, 400, 404, 406, 500))
-              throw deployFailed(`the container could not be made: ${dockerMessage(error)}`, error);
-            throw error;
-          }),
-        { deadlineMs: startDeadlineMs },
-      );
+      const base = { ...spec.base, replicaId: spec.runId, startCommand: null };
+      const id = await createContainer(base, (config) => oneOffConfig(spec, config));
       try {
         // Before it starts, or its first words were lost.
         const stream = await attach(id, { stdin: spec.stdin, logs: false, live: true });

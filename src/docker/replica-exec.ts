@@ -25,7 +25,11 @@ interface Deps {
 export const createReplicaExec = ({ client, log, inspectReplica }: Deps) => {
   const mayKill = client.dockerHost.startsWith("unix:") && process.getuid?.() === 0;
 
-  return async (replicaId: string, spec: CommandSpec, onOutput: OnOutput): Promise<CommandProcess> => {
+  const execInReplica = async (
+    replicaId: string,
+    spec: CommandSpec,
+    onOutput: OnOutput,
+  ): Promise<CommandProcess> => {
     const { runId, argv, terminal, stdin } = spec;
     if (!mayKill)
       throw conflict(
@@ -77,10 +81,10 @@ export const createReplicaExec = ({ client, log, inspectReplica }: Deps) => {
         });
         firstPid = state?.Pid || firstPid;
         const gone = state === null && !(await inspectReplica(replicaId).catch(() => replica))?.running;
-        if (gone) return { exitCode: null, oomKilled: false };
+        if (gone) return { exitCode: null, oomKilled: false, endedAtMs: null };
         if (state && !state.Running && state.ExitCode !== null) {
           await Promise.race([attached.done, Bun.sleep(lastWordsMs)]);
-          return { exitCode: state.ExitCode, oomKilled: false };
+          return { exitCode: state.ExitCode, oomKilled: false, endedAtMs: null };
         }
         await Promise.race([attached.done.then(() => Bun.sleep(20)), Bun.sleep(askEveryMs)]);
       }
@@ -95,5 +99,13 @@ export const createReplicaExec = ({ client, log, inspectReplica }: Deps) => {
       return result;
     });
     return { write: attached.write, endInput: attached.endInput, resize, kill: end, ended };
+  };
+
+  return {
+    execInReplica,
+    async endInReplica(replicaId: string, runId: string): Promise<void> {
+      const pid = mayKill ? (await inspectReplica(replicaId))?.pid : null;
+      if (pid) await endProcessesOfRun(runId, pid, null, 0);
+    },
   };
 };

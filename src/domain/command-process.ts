@@ -33,6 +33,8 @@ export interface CommandEnd {
   /** Null when it cannot be known: the container was removed by others. */
   exitCode: number | null;
   oomKilled: boolean;
+  /** Null when it cannot be known. */
+  endedAtMs: number | null;
 }
 
 /** A command that was started. */
@@ -66,4 +68,6 @@ export interface CommandEngine {
    * running ends too. `not_found` when the replica does not run, `conflict` where this daemon could not end it.
    */
   execInReplica(replicaId: string, spec: CommandSpec, onOutput: OnOutput): Promise<CommandProcess>;
+  /** Ends what an earlier daemon's command left inside a replica. Idempotent. */
+  endInReplica(replicaId: string, runId: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { NetworkRef, Ownership } from "../domain/engine.ts";
+import type { NetworkRef, Ownership, ReplicaSpec } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
 import { limitsSchema } from "../domain/limits.ts";
 import { type DesiredProcess, desiredProcesses, webProcess } from "../domain/process.ts";
@@ -53,7 +53,9 @@ export const launchReplica = async (
   await deps.store.insertReplica(replica);
   try {
     const together = all.reduce((sum, { replicas }) => sum + replicas, 0);
-    const state = await start(deps, site, environment, release, config, desired, replica.id, together);
+    const state = await deps.engine.startReplica(
+      await replicaSpec(deps, site, environment, release, desired, replica.id, together),
+    );
     const started = { containerId: state.containerId, address: state.address };
     await deps.store.updateReplica(replica.id, started);
     if (processName === webProcess) await readBackLimits(deps, environment, replica.id);
@@ -68,17 +70,17 @@ export const launchReplica = async (
   }
 };
 
-const start = async (
+/** What a replica runs with; makes sure of its network and volumes. */
+export const replicaSpec = async (
   deps: SupervisorDeps,
   site: SiteRecord,
   environment: EnvironmentRecord,
   release: ReleaseRecord,
-  config: ReleaseConfig,
   desired: DesiredProcess,
   replicaId: string,
   /** How many replicas share the environment's disk. */
   together: number,
-) => {
+): Promise<ReplicaSpec> => {
   const owner: Ownership = {
     site: site.slug,
     environment: environment.name,
@@ -92,9 +94,9 @@ const start = async (
   const limits = limitsSchema
     .pick({ memoryBytes: true, cpuMillicores: true, pids: true })
     .parse(desired.limits);
-  return deps.engine.startReplica({
+  return {
     name: `croft-${replicaId}`,
-    imageId: config.imageId ?? "",
+    imageId: release.imageId ?? "",
     owner,
     replicaId,
     process: desired.name,
@@ -105,7 +107,7 @@ const start = async (
     limits,
     disk: await replicaDiskOf(deps, environment, together),
     stopGraceSeconds: deps.stopGraceSeconds,
-  });
+  };
 };
 
 /**
