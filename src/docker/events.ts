@@ -32,6 +32,7 @@ export const parseEvent = (line: string): EngineEvent | null => {
   const common = { replicaId, containerId: actor.ID, atMs: Math.floor(timeNano / 1e6) };
   if (action === "die") return { kind: "die", ...common, exitCode: Number(attributes.exitCode ?? 0) };
   if (action === "oom") return { kind: "oom", ...common };
+  if (action === "update") return { kind: "updated", ...common };
   if (action === "start") return { kind: "start", ...common };
   return touching.has(action) ? { kind: "touched", ...common } : null;
 };
@@ -65,7 +66,7 @@ export const createWatch = (client: DockerClient, log: Log) => {
       // docker-modem writes an object as JSON, its types ask for the text
       const filters = JSON.stringify({
         type: ["container"],
-        event: ["die", "oom", "start", ...touching],
+        event: ["die", "oom", "start", "update", ...touching],
         label: ["croft.managed=true"],
       });
       const stream = await client.open("follow events", (docker) => docker.getEvents({ filters }), {

@@ -13,6 +13,8 @@ export interface NetworkRef {
   name: string;
   /** CIDR of the environment's own small subnet. */
   subnet: string;
+  /** Leads nowhere else: no way out, and none in but from what is on it. */
+  internal?: boolean;
   /** Its containers may not begin connections to anywhere outside; held by the host's firewall. */
   closed?: boolean;
 }
@@ -51,6 +53,8 @@ export interface ReplicaSpec {
   /** Run as `/bin/sh -c` inside the container; null keeps the image's own command. */
   startCommand: string | null;
   limits: ContainerLimits;
+  /** Further networks, from the start on. */
+  joins?: { network: string; aliases: readonly string[] }[];
   /** The engine's own bounds when left out. */
   disk?: ReplicaDisk;
   stopGraceSeconds: number;
@@ -153,6 +157,8 @@ export type EngineEvent =
   | { kind: "die"; replicaId: string; containerId: string; exitCode: number; atMs: number }
   | { kind: "oom"; replicaId: string; containerId: string; atMs: number }
   | { kind: "start"; replicaId: string; containerId: string; atMs: number }
+  /** Its limits were changed: by Croft itself or by hand. */
+  | { kind: "updated"; replicaId: string; containerId: string; atMs: number }
   /** It was paused, let go on, or removed: by Croft itself or by hand. */
   | { kind: "touched"; replicaId: string; containerId: string; atMs: number }
   /** The event stream ended or began anew: states may have changed unseen. */
@@ -177,6 +183,8 @@ export interface Engine extends CommandEngine {
    * @throws AppError `not_found` when container or network is gone, `conflict` when the network has no room
    */
   joinNetwork(replicaId: string, network: string, aliases?: readonly string[]): Promise<void>;
+  /** Takes a replica off a network that it joined. Idempotent. */
+  leaveNetwork(replicaId: string, network: string): Promise<void>;
   /**
    * Puts host firewall rules back for all given networks: no host ports, no other sites, no private ranges.
    * @returns true when rules that had been in place were gone

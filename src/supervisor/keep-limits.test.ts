@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { EventRecord } from "../domain/event.ts";
 import type { ContainerLimits } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
@@ -15,7 +16,12 @@ const kernel = (limits: ContainerLimits, readAtMs: number): AppliedLimits => ({
 });
 
 /** One environment with one running replica; the engine's kernel is a variable, since drift is made by hand here. */
-const installation = (recorded: AppliedLimits | null, held: ContainerLimits, nowMs: number) => {
+const installation = (
+  recorded: AppliedLimits | null,
+  held: ContainerLimits,
+  nowMs: number,
+  burst = false,
+) => {
   let present = held;
   const environment = {
     id: "env_1",
@@ -24,13 +30,17 @@ const installation = (recorded: AppliedLimits | null, held: ContainerLimits, now
     appliedLimits: recorded && JSON.stringify(recorded),
   };
   const written: AppliedLimits[] = [];
+  const events: EventRecord[] = [];
   const deps = {
     log: silentLog,
+    clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
     store: {
       liveEnvironments: async () => [environment],
       environmentById: async () => environment,
-      liveReplicasOf: async () => [{ id: "rep_1", process: "web", state: "running" }],
+      liveReplicasOf: async () => [{ id: "rep_1", environmentId: "env_1", process: "web", state: "running" }],
       guardActsOf: async () => [],
+      cpuBurstOf: async () => (burst ? { environmentId: "env_1", since: 0 } : undefined),
+      insertEvent: async (event: EventRecord) => void events.push(event),
       updateEnvironment: async (_: string, patch: Partial<EnvironmentRecord>) => {
         written.push(JSON.parse(patch.appliedLimits!) as AppliedLimits);
       },
@@ -42,7 +52,7 @@ const installation = (recorded: AppliedLimits | null, held: ContainerLimits, now
       },
     },
   } as unknown as SupervisorDeps;
-  return { deps, written, environment, present: () => present };
+  return { deps, written, events, environment, present: () => present };
 };
 
 test("limits that are as recorded a minute ago are not written again", async () => {
@@ -57,6 +67,32 @@ test("limits never recorded, or recorded long ago, are written", async () => {
     await createLimitKeeper(deps).keepAll();
     expect(written).toEqual([kernel(asked, 600_000)]);
   }
+});
+
+test("drift is told once as an event, with what was held and what is asked, and not when it is what was asked for", async () => {
+  const { deps, events } = installation(kernel(asked, 0), { ...asked, pids: 9, cpuMillicores: 2000 }, 1000);
+  const keeper = createLimitKeeper(deps);
+  await keeper.apply("env_1");
+  expect(events).toEqual([]);
+  await deps.engine.updateLimits("rep_1", { ...asked, pids: 9, cpuMillicores: 2000 });
+  await keeper.keepAll();
+  expect(events).toMatchObject([
+    {
+      kind: "limits.drift",
+      environmentId: "env_1",
+      message:
+        "The kernel held it to other limits than asked: CPU 2 cores in place of 0.5 cores, 9 processes in place of 64. They are put right.",
+    },
+  ]);
+  await keeper.keepAll();
+  expect(events).toHaveLength(1);
+});
+
+test("a site that may burst gets a higher quota, at a share that goes by its limit", async () => {
+  const { deps, present, environment } = installation(null, asked, 1000, true);
+  Object.assign(environment, { cpuMillicores: 100 });
+  await createLimitKeeper(deps).keepAll();
+  expect(present()).toMatchObject({ cpuMillicores: 400, weightMillicores: 100 });
 });
 
 test("drift is recorded, put right, and what the kernel then holds is the last word", async () => {

@@ -1,18 +1,23 @@
+import { cpuSharesOf, holdsShares } from "../domain/cpu-share.ts";
 import type { ContainerLimits } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import { webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { forEachSite } from "./for-each-site.ts";
+import { createDriftTeller, type TellDrift } from "./drift-event.ts";
 import { throttled } from "./guard-throttle.ts";
 import { limitsFor } from "./process-limits.ts";
+import { withBurst } from "./with-burst.ts";
 
 const agrees = (applied: AppliedLimits, asked: ContainerLimits): boolean =>
   // The kernel rounds memory to pages.
   applied.memoryBytes !== null &&
   Math.abs(applied.memoryBytes - asked.memoryBytes) < 4096 &&
-  applied.memorySwapBytes === applied.memoryBytes &&
+  // Not every kernel counts swap: doctor tells of it.
+  (applied.memorySwapBytes === null || applied.memorySwapBytes === applied.memoryBytes) &&
   applied.cpuMillicores === asked.cpuMillicores &&
+  holdsShares(applied, cpuSharesOf(asked.weightMillicores ?? asked.cpuMillicores)) &&
   applied.pids === asked.pids;
 
 /** Unchanged figures are written down anew this seldom: each write waits for the disk. */
@@ -47,7 +52,8 @@ export const readBackLimits = async (
  */
 export const createLimitKeeper = (deps: SupervisorDeps) => {
   const tails = new Map<string, Promise<unknown>>();
-  const inLine = async (environmentId: string, tellDrift: boolean): Promise<void> => {
+  const tellDrift = createDriftTeller(deps);
+  const inLine = async (environmentId: string, tellDrift: TellDrift | null): Promise<void> => {
     const mine = (tails.get(environmentId) ?? Promise.resolve()).then(() =>
       bringInLine(deps, environmentId, tellDrift),
     );
@@ -59,39 +65,36 @@ export const createLimitKeeper = (deps: SupervisorDeps) => {
   };
   return {
     /** Brings what the kernel holds in line with what is asked, for one environment, without a restart. */
-    apply: (environmentId: string): Promise<void> => inLine(environmentId, false),
+    apply: (environmentId: string): Promise<void> => inLine(environmentId, null),
+    /** Compares what one environment runs with what is asked, since somebody has changed it; tells of drift. */
+    keep: (environmentId: string): Promise<void> => inLine(environmentId, tellDrift),
     /** Compares all running replicas with what is asked; repairs and tells of drift. */
     keepAll: async (): Promise<void> =>
-      forEachSite(deps, await deps.store.liveEnvironments(), ({ id }) => inLine(id, true)),
+      forEachSite(deps, await deps.store.liveEnvironments(), ({ id }) => inLine(id, tellDrift)),
   };
 };
 
 const bringInLine = async (
   deps: SupervisorDeps,
   environmentId: string,
-  tellDrift: boolean,
+  tellDrift: TellDrift | null,
 ): Promise<void> => {
   const environment = await deps.store.environmentById(environmentId);
   if (!environment) return;
   const acts = await deps.store.guardActsOf([environmentId]);
   const replicas = await deps.store.liveReplicasOf(environmentId);
+  const mayBurst = (await deps.store.cpuBurstOf(environmentId)) !== undefined;
   const hasWeb = replicas.some((replica) => replica.process === webProcess);
   for (const replica of replicas) {
     if (replica.state !== "running" && replica.state !== "starting") continue;
-    const asked = throttled(await limitsFor(deps, environment, replica), acts);
+    const asked = throttled(withBurst(await limitsFor(deps, environment, replica), mayBurst), acts);
     // The environment's row tells of what answers visitors; other processes may have limits of their own.
     const isTold = replica.process === webProcess || !hasWeb;
     const applied = await deps.engine.appliedLimits(replica.id);
     if (applied === null) continue;
     if (isTold && !isRecorded(environment, applied)) await record(deps, environment, applied);
     if (agrees(applied, asked)) continue;
-    if (tellDrift)
-      deps.log.warn("limits had drifted and are put right", {
-        replica: replica.id,
-        environmentId,
-        asked,
-        applied,
-      });
+    if (tellDrift) await tellDrift(replica, asked, applied);
     try {
       await deps.engine.updateLimits(replica.id, asked);
     } catch (error) {

@@ -6,8 +6,10 @@ import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from
 import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
 import { AppError, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
+import { linksOfLaunch } from "./links.ts";
 import { networkSlots, presentNetworkOf } from "./networks.ts";
 import { readBackLimits } from "./keep-limits.ts";
+import { withBurst } from "./with-burst.ts";
 import { ensureVolumes, replicaDiskOf } from "./volumes.ts";
 
 const maxSubnetsTried = 64;
@@ -91,6 +93,7 @@ export const replicaSpec = async (
   const volumes = await ensureVolumes(deps, environment.id);
   for (const { id } of volumes)
     await deps.engine.ensureVolume({ name: `croft-${id}`, folder: deps.paths.volume(id) }, owner);
+  const links = await linksOfLaunch(deps, environment.id);
   const limits = limitsSchema
     .pick({ memoryBytes: true, cpuMillicores: true, pids: true })
     .parse(desired.limits);
@@ -101,10 +104,11 @@ export const replicaSpec = async (
     replicaId,
     process: desired.name,
     network,
-    env: await envOf(deps, site, environment, release, desired),
+    joins: links.joins,
+    env: { ...links.variables, ...(await envOf(deps, site, environment, release, desired)) },
     volumes: volumes.map((volume) => ({ name: `croft-${volume.id}`, mountPath: volume.mountPath })),
     startCommand: desired.command,
-    limits,
+    limits: withBurst(limits, (await deps.store.cpuBurstOf(environment.id)) !== undefined),
     disk: await replicaDiskOf(deps, environment, together),
     stopGraceSeconds: deps.stopGraceSeconds,
   };

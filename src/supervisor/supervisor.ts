@@ -213,6 +213,17 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       wake = end;
     });
 
+  /** Whoever changed them, they are as asked a moment later. */
+  const limitsChanged = async (replicaId: string): Promise<void> => {
+    try {
+      const row = await deps.store.replicaById(replicaId);
+      if (row && row.state !== "removed") await limits.keep(row.environmentId);
+    } catch (error) {
+      if (!lifetime.aborted)
+        deps.log.warn("changed limits were not looked at yet", { replica: replicaId, error });
+    }
+  };
+
   const kick = (): void => {
     kicked = true;
     wake();
@@ -225,7 +236,9 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       deps.engine.watch((event) => {
         if (event.kind === "oom") state.memoryKills.set(event.replicaId, { atMs: event.atMs, told: false });
         // Whoever starts one looks after it.
-        if (event.kind !== "start") kick();
+        if (event.kind === "start") return;
+        if (event.kind === "updated") void limitsChanged(event.replicaId);
+        else kick();
       }, signal);
       return loop(signal);
     },
