@@ -77,10 +77,11 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
         })
       : Promise.resolve();
     const supervising = croft.supervisor.start(signal);
+    const collecting = croft.collector.start(signal);
     const guarding = croft.guard.start(signal);
     const queue = runQueue(croft, signal);
     const certificates = croft.certificates.start(signal);
-    atEnd.unshift(() => Promise.all([edge, supervising, guarding, queue, certificates]));
+    atEnd.unshift(() => Promise.all([edge, supervising, collecting, guarding, queue, certificates]));
     atEnd.push(croft.queue.stop);
     const jobs = croft.startJobs();
     atEnd.push(jobs.stop);

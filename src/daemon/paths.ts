@@ -18,6 +18,7 @@ export const dataPaths = (dataDir: string) => ({
   backups: join(dataDir, "backups"),
   logs: join(dataDir, "logs"),
   edgeLog: join(dataDir, "logs", "edge.log"),
+  siteLogs: join(dataDir, "logs", "sites"),
   repositories: join(dataDir, "repos"),
   workRoot: join(dataDir, "work"),
   repository: (siteId: string) => join(dataDir, "repos", `${siteId}.git`),

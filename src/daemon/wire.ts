@@ -30,11 +30,12 @@ import { listSites } from "../sites/site-view.ts";
 import { removeVolumeData } from "../supervisor/clean-up.ts";
 import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
+import { readSiteLog } from "../logs/site-logs.ts";
 import { probe } from "../supervisor/probe.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
-import { createAppLog } from "./app-log.ts";
+import { logParts } from "./log-deps.ts";
 import { examine } from "../doctor/examine.ts";
 import { doctorDeps } from "./doctor-deps.ts";
 import { domainDeps } from "./domain-deps.ts";
@@ -42,6 +43,7 @@ import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
 import { createGuard } from "../guard/guard.ts";
 import { guardDeps } from "./guard-deps.ts";
+import { createReplicaFigures } from "./replica-figures.ts";
 import { createEdgeStatus } from "./edge-status.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
@@ -77,7 +79,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     },
   };
   const { store, secretBox } = data;
-  const engine = createDockerEngine({
+  const dockerEngine = createDockerEngine({
     dockerHost: settings.dockerHost,
     log,
     clock,
@@ -87,6 +89,16 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
   });
   const edge = createEdgeClient(paths.edge);
   const openSecret = secretBox.open;
+  const logs = logParts({
+    store,
+    engine: dockerEngine,
+    dockerHost: settings.dockerHost,
+    paths,
+    openSecret,
+    clock,
+    log,
+  });
+  const { engine } = logs;
   const hostOfSite = (slug: string, environment: string) => hostOf(slug, environment, settings.baseDomain);
   const urlOf = (slug: string, environment: string) => domains.urlOfHost(hostOfSite(slug, environment));
 
@@ -174,6 +186,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     replicas: {
       launch: supervisor.launch,
       remove: supervisor.remove,
+      connect: supervisor.connect,
       probe,
     },
     buildNetwork: buildNetworkOf(settings.networkPool),
@@ -191,6 +204,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     store,
     clock,
     secretBox,
+    hostMemoryBytes: () => supervisor.engineStatus().info?.memoryBytes ?? null,
     networkSlots: networkSlots(settings.networkPool),
     hardVolumes,
     layerQuota: () => engineDisk?.layerQuota ?? false,
@@ -208,6 +222,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         supervisor.kick();
         domains.certificates.kick();
       },
+      links: () => Promise.race([supervisor.pass(), Bun.sleep(5000)]),
       deleted: () => {
         void supervisor.routes.publish(AbortSignal.timeout(5000)).catch(() => {});
         supervisor.kick();
@@ -231,6 +246,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     clock,
     sampleSeconds: settings.sampleSeconds,
   };
+  const figures = createReplicaFigures(engine.readings, clock);
   const requests = requestDeps({ paths, sites, clock, log });
   const monthMeters = createMonthMeters(usage);
   const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
@@ -240,7 +256,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     engine: supervisor.engineStatus,
     edge: edgeStatus.details,
   });
-  const appLogs = createAppLog({ sites, store, engine });
+  const siteLogs = logs.routes((...asked) => reachSite(sites, ...asked));
   const backups = backupDeps({ paths, clock, log, version }, data);
   const hooks = hookDeps({ store, sites, deployments, secretBox, clock, settings });
   const git = gitDeps({
@@ -268,7 +284,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     edge: edgeStatus.status,
     host,
     https: domains.routes.https,
-    appLog: appLogs.appLog,
+    appLog: async (actor, slug, lines) =>
+      (await readSiteLog(siteLogs, actor, slug, { lines })).items.map((one) => one.text),
     backups,
     domains: domains.panel,
     hooks: hooks.panel,
@@ -282,9 +299,10 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     identity,
     sites,
     deployments,
-    ...appLogs,
+    siteLogs,
     ...domains.routes,
     ...hooks.routes,
+    processes: { sites, figures: figures.of },
     host,
     guard,
     examine: () =>
@@ -343,6 +361,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       supervisor.kick();
       domains.edgeRestarted();
     },
+    collector: logs.collector,
     edgeTrouble: edgeStatus.trouble,
     supervisor,
     guard,
@@ -357,10 +376,11 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         identity,
         store,
         engine,
+        readings: figures.readings,
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job],
+        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, logs.job],
         clock,
         log,
       }),

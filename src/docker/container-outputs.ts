@@ -3,7 +3,9 @@ import { join } from "node:path";
 import type { ContainerOutputs } from "../domain/app-log.ts";
 import { createDockerClient } from "./client.ts";
 import { dockerInfo } from "./engine-info.ts";
+import { hasStatus } from "./errors.ts";
 import { openJsonFile } from "./json-file-reader.ts";
+import { containerName } from "./labels.ts";
 
 /**
  * What containers print, read from the files of Docker's json-file driver: no request and no connection per
@@ -23,6 +25,19 @@ export const createContainerOutputs = (dockerHost: string): ContainerOutputs => 
         () => false,
       );
     },
+    containerOf: (replicaId) =>
+      client.call("inspect container", (docker) =>
+        docker
+          .getContainer(containerName(replicaId))
+          .inspect()
+          .then(
+            ({ Id }) => Id,
+            (error: unknown) => {
+              if (hasStatus(error, 404)) return null;
+              throw error;
+            },
+          ),
+      ),
     async open(containerId, position) {
       if (folder === null || !/^[0-9a-f]{12,64}$/.test(containerId)) return null;
       return openJsonFile(join(folder, containerId, `${containerId}-json.log`), position);

@@ -31,8 +31,10 @@ export interface AppLogView extends Omit<AppLogLine, "atMs"> {
 
 /** A container whose output is kept, and what its lines are marked with. */
 export interface LogSource {
+  /** Of a replica, or of a run of a job. Its container may be replaced by another one. */
   replicaId: string;
-  containerId: string;
+  /** Null where only the engine knows. */
+  containerId: string | null;
   environmentId: string;
   release: number | null;
   process: string;
@@ -71,6 +73,8 @@ export interface OutputReader {
 export interface ContainerOutputs {
   /** Whether it can be read here: an engine on this machine, and the right to look into its files. */
   readable(): Promise<boolean>;
+  /** The container of a replica or run; null when there is none. */
+  containerOf(replicaId: string): Promise<string | null>;
   /** @param position of an earlier reader; null from the first line on. Null while there is no file. */
   open(containerId: string, position: string | null): Promise<OutputReader | null>;
 }

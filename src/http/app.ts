@@ -15,6 +15,8 @@ import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
 import { hostRoutes, type HostRoutesDeps } from "./api/host.ts";
 import { httpsRoutes, type HttpsRoutesDeps } from "./api/https.ts";
 import { identityRoutes } from "./api/identity.ts";
+import { logRoutes, type LogRoutesDeps } from "./api/logs.ts";
+import { processRoutes, type ProcessRoutesDeps } from "./api/processes.ts";
 import { requestRoutes, type RequestRoutesDeps } from "./api/requests.ts";
 import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
 import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
@@ -29,10 +31,12 @@ import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-rout
 
 export interface AppDeps
   extends
-    Omit<SiteRoutesDeps, "streams">,
+    SiteRoutesDeps,
+    Omit<LogRoutesDeps, "streams">,
     DomainRoutesDeps,
     HookRoutesDeps,
     HostRoutesDeps,
+    ProcessRoutesDeps,
     GuardRoutesDeps,
     DoctorRoutesDeps,
     HttpsRoutesDeps,
@@ -57,7 +61,8 @@ export interface AppDeps
 export const createApp = (deps: AppDeps): Hono<AppEnv> => {
   const streams = createEventStreams();
   const routes = [
-    ...siteRoutes({ ...deps, streams }),
+    ...siteRoutes(deps),
+    ...logRoutes({ ...deps, streams }),
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
     ...requestRoutes({ ...deps, streams }),
@@ -66,6 +71,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...trafficRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
+    ...processRoutes(deps),
     ...guardRoutes(deps),
     ...doctorRoutes(deps),
     ...eventRoutes(deps),

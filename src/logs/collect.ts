@@ -7,6 +7,8 @@ import type { SiteLog } from "./site-log.ts";
 
 /** Of one container, while its output is collected. */
 export interface Tracked {
+  /** Of its container: what positions are kept by. */
+  key: string;
   source: LogSource;
   reader: OutputReader;
   mask(text: string): string;
@@ -120,7 +122,7 @@ const batchOf = (containers: readonly Tracked[], counts: ReadonlyMap<Tracked, nu
     const taken = one.pending.slice(0, count);
     const atMs = taken[0]?.atMs ?? nowMs;
     lines.push(...one.notes.map((text) => note(one, atMs, text)), ...taken.map((line) => lineOf(one, line)));
-    positions[one.source.replicaId] = !counts.has(one)
+    positions[one.key] = !counts.has(one)
       ? one.stored
       : count === one.pending.length
         ? one.reader.position()
@@ -159,7 +161,7 @@ export const collect = async (
     if (lines.length === 0) return stored;
     await siteLog.append(lines, positions);
     for (const one of containers) {
-      one.stored = positions[one.source.replicaId]!;
+      one.stored = positions[one.key]!;
       one.notes = [];
       one.pending = one.pending.slice(counts.get(one) ?? 0);
     }

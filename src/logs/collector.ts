@@ -26,6 +26,9 @@ export interface Collector {
   watch(environmentId: string): () => void;
 }
 
+/** A replica whose container is replaced by another one is another source. */
+const keyOf = ({ containerId, replicaId }: LogSource): string => containerId?.slice(0, 16) ?? replicaId;
+
 /**
  * Carries what all containers print into their environments' logs: one look at each container's file a second, and
  * nothing more where nothing was printed.
@@ -64,12 +67,14 @@ export const createCollector = (deps: CollectorDeps): Collector => {
     return mask;
   };
 
-  const open = async (source: LogSource): Promise<void> => {
+  const open = async (key: string, source: LogSource): Promise<void> => {
     const { positions } = await store.of(source.environmentId);
-    const position = positions[source.replicaId] ?? null;
-    const reader = await outputs.open(source.containerId, position);
+    const position = positions[key] ?? null;
+    const containerId = source.containerId ?? (await outputs.containerOf(source.replicaId));
+    const reader = containerId === null ? null : await outputs.open(containerId, position);
     if (!reader) return;
-    tracked.set(source.replicaId, {
+    tracked.set(key, {
+      key,
       source,
       reader,
       mask: await maskOf(source),
@@ -82,19 +87,19 @@ export const createCollector = (deps: CollectorDeps): Collector => {
   };
 
   const close = async (one: Tracked): Promise<void> => {
-    tracked.delete(one.source.replicaId);
-    byEnvironment.get(one.source.environmentId)?.delete(one.source.replicaId);
+    tracked.delete(one.key);
+    byEnvironment.get(one.source.environmentId)?.delete(one.key);
     await one.reader.close();
   };
 
   const ofEnvironment = (environmentId: string): Tracked[] =>
-    [...(byEnvironment.get(environmentId) ?? [])].flatMap((id) => tracked.get(id) ?? []);
+    [...(byEnvironment.get(environmentId) ?? [])].flatMap((key) => tracked.get(key) ?? []);
 
   const collectOne = (environmentId: string): Promise<void> =>
     inTurn(environmentId, async () => {
-      for (const id of byEnvironment.get(environmentId) ?? []) {
-        const source = wanted.get(id);
-        if (source && !tracked.has(id)) await open(source);
+      for (const key of byEnvironment.get(environmentId) ?? []) {
+        const source = wanted.get(key);
+        if (source && !tracked.has(key)) await open(key, source);
       }
       const containers = ofEnvironment(environmentId);
       if (containers.length === 0) return;
@@ -106,8 +111,7 @@ export const createCollector = (deps: CollectorDeps): Collector => {
       if (stored) for (const tell of waiting.get(environmentId) ?? []) tell();
       // Removed, and read to the end.
       for (const one of containers)
-        if (!wanted.has(one.source.replicaId) && one.pending.length === 0 && !one.reader.changed())
-          await close(one);
+        if (!wanted.has(one.key) && one.pending.length === 0 && !one.reader.changed()) await close(one);
     });
 
   const failed = new Map<string, number>();
@@ -126,20 +130,23 @@ export const createCollector = (deps: CollectorDeps): Collector => {
     }
   };
 
+  const want = (source: LogSource): void => {
+    const key = keyOf(source);
+    wanted.set(key, source);
+    const own = byEnvironment.get(source.environmentId) ?? new Set();
+    byEnvironment.set(source.environmentId, own.add(key));
+  };
+
   const refresh = async (): Promise<void> => {
     stale = false;
     const sources = await deps.sources();
-    const present = new Set(sources.map((source) => source.replicaId));
-    for (const id of wanted.keys()) if (!present.has(id)) wanted.delete(id);
-    for (const source of sources) {
-      wanted.set(source.replicaId, source);
-      const own = byEnvironment.get(source.environmentId) ?? new Set();
-      byEnvironment.set(source.environmentId, own.add(source.replicaId));
-    }
+    const present = new Set(sources.map(keyOf));
+    for (const key of wanted.keys()) if (!present.has(key)) wanted.delete(key);
+    for (const source of sources) want(source);
     const used = new Set(sources.map((source) => source.secretsOf));
     for (const key of masks.keys()) if (!used.has(key)) masks.delete(key);
     for (const [environmentId, own] of byEnvironment) {
-      for (const id of own) if (!wanted.has(id) && !tracked.has(id)) own.delete(id);
+      for (const key of own) if (!wanted.has(key) && !tracked.has(key)) own.delete(key);
       if (own.size > 0) continue;
       byEnvironment.delete(environmentId);
       allowances.delete(environmentId);
@@ -191,9 +198,9 @@ export const createCollector = (deps: CollectorDeps): Collector => {
 
   /** Without a promise where nothing happened: that is most of them, most of the time. */
   const needsLook = (environmentId: string): boolean => {
-    for (const id of byEnvironment.get(environmentId) ?? []) {
-      const one = tracked.get(id);
-      if (!one || one.pending.length > 0 || !wanted.has(id) || one.reader.changed()) return true;
+    for (const key of byEnvironment.get(environmentId) ?? []) {
+      const one = tracked.get(key);
+      if (!one || one.pending.length > 0 || !wanted.has(key) || one.reader.changed()) return true;
     }
     return false;
   };
@@ -208,9 +215,11 @@ export const createCollector = (deps: CollectorDeps): Collector => {
     async drain(replicaId) {
       if (!readable) return;
       const work = async (): Promise<void> => {
-        if (!wanted.has(replicaId)) await refresh();
-        const source = wanted.get(replicaId);
-        if (source) await collectOne(source.environmentId);
+        const source =
+          [...wanted.values()].find((one) => one.replicaId === replicaId) ?? (await deps.sourceOf(replicaId));
+        if (!source) return;
+        want(source);
+        await collectOne(source.environmentId);
       };
       await Promise.race([work(), Bun.sleep(drainDeadlineMs)]).catch((error) =>
         log.warn("the last lines of a container may be missing", { replica: replicaId, error }),

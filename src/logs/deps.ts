@@ -8,6 +8,8 @@ export interface CollectorDeps {
   outputs: ContainerOutputs;
   /** All containers whose output is kept, running or not. */
   sources(): Promise<LogSource[]>;
+  /** One that is not among them any more, as long as it is known. */
+  sourceOf(replicaId: string): Promise<LogSource | null>;
   /** What must not be written down of what a source prints; the same for all of one `secretsOf`. */
   secrets(source: LogSource): Promise<string[]>;
   clock: Clock;

@@ -1,9 +1,7 @@
 import { z } from "zod";
-import type { Actor } from "../../domain/actor.ts";
 import { limitsPatchSchema } from "../../domain/limits.ts";
 import { siteFieldsSchema } from "../../domain/site.ts";
 import type { Deployments } from "../../deploy/deployments.ts";
-import { reachSite } from "../../sites/access.ts";
 import { createSite, createSiteSchema } from "../../sites/create-site.ts";
 import { deleteSite } from "../../sites/delete-site.ts";
 import type { SiteDeps } from "../../sites/deps.ts";
@@ -13,24 +11,19 @@ import { listReleases, listSites, showSite } from "../../sites/site-view.ts";
 import { restartSite } from "../../sites/restart.ts";
 import { startSite, stopSite } from "../../sites/stop-start.ts";
 import { updateSite } from "../../sites/update-site.ts";
-import { addVolume, addVolumeSchema, listVolumes, removeVolume } from "../../sites/volumes.ts";
+import {
+  addVolume,
+  addVolumeSchema,
+  listVolumes,
+  removeVolume,
+  resizeVolume,
+  resizeVolumeSchema,
+} from "../../sites/volumes.ts";
 import { type ApiRoute, apiRoute, environmentQuery } from "../api-route.ts";
-import type { EventStreams } from "../event-streams.ts";
-import { wantsEvents } from "../sse.ts";
 
 export interface SiteRoutesDeps {
   sites: SiteDeps;
   deployments: Deployments;
-  /** What the site's replicas printed last, oldest first. */
-  appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
-  /** @param onLine nothing more is read before what it returns has resolved */
-  followAppLog(
-    actor: Actor,
-    slug: string,
-    onLine: (line: string) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void>;
-  streams: EventStreams;
 }
 
 /** The list is of one environment, the one that each site has. */
@@ -196,6 +189,16 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
         addVolume(sites, actor, params.slug!, body, query.environment),
     }),
     apiRoute({
+      method: "patch",
+      path: "/sites/:slug/volumes/:name",
+      scope: "write",
+      summary: "Make a volume larger while the site runs",
+      body: resizeVolumeSchema,
+      query: environmentQuery,
+      handle: ({ actor, params, body, query }) =>
+        resizeVolume(sites, actor, params.slug!, params.name!, body, query.environment),
+    }),
+    apiRoute({
       method: "delete",
       path: "/sites/:slug/volumes/:name",
       scope: "write",
@@ -204,31 +207,6 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
       handle: async ({ actor, params, query }) => {
         await removeVolume(sites, actor, params.slug!, params.name!, query.confirm, query.environment);
         return {};
-      },
-    }),
-    apiRoute({
-      method: "get",
-      path: "/sites/:slug/logs",
-      scope: "read",
-      summary: "What the site printed last; follows as events when asked for text/event-stream",
-      query: z.object({
-        lines: z.coerce
-          .number({ error: "must be a number" })
-          .int()
-          .min(1, "must be 1 to 2,000")
-          .max(2000, "must be 1 to 2,000")
-          .default(200),
-      }),
-      handle: async ({ actor, params, query, c }) => {
-        const slug = params.slug!;
-        const lines = await deps.appLog(actor, slug, query.lines);
-        if (!wantsEvents(c)) return { items: lines };
-        const check = () => reachSite(sites, actor, slug, "deploy");
-        return deps.streams.respond(c, actor, check, async ({ send, signal }) => {
-          const show = (line: string) => send({ event: "log", data: { line } });
-          for (const line of lines) await show(line);
-          await deps.followAppLog(actor, slug, show, signal);
-        });
       },
     }),
   ];
