@@ -79,9 +79,13 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
     },
 
     async appliedLimits(replicaId: string): Promise<AppliedLimits | null> {
-      const state = await inspectReplica(replicaId);
-      const cgroup = state && notice(state);
-      const limits = cgroup && readCgroupLimits(cgroup);
+      const before = known.get(replicaId);
+      let limits = before === undefined ? null : readCgroupLimits(before);
+      if (limits === null) {
+        const state = await inspectReplica(replicaId);
+        const cgroup = state && notice(state);
+        limits = cgroup && readCgroupLimits(cgroup);
+      }
       return limits && { ...limits, readAtMs: clock.nowMs() };
     },
   };
