@@ -21,7 +21,8 @@ interface JobWiring {
   usage: UsageDeps;
   identity: Identity;
   store: Store;
-  engine: Engine;
+  /** Of all running replicas, noted on the way. */
+  readings: Engine["readings"];
   edge: EdgeClient;
   clock: Clock;
   log: Log;
@@ -43,9 +44,9 @@ const tidyRepositories = async (paths: DataPaths, signal: AbortSignal): Promise<
 
 /** Everything that happens by the clock. */
 export const startCroftJobs = (wiring: JobWiring): Jobs => {
-  const { supervisor, usage, identity, store, engine, edge, clock, log } = wiring;
+  const { supervisor, usage, identity, store, edge, clock, log } = wiring;
   const sampler = createSampler({
-    readings: engine.readings,
+    readings: wiring.readings,
     meters: edge.meters,
     environments: () => liveEnvironments(store),
     files: usage.files,

@@ -116,6 +116,8 @@ export interface ReplicaControl {
   launch(environmentId: string, releaseId: string, process?: string): Promise<ReplicaRecord>;
   /** Stops (with grace) and removes containers; their rows stay as `removed`. Idempotent. */
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
+  /** Linked sites find the environment's present replicas by name. */
+  connect(environmentId: string): Promise<void>;
   probe(replica: ReplicaRecord, check: HealthCheck, host: string, signal: AbortSignal): Promise<ProbeResult>;
 }
 

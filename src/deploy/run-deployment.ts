@@ -119,6 +119,10 @@ export const finish = async (
         ? await switchTo(deps, job, release, replicas)
         : await draining(deps, job);
     await publishRelease(deps, job, release);
+    // What is missing the supervisor makes good.
+    await deps.replicas
+      .connect(environment.id)
+      .catch((error) => deps.log.warn("linked sites are not led to a release yet", { error }));
   });
   const stopped = (await deps.store.environmentById(environment.id))?.stoppedReason ?? null;
   const url = deps.urlOf(site.slug, environment.name);

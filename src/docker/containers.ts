@@ -21,6 +21,7 @@ interface Deps {
   log: Log;
   clock: Clock;
   engineDisk: EngineDiskFacts;
+  joinNetwork(replicaId: string, network: string, aliases: readonly string[]): Promise<void>;
 }
 
 /** A replica's container as Docker describes it, null when there is none of ours. */
@@ -41,7 +42,7 @@ export const inspectContainer = async (
 };
 
 /** Start, stop, remove and list of the containers that are replicas; see `Engine` for each. */
-export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
+export const createContainers = ({ client, log, clock, engineDisk, joinNetwork }: Deps) => {
   const stateOf = async (replicaId: string): Promise<ReplicaState | null> => {
     const info = await inspectContainer(client, replicaId);
     return info && replicaState(info);
@@ -177,6 +178,8 @@ export const createContainers = ({ client, log, clock, engineDisk }: Deps) => {
     async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {
       const containerId = await create(spec);
       try {
+        for (const { network, aliases } of spec.joins ?? [])
+          await joinNetwork(spec.replicaId, network, aliases);
         await start(containerId);
         const state = await stateOf(spec.replicaId);
         if (!state) throw new AppError("deploy_failed", "the container vanished while it started");

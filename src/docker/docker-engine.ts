@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../domain/clock.ts";
-import type { Engine, NetworkRef, ReplicaState } from "../domain/engine.ts";
+import type { Engine, ReplicaState } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { createBuildCgroups } from "./build-cgroup.ts";
 import { createBuild } from "./build.ts";
@@ -12,7 +12,7 @@ import { dockerInfo, engineInfo } from "./engine-info.ts";
 import { createWatch } from "./events.ts";
 import { createFirewall } from "./firewall.ts";
 import { createImages } from "./images.ts";
-import { createJoinNetwork } from "./join-network.ts";
+import { createJoinNetwork, createLeaveNetwork } from "./join-network.ts";
 import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
 import { bridgeName, createNetworks } from "./networks.ts";
@@ -43,7 +43,8 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const { log, clock } = deps;
   const client = createDockerClient(deps.dockerHost);
   const engineDisk = createEngineDisk(client, clock);
-  const containers = createContainers({ client, log, clock, engineDisk });
+  const joinNetwork = createJoinNetwork(client);
+  const containers = createContainers({ client, log, clock, joinNetwork, engineDisk });
   const { inspectReplica, removeReplica } = containers;
   const replicas = createReplicaList({ client, inspectReplica });
   const { listReplicas } = replicas;
@@ -52,12 +53,6 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
   const firewall = createFirewall(log, deps.hostFirewall, deps.installation);
-  const closed = new Set<string>();
-  const noteEgress = ({ name, closed: isClosed }: NetworkRef): void => {
-    if (isClosed) closed.add(bridgeName(name));
-    else closed.delete(bridgeName(name));
-    firewall.close([...closed]);
-  };
   const oneOffs = createOneOffs({ client, log, createContainer: containers.createContainer });
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
@@ -84,19 +79,25 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
       }, signal),
 
     async ensureNetwork(network, owner) {
-      noteEgress(network);
+      firewall.setClosed(bridgeName(network.name), network.closed === true);
       await networks.ensureNetwork(network, owner);
       await firewall.ensure();
     },
     removeNetwork: networks.removeNetwork,
     // All of Croft's bridges have their common rules at once: only for closed ones it matters which are asked for.
     async ensureFirewall(networks) {
-      closed.clear();
-      networks.forEach(noteEgress);
+      firewall.closeOnly(networks.filter(({ closed }) => closed).map(({ name }) => bridgeName(name)));
       await firewall.ensure();
       return firewall.wereGone();
     },
-    joinNetwork: createJoinNetwork(client),
+    joinNetwork: async (replicaId, network, aliases) => {
+      await joinNetwork(replicaId, network, aliases);
+      replicas.forget(replicaId);
+    },
+    leaveNetwork: async (replicaId, network) => {
+      await createLeaveNetwork(client)(replicaId, network);
+      replicas.forget(replicaId);
+    },
     ...volumes,
 
     async startReplica(spec) {

@@ -25,3 +25,18 @@ export const createJoinNetwork =
           throw error;
         }),
     );
+
+/** Takes a replica off a network; see `Engine.leaveNetwork`. */
+export const createLeaveNetwork =
+  (client: DockerClient) =>
+  (replicaId: string, network: string): Promise<void> =>
+    client.call("disconnect container", (docker) =>
+      docker
+        .getNetwork(network)
+        .disconnect({ Container: containerName(replicaId), Force: true })
+        .catch((error: unknown) => {
+          // Not on it, or one of them is gone.
+          if (!hasStatus(error, 403, 404, 500)) throw error;
+          if (hasStatus(error, 500) && !/is not connected/.test(dockerMessage(error))) throw error;
+        }),
+    );

@@ -44,6 +44,7 @@ export const createNetworks = (client: DockerClient) => {
             Driver: "bridge",
             CheckDuplicate: true,
             EnableIPv6: false,
+            Internal: network.internal ?? false,
             IPAM: { Driver: "default", Config: [{ Subnet: network.subnet }] },
             Options: {
               "com.docker.network.bridge.name": bridgeName(network.name),

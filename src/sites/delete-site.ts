@@ -21,6 +21,7 @@ export const deleteSite = async (
   await deps.store.transaction(async (queries) => {
     if (!(await queries.markSiteDeleted(site.id, nowMs, options.volumes))) throw notFound(`site ${slug}`);
     await queries.deleteDomainsOfSite(site.id);
+    await queries.cutLinksOfSite(site.id, nowMs);
     await queries.insertAudit(
       auditEntry(
         actor,

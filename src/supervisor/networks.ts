@@ -1,7 +1,9 @@
 import type { NetworkRef } from "../domain/engine.ts";
+import type { LinkRecord } from "../domain/link.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
+import type { SupervisorDeps } from "./deps.ts";
 
-const subnetBits = 28;
+const subnetBits = 27;
 const addressesPerSubnet = 2 ** (32 - subnetBits);
 
 const toNumber = (address: string): number =>
@@ -25,7 +27,23 @@ export const buildNetworkOf = (pool: string): NetworkRef => ({
   subnet: subnet(pool, 0),
 });
 
-/** Docker's own pools end at about thirty networks, so each environment gets an explicit /28. */
+/** Of two linked environments alone. */
+export const linkNetworkOf = (pool: string, link: LinkRecord): NetworkRef => ({
+  name: `croft-${link.id}`,
+  subnet: subnet(pool, link.networkSlot + 1),
+  internal: true,
+});
+
+/** The environment's network as it is to be now, for what is about to join it. */
+export const presentNetworkOf = async (
+  { networkPool, store }: Pick<SupervisorDeps, "networkPool" | "store">,
+  environment: EnvironmentRecord,
+): Promise<NetworkRef> => ({
+  ...networkOf(networkPool, environment),
+  closed: (await store.closedEgress()).has(environment.id),
+});
+
+/** Docker's own pools end at about thirty networks, so each environment gets an explicit subnet: 29 addresses. */
 export const networkOf = (pool: string, environment: EnvironmentRecord): NetworkRef => ({
   name: `croft-${environment.id}`,
   subnet: subnet(pool, (environment.networkSlot ?? 0) + 1),

@@ -6,6 +6,7 @@ import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { settleExits } from "./exit-events.ts";
 import { followReplica, type MemoryKill } from "./follow-replica.ts";
 import { forEachSite } from "./for-each-site.ts";
+import { keepLinks } from "./links.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 import { restoreOrder } from "./restore-order.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
@@ -78,6 +79,7 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
     if (dueMs !== null) nextMs = Math.min(nextMs ?? dueMs, dueMs);
   };
   await forEachSite(deps, ordered, look, sitesAtOnce);
+  await keepLinks(deps);
   await endRollingRestarts(deps, rows);
   await settleExits(deps, await deps.store.liveReplicas());
   return nextMs;

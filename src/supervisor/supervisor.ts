@@ -9,6 +9,7 @@ import { tellBack, tellLost } from "./engine-events.ts";
 import { endPauses } from "./end-pauses.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
 import { keepDisk } from "./keep-disk.ts";
+import { keepLinks } from "./links.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
@@ -38,6 +39,8 @@ export interface Supervisor {
   applyLimits(environmentId: string): Promise<void>;
   launch(environmentId: string, releaseId: string, process?: string): Promise<ReplicaRecord>;
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
+  /** Linked sites find an environment's present replicas by name. */
+  connect(environmentId: string): Promise<void>;
   routes: RoutePublisher;
 }
 
@@ -261,6 +264,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
     },
     launch: (environmentId, releaseId, process) => launchReplica(deps, environmentId, releaseId, process),
+    connect: (environmentId) => keepLinks(deps, environmentId),
     remove: (replicaIds, graceSeconds) => removeReplicas(deps, replicaIds, graceSeconds),
     routes,
   };
