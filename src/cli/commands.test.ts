@@ -35,10 +35,17 @@ describe("limits", () => {
     pids: 256,
     readAt: "2026-01-01T00:00:00Z",
   };
+  const disk = {
+    usedBytes: 9 * MB,
+    measuredAt: null,
+    enforcement: "measured",
+    layer: "measured",
+    detail: "",
+  };
   const asked = { ...defaultLimits, memoryBytes: 128 * MB, pids: 64 };
 
   test("sizes and cores are sent in the API's units, and only what was given", async () => {
-    answers["PUT /sites/blog/limits"] = () => ({ asked, applied });
+    answers["PUT /sites/blog/limits"] = () => ({ asked, applied, disk });
     const argv =
       "site limits blog --memory 128m --cpu 0.5 --pids 64 --disk 1.5g --bandwidth 10g --rpm 600 --concurrent 9 --max-body 1k";
     expect((await croft.run(argv.split(" "))).exitCode).toBe(0);
@@ -57,7 +64,7 @@ describe("limits", () => {
   });
 
   test("asked and applied stand side by side, and what differs is marked", async () => {
-    answers["GET /sites/blog/limits"] = () => ({ asked, applied });
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied, disk });
     const { out } = await croft.run(["site", "limits", "blog"]);
     const line = (name: string) => out.split("\n").find((one) => one.startsWith(name))!;
     expect(line("memory")).toMatch(/128 MB +128 MB$/);
@@ -66,7 +73,7 @@ describe("limits", () => {
   });
 
   test("nothing applied yet", async () => {
-    answers["GET /sites/blog/limits"] = () => ({ asked, applied: null });
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied: null, disk });
     const { out } = await croft.run(["site", "limits", "blog"]);
     expect(out).toContain("Nothing runs yet");
     expect(out).not.toContain("differs");

@@ -1,7 +1,7 @@
 import type { CommandEntry } from "./command-entry.ts";
 
 const siteFields =
-  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--egress on|off] [--no-auto-deploy]";
+  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--egress on|off] [--read-only-root on|off] [--no-auto-deploy]";
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -178,9 +178,15 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "volume add",
-    usage: "SLUG NAME PATH",
+    usage: "SLUG NAME PATH [--size 500m]",
     summary: "keep what is under PATH in the container from release to release",
     load: async () => (await import("./commands/volume.ts")).volumeAdd,
+  },
+  {
+    name: "volume resize",
+    usage: "SLUG NAME SIZE",
+    summary: "make a volume larger while the site runs",
+    load: async () => (await import("./commands/volume.ts")).volumeResize,
   },
   {
     name: "volume remove",

@@ -18,6 +18,7 @@ export const siteFieldOptions = {
   description: { type: "string" },
   "auto-deploy": { type: "boolean" },
   egress: { type: "string" },
+  "read-only-root": { type: "string" },
 } as const;
 
 export type SiteFlags = { [Key in keyof typeof siteFieldOptions]?: string | boolean };
@@ -58,6 +59,7 @@ export const readSiteFields = (flags: SiteFlags): SiteFields => {
     description: text(flags.description),
     autoDeploy: flags["auto-deploy"] as boolean | undefined,
     egress: onOff("egress", text(flags.egress)),
+    readOnlyRoot: onOff("read-only-root", text(flags["read-only-root"])),
     healthCheck,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

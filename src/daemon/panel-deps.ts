@@ -31,7 +31,7 @@ import { restartSite } from "../sites/restart.ts";
 import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
 import { updateSite } from "../sites/update-site.ts";
-import { addVolume, addVolumeSchema, removeVolume } from "../sites/volumes.ts";
+import { addVolume, addVolumeSchema, removeVolume, resizeVolume } from "../sites/volumes.ts";
 import type { UsageDeps } from "../usage/deps.ts";
 import { latestUsage } from "../usage/latest-usage.ts";
 import { queryUsage } from "../usage/query-usage.ts";
@@ -164,6 +164,8 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
       void (await setEnvVars(sites, actor, slug, setEnvSchema.parse(change))),
     addVolume: async (actor, slug, input) =>
       void (await addVolume(sites, actor, slug, addVolumeSchema.parse(input))),
+    resizeVolume: async (actor, slug, name, sizeBytes) =>
+      (await resizeVolume(sites, actor, slug, name, { sizeBytes })).live,
     removeVolume: (actor, slug, name, { confirm }) => removeVolume(sites, actor, slug, name, confirm),
     ...wiring.domains,
     ...wiring.hooks,

@@ -213,7 +213,13 @@ export interface PanelDeps {
     change: { set?: Record<string, string>; secret?: boolean; unset?: string[] },
   ): Promise<void>;
 
-  addVolume(actor: Person, slug: string, input: { name: string; mountPath: string }): Promise<void>;
+  addVolume(
+    actor: Person,
+    slug: string,
+    input: { name: string; mountPath: string; sizeBytes?: number },
+  ): Promise<void>;
+  /** @returns false when it grows only when it is mounted next */
+  resizeVolume(actor: Person, slug: string, name: string, sizeBytes: number): Promise<boolean>;
   removeVolume(actor: Person, slug: string, name: string, options: { confirm: string }): Promise<void>;
 
   /** The address that the site has without asking. */

@@ -13,6 +13,7 @@ const labels: Record<string, string> = {
   name: "Name",
   description: "Description",
   mountPath: "Mounted at",
+  sizeBytes: "Size",
   confirm: "Confirmation",
   "healthCheck.type": "Probe by",
   "healthCheck.path": "Path",

@@ -10,6 +10,8 @@ const notices: Record<string, string> = {
   env: "Saved. It takes effect with the next deploy.",
   "env-removed": "Removed. It is gone with the next deploy; what runs keeps it until then.",
   "volume-added": "The volume is there. It is mounted with the next deploy.",
+  "volume-resized": "The volume has its new size. What runs can write on at once.",
+  "volume-resized-later": "The volume has its new size; its file system grows when it is mounted next.",
   "volume-removed": "The volume and what it held were removed.",
   "domain-verified":
     "The domain leads here and is the site's. Its certificate comes by itself within a minute.",

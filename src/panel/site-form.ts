@@ -17,6 +17,7 @@ export const typedSite = (site: SiteView): Typed => ({
   image: site.image ?? "",
   autoDeploy: site.autoDeploy ? "yes" : "",
   egress: site.egress ? "yes" : "",
+  readOnlyRoot: site.readOnlyRoot ? "yes" : "",
   "healthCheck.type": site.healthCheck.type,
   "healthCheck.path": site.healthCheck.path,
   "healthCheck.deadlineSeconds": String(site.healthCheck.deadlineSeconds),
@@ -66,6 +67,7 @@ export const readSiteSettings = (typed: Typed, site: SiteView): SiteFields => {
     image: given(typed, "image") ?? null,
     autoDeploy: typed.autoDeploy === "yes",
     egress: typed.egress === "yes",
+    readOnlyRoot: typed.readOnlyRoot === "yes",
     healthCheck: {
       ...site.healthCheck,
       type: typed["healthCheck.type"] as "http" | "tcp",

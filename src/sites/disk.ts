@@ -48,6 +48,16 @@ export const diskView = (
   };
 };
 
+export const showDisk = async (
+  deps: Pick<SiteDeps, "store" | "layerQuota">,
+  environment: EnvironmentRecord,
+): Promise<DiskView> => {
+  const { id } = environment;
+  const storage = await deps.store.volumeStorageOf([id]);
+  const keeping = (await deps.store.diskKeepingOf([id])).get(id);
+  return diskView(environment, await deps.store.volumesOf(id), storage, keeping, deps.layerQuota());
+};
+
 /** @throws AppError `invalid_input` when volumes that are file systems of their own would not fit in any more */
 export const checkDiskLimit = async (
   deps: Pick<SiteDeps, "store">,

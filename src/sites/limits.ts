@@ -1,12 +1,13 @@
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
+import type { DiskView } from "../domain/disk.ts";
 import { type AppliedLimits, type Limits, type LimitsPatch, limitsSchema } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
 import type { AppliedLimitsView } from "../domain/views.ts";
 import { AppError } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
-import { checkDiskLimit } from "./disk.ts";
+import { checkDiskLimit, showDisk } from "./disk.ts";
 
 /** They are columns of the same names. */
 export const limitsOf = (environment: EnvironmentRecord): Limits =>
@@ -23,6 +24,7 @@ export const appliedLimitsView = (environment: EnvironmentRecord): AppliedLimits
 export interface LimitsView {
   asked: Limits;
   applied: AppliedLimitsView | null;
+  disk: DiskView;
 }
 
 export const showLimits = async (
@@ -32,7 +34,11 @@ export const showLimits = async (
   environmentName?: string,
 ): Promise<LimitsView> => {
   const { environment } = await reachSite(deps, actor, slug, "read", environmentName);
-  return { asked: limitsOf(environment), applied: appliedLimitsView(environment) };
+  return {
+    asked: limitsOf(environment),
+    applied: appliedLimitsView(environment),
+    disk: await showDisk(deps, environment),
+  };
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { DiskView } from "../../domain/disk.ts";
 import type { Limits, LimitsPatch } from "../../domain/limits.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { AppliedLimitsView } from "../../domain/views.ts";
@@ -7,6 +8,7 @@ import { sitePath } from "../site-path.ts";
 import { cores, localTime, table } from "../text.ts";
 
 interface LimitsAnswer {
+  disk: DiskView;
   asked: Limits;
   applied: AppliedLimitsView | null;
 }
@@ -27,6 +29,9 @@ const kernelRow = (
   return [label, show(asked[key]), held === null ? "none" : show(held), mark];
 };
 
+const diskNote = ({ usedBytes, enforcement }: DiskView): string =>
+  `${usedBytes === null ? "not measured yet" : `${formatBytes(usedBytes)} used`}${enforcement === "hard" ? "; writes beyond are refused" : "; beyond it the site is stopped"}`;
+
 const describe = (answer: LimitsAnswer): string => {
   const { asked, applied } = answer;
   const swap =
@@ -39,7 +44,7 @@ const describe = (answer: LimitsAnswer): string => {
     ["swap", "0 B", swap, swap === "-" || swap === "0 B" ? "" : "differs: this kernel does not hold swap"],
     kernelRow(answer, "cpu", "cpuMillicores", cores),
     kernelRow(answer, "pids", "pids", count),
-    ["disk", formatBytes(asked.diskBytes), "measured", ""],
+    ["disk", formatBytes(asked.diskBytes), answer.disk.enforcement, diskNote(answer.disk)],
     ["bandwidth a month", formatBytes(asked.bandwidthBytesPerMonth), "at the edge", ""],
     ["requests a minute", count(asked.requestsPerMinute), "at the edge", ""],
     ["concurrent requests", count(asked.concurrentRequests), "at the edge", ""],

@@ -1,8 +1,14 @@
-import type { VolumeView } from "../../domain/views.ts";
+import type { VolumeView } from "../../domain/disk.ts";
+import { formatBytes } from "../../domain/size.ts";
 import { defineCommand } from "../command.ts";
+import { sizeFlag } from "../numbers.ts";
 import { sitePath } from "../site-path.ts";
 import { table } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
+
+const bytes = (value: number | null): string => (value === null ? "-" : formatBytes(value));
+const heldBy = ({ kind, sizeBytes }: VolumeView): string =>
+  kind === "loop" ? "its file system" : sizeBytes === null ? "the site's disk limit" : "measuring";
 
 export const volumeList = defineCommand({
   options: {},
@@ -13,18 +19,45 @@ export const volumeList = defineCommand({
     print(answer, () =>
       answer.items.length === 0
         ? "No volumes.\n"
-        : table([["VOLUME", "PATH"], ...answer.items.map((volume) => [volume.name, volume.mountPath])]),
+        : table([
+            ["VOLUME", "PATH", "SIZE", "USED", "HELD BY"],
+            ...answer.items.map((volume) => [
+              volume.name,
+              volume.mountPath,
+              bytes(volume.sizeBytes),
+              bytes(volume.usedBytes),
+              heldBy(volume),
+            ]),
+          ]),
     );
   },
 });
 
 export const volumeAdd = defineCommand({
+  options: { size: { type: "string" } },
+  words: [3, 3],
+  run: async ({ client, print }, [slug, name, mountPath], { size, environment }) => {
+    const path = sitePath(slug!, "/volumes", { environment });
+    const input = { name, mountPath, sizeBytes: sizeFlag("size", size) };
+    const volume = await (await client()).send<VolumeView>("POST", path, input);
+    const ofSize = volume.sizeBytes === null ? "" : ` of ${formatBytes(volume.sizeBytes)}`;
+    print(volume, () => `Volume ${name}${ofSize} at ${mountPath}; the next release has it\n`);
+  },
+});
+
+export const volumeResize = defineCommand({
   options: {},
   words: [3, 3],
-  run: async ({ client, print }, [slug, name, mountPath], { environment }) => {
-    const path = sitePath(slug!, "/volumes", { environment });
-    const volume = await (await client()).send<VolumeView>("POST", path, { name, mountPath });
-    print(volume, () => `Volume ${name} at ${mountPath}; the next release has it\n`);
+  run: async ({ client, print }, [slug, name, size], { environment }) => {
+    const path = sitePath(slug!, `/volumes/${encodeURIComponent(name!)}`, { environment });
+    const sizeBytes = sizeFlag("size", size);
+    const volume = await (
+      await client()
+    ).send<VolumeView & { live: boolean }>("PATCH", path, {
+      sizeBytes,
+    });
+    const when = volume.live ? "" : "; its file system has it when the server mounts it next";
+    print(volume, () => `Volume ${name} has ${bytes(volume.sizeBytes)}${when}\n`);
   },
 });
 

@@ -14,9 +14,9 @@ type Kernel = "memoryBytes" | "cpuMillicores" | "pids";
 const isKernel = (name: keyof Limits): name is Kernel =>
   name === "memoryBytes" || name === "cpuMillicores" || name === "pids";
 
-const holder = (name: keyof Limits): string => {
+const holder = (name: keyof Limits, site: SiteView): string => {
   if (isKernel(name)) return "kernel";
-  if (name === "diskBytes") return "measuring";
+  if (name === "diskBytes") return site.disk.detail;
   return name === "bandwidthBytesPerMonth" ? "edge, by the site's rules" : "edge";
 };
 
@@ -104,7 +104,7 @@ const LimitRow = ({ field, site, typed, refusal }: LimitsProps & { field: LimitF
         {appliedText(field, applied)}
         {drift && <strong class="sub rust-text">{drift}</strong>}
       </Cell>
-      <Cell label="Held by">{holder(field.name)}</Cell>
+      <Cell label="Held by">{holder(field.name, site)}</Cell>
     </Row>
   );
 };

@@ -98,6 +98,15 @@ export const SiteSettings = (props: SettingsProps) => {
             />
           </fieldset>
           <fieldset>
+            <legend>Disk</legend>
+            <Checkbox
+              name="readOnlyRoot"
+              label="Write to volumes and /tmp alone"
+              checked={typed.readOnlyRoot === "yes"}
+              hint="Everything else is read-only for the app, from its next start on. /tmp is memory, and empty then."
+            />
+          </fieldset>
+          <fieldset>
             <legend>Network</legend>
             <Checkbox
               name="egress"

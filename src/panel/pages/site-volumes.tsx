@@ -1,22 +1,25 @@
 /** @jsxImportSource hono/jsx */
-import type { SiteView } from "../../domain/views.ts";
+import { formatBytes } from "../../domain/size.ts";
+import type { SiteView, VolumeView } from "../../domain/views.ts";
 import { Empty } from "../components/empty.tsx";
 import { Field, FormErrors, PostForm } from "../components/form.tsx";
+import { Bar } from "../components/meter.tsx";
 import { SiteHeader } from "../components/site-header.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import type { Refusal, Typed } from "../form.ts";
+import { bytesOf } from "../format.ts";
 
 /** Folders that outlive releases. */
 export const SiteVolumes = (props: {
   site: SiteView;
   typed: Typed;
   refusal: Refusal | null;
-  /** Volume whose removal was refused; null when it was the adding. */
-  removing: string | null;
+  /** Of which volume something was refused; null when it was the adding. */
+  refused: { volume: string; form: "resize" | "remove" } | null;
 }) => {
-  const { site, typed, removing } = props;
+  const { site, typed, refused } = props;
   const base = `/sites/${site.slug}/volumes`;
-  const addRefusal = removing === null ? props.refusal : null;
+  const addRefusal = refused === null ? props.refusal : null;
   return (
     <>
       <SiteHeader site={site} tab="Volumes" />
@@ -44,6 +47,8 @@ export const SiteVolumes = (props: {
                 <>
                   <Head>Name</Head>
                   <Head>Mounted at</Head>
+                  <Head>Used</Head>
+                  <Head>Held by</Head>
                   <Head>
                     <span class="unseen">Act</span>
                   </Head>
@@ -56,28 +61,20 @@ export const SiteVolumes = (props: {
                   <Cell label="Mounted at">
                     <code>{volume.mountPath}</code>
                   </Cell>
+                  <Cell label="Used">
+                    <VolumeUse volume={volume} limitBytes={site.limits.asked.diskBytes} />
+                  </Cell>
+                  <Cell label="Held by">
+                    {volume.kind === "loop" ? "a file system of its own" : "measuring"}
+                  </Cell>
                   <Cell class="acts-cell">
-                    <details class="danger-act" open={removing === volume.name}>
-                      <summary class="button small">Remove…</summary>
-                      <PostForm action={`${base}/${encodeURIComponent(volume.name)}/remove`}>
-                        {removing === volume.name && (
-                          <FormErrors refusal={props.refusal} idPrefix={`${volume.name}-`} />
-                        )}
-                        <p>
-                          Everything in it is lost for good, for every release. The site has to be stopped
-                          first.
-                        </p>
-                        <Field
-                          name="confirm"
-                          idPrefix={`${volume.name}-`}
-                          label={`Type ${volume.name} to remove it`}
-                          typed={removing === volume.name ? typed : {}}
-                          refusal={removing === volume.name ? props.refusal : null}
-                          required
-                        />
-                        <button class="danger">Remove {volume.name}</button>
-                      </PostForm>
-                    </details>
+                    <VolumeActs
+                      base={base}
+                      volume={volume}
+                      refused={refused?.volume === volume.name ? refused.form : null}
+                      typed={typed}
+                      refusal={props.refusal}
+                    />
                   </Cell>
                 </Row>
               ))}
@@ -85,9 +82,78 @@ export const SiteVolumes = (props: {
           )}
         </section>
         {site.type !== "static" && (
-          <AddVolume base={base} typed={removing === null ? typed : {}} refusal={addRefusal} />
+          <AddVolume base={base} typed={refused === null ? typed : {}} refusal={addRefusal} />
         )}
       </div>
+    </>
+  );
+};
+
+const VolumeUse = ({ volume, limitBytes }: { volume: VolumeView; limitBytes: number }) => {
+  const limit = volume.sizeBytes ?? limitBytes;
+  return (
+    <span class="small-meter">
+      <span class="num">
+        {volume.usedBytes === null ? "not measured yet" : bytesOf(volume.usedBytes, limit)}
+      </span>
+      <Bar used={volume.usedBytes} limit={limit} />
+    </span>
+  );
+};
+
+const VolumeActs = (props: {
+  base: string;
+  volume: VolumeView;
+  refused: "resize" | "remove" | null;
+  typed: Typed;
+  refusal: Refusal | null;
+}) => {
+  const { volume, refused } = props;
+  const action = `${props.base}/${encodeURIComponent(volume.name)}`;
+  const partOf = (form: "resize" | "remove") => ({
+    typed: refused === form ? props.typed : {},
+    refusal: refused === form ? props.refusal : null,
+    idPrefix: `${volume.name}-${form}-`,
+  });
+  const resize = partOf("resize");
+  const remove = partOf("remove");
+  return (
+    <>
+      <details class="danger-act" open={refused === "resize"}>
+        <summary class="button small">Resize…</summary>
+        <PostForm action={`${action}/resize`}>
+          {refused === "resize" && <FormErrors refusal={resize.refusal} idPrefix={resize.idPrefix} />}
+          <Field
+            name="sizeBytes"
+            label="New size"
+            {...resize}
+            typed={{
+              sizeBytes: volume.sizeBytes === null ? "" : formatBytes(volume.sizeBytes),
+              ...resize.typed,
+            }}
+            required
+            placeholder="2 GB"
+            hint={
+              volume.kind === "loop"
+                ? "It grows while the site runs, and cannot shrink."
+                : "What is beyond it stops the site."
+            }
+          />
+          <button>Resize {volume.name}</button>
+        </PostForm>
+      </details>
+      <details class="danger-act" open={refused === "remove"}>
+        <summary class="button small">Remove…</summary>
+        <PostForm action={`${action}/remove`}>
+          {refused === "remove" && <FormErrors refusal={remove.refusal} idPrefix={remove.idPrefix} />}
+          <p>
+            {volume.usedBytes ? `The ${formatBytes(volume.usedBytes)} in it are` : "Everything in it is"} lost
+            for good, for every release. The site has to be stopped first.
+          </p>
+          <Field name="confirm" label={`Type ${volume.name} to remove it`} {...remove} required />
+          <button class="danger">Remove {volume.name}</button>
+        </PostForm>
+      </details>
     </>
   );
 };
@@ -107,6 +173,14 @@ const AddVolume = ({ base, typed, refusal }: { base: string; typed: Typed; refus
         mono
         placeholder="/data"
         hint="The folder as the app sees it."
+      />
+      <Field
+        name="sizeBytes"
+        label="Size"
+        typed={typed}
+        refusal={refusal}
+        placeholder="500 MB"
+        hint="Of the site's disk limit. Empty: half of what is left of it."
       />
       <button class="main">Add</button>
     </PostForm>

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { limitsPatchSchema } from "../../domain/limits.ts";
 import type { HookView } from "../../domain/views.ts";
 import { setEnvSchema } from "../../sites/env-vars.ts";
-import { addVolumeSchema } from "../../sites/volumes.ts";
+import { addVolumeSchema, resizeVolumeSchema } from "../../sites/volumes.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";
 import { readEnvForm } from "../env-form.ts";
 import { attempt, parse, readForm, type Refusal, type Typed } from "../form.ts";
@@ -13,6 +13,7 @@ import { SiteHooks } from "../pages/site-hooks.tsx";
 import { SiteLimits } from "../pages/site-limits.tsx";
 import { SiteVolumes } from "../pages/site-volumes.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
+import { readSize } from "../size-field.ts";
 
 /** Limits, environment variables, volumes and hooks of a site. */
 export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> => {
@@ -88,14 +89,9 @@ export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelE
     slug: string,
     typed: Typed,
     refusal: Refusal | null,
-    removing: string | null,
+    refused: { volume: string; form: "resize" | "remove" } | null,
   ) => (
-    <SiteVolumes
-      site={await deps.getSite(person, slug)}
-      typed={typed}
-      refusal={refusal}
-      removing={removing}
-    />
+    <SiteVolumes site={await deps.getSite(person, slug)} typed={typed} refusal={refusal} refused={refused} />
   );
 
   app.get("/sites/:slug/volumes", async (c) => {
@@ -109,7 +105,11 @@ export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelE
     const typed = await readForm(c);
     return attempt(
       async () => {
-        const input = { name: (typed.name ?? "").trim(), mountPath: (typed.mountPath ?? "").trim() };
+        const input = {
+          name: (typed.name ?? "").trim(),
+          mountPath: (typed.mountPath ?? "").trim(),
+          sizeBytes: readSize(typed, "sizeBytes"),
+        };
         await deps.addVolume(person, slug, parse(addVolumeSchema, input));
         return c.redirect(`/sites/${slug}/volumes?done=volume-added`, 303);
       },
@@ -135,7 +135,26 @@ export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelE
         page(
           c,
           { title: `Error: volumes of ${slug}`, status: refusal.status },
-          await volumes(person, slug, typed, refusal, name),
+          await volumes(person, slug, typed, refusal, { volume: name, form: "remove" }),
+        ),
+    );
+  });
+
+  app.post("/sites/:slug/volumes/:name/resize", async (c) => {
+    const person = signedIn(c);
+    const { slug, name } = c.req.param();
+    const typed = await readForm(c);
+    return attempt(
+      async () => {
+        const { sizeBytes } = parse(resizeVolumeSchema, { sizeBytes: readSize(typed, "sizeBytes") });
+        const live = await deps.resizeVolume(person, slug, name, sizeBytes);
+        return c.redirect(`/sites/${slug}/volumes?done=volume-resized${live ? "" : "-later"}`, 303);
+      },
+      async (refusal) =>
+        page(
+          c,
+          { title: `Error: volumes of ${slug}`, status: refusal.status },
+          await volumes(person, slug, typed, refusal, { volume: name, form: "resize" }),
         ),
     );
   });

@@ -267,6 +267,11 @@ export const fakeDeps = (
       if (site(slug).volumes.some((volume) => volume.name === input.name))
         throw conflict(`name: ${input.name} is taken`);
     },
+    resizeVolume: async (_, slug, name, sizeBytes) => {
+      called("resizeVolume", slug, name, sizeBytes);
+      if (sizeBytes < 400 * MB) throw conflict(`volume ${name} has 400 MB and cannot shrink`);
+      return true;
+    },
     removeVolume: async (_, slug, name, { confirm }) => {
       called("removeVolume", slug, name, confirm);
       if (confirm !== name) throw invalid("confirm", `must be the volume's name, ${name}`);
