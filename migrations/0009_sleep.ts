@@ -23,7 +23,6 @@ const statements = [
     -- Of the present state.
     since INTEGER NOT NULL,
     reason TEXT NOT NULL,
-    wakes_on_request INTEGER NOT NULL CHECK (wakes_on_request IN (0, 1)),
     memory_before_bytes INTEGER,
     memory_after_bytes INTEGER,
     -- The event that tells of it, which ends with it.

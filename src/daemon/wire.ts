@@ -32,6 +32,7 @@ import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
 import { readSiteLog } from "../logs/site-logs.ts";
 import { probe } from "../supervisor/probe.ts";
+import { nextTime } from "../jobs/next-time.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
@@ -54,6 +55,7 @@ import { prometheusText } from "./metrics.ts";
 import { mendRepositories } from "./mend-repositories.ts";
 import type { OpenData } from "./open-data.ts";
 import { requestDeps } from "./request-deps.ts";
+import { runDeps } from "./run-deps.ts";
 import { panelDeps } from "./panel-deps.ts";
 import type { DataPaths } from "./paths.ts";
 import { systemActor } from "../domain/actor.ts";
@@ -144,6 +146,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     },
     folderBytes: async (path, options) => (existsSync(path) ? folderBytes(path, options) : 0),
     removeFolder,
+    nextTime,
     cancelDeployment: (id) => queue.cancel(id),
   };
   const supervisor = createSupervisor(supervisorDeps);
@@ -223,7 +226,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         domains.certificates.kick();
       },
       links: () => Promise.race([supervisor.pass(), Bun.sleep(5000)]),
-      deleted: () => {
+      deleted: (siteId) => {
+        running.siteDeleted(siteId);
         void supervisor.routes.publish(AbortSignal.timeout(5000)).catch(() => {});
         supervisor.kick();
         domains.certificates.kick();
@@ -231,6 +235,16 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       volumeRemoved: (volume) => removeVolumeData(supervisorDeps, volume),
     },
   };
+  const running = runDeps({
+    store,
+    engine,
+    engineUp: () => supervisor.engineStatus().up,
+    clock,
+    log,
+    sites,
+    supervisor: supervisorDeps,
+    openSecret,
+  });
   const deployments = createDeployments({
     ...deployDeps,
     queue,
@@ -318,6 +332,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       ),
     ...backups,
     requests: requests.deps,
+    runs: running.runs,
     usage: async (actor, slug, { resolution, from, to }, environmentName) => {
       const { environment } = await reachSite(sites, actor, slug, "read", environmentName);
       const { items } = await queryUsage(usage, { environmentId: environment.id, resolution, from, to });
@@ -367,6 +382,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     guard,
     queue,
     deployDeps,
+    runs: running.runs,
     mendRepositories: () => mendRepositories({ log, paths, store, deployments }),
     hookDeps: { ...git.hooks, pushes: git.pushes },
     startJobs: () =>
@@ -379,7 +395,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, logs.job],
+        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, logs.job, running.job],
         clock,
         log,
       }),

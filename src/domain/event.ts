@@ -18,6 +18,7 @@ export const eventKinds = [
   "site.frozen",
   "site.asleep",
   "site.woken",
+  "site.wake_failed",
   "guard.builds_paused",
   "guard.site_slept",
   "guard.site_throttled",

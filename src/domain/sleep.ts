@@ -20,8 +20,6 @@ export interface SleepRecord {
   since: number;
   /** Ends a sentence that begins with "asleep since …". */
   reason: string;
-  /** 0: only who is asked to wakes it, or pressure that ends. */
-  wakesOnRequest: number;
   /** Of all its replicas, before and after it fell asleep; null where it could not be read. */
   memoryBeforeBytes: number | null;
   memoryAfterBytes: number | null;
@@ -153,8 +151,6 @@ export interface SleepView {
   since: string | null;
   /** Why it sleeps; null while awake. */
   reason: string | null;
-  /** The first request wakes it. */
-  wakesOnRequest: boolean;
   memory: { beforeBytes: number; afterBytes: number } | null;
 }
 
@@ -181,7 +177,6 @@ export interface Sleeper {
   state: SleepState;
   sinceMs: number;
   reason: string;
-  wakesOnRequest: boolean;
   memoryBeforeBytes: number | null;
   memoryAfterBytes: number | null;
 }

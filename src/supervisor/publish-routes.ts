@@ -1,3 +1,4 @@
+import type { RouteTarget } from "../domain/edge.ts";
 import { AppError, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { buildRoutes } from "./route-table.ts";
@@ -10,6 +11,11 @@ export interface RoutePublisher {
    * @throws AppError `unavailable` when the edge did not take it before the signal aborted
    */
   publish(signal: AbortSignal): Promise<void>;
+  /**
+   * Leads routes elsewhere at once, without a table; `publish` has to follow when the rows say the same.
+   * @throws AppError `unavailable`, `conflict` when the edge has another table by now
+   */
+  lead(targets: Record<string, RouteTarget>): Promise<void>;
   /** Whether the edge took what it was last told. */
   edgeUp(): boolean;
   /** Why it did not, as a sentence; null when it did. */
@@ -69,6 +75,13 @@ export const createRoutePublisher = (
       const mine = tail.then(() => sendUntil(signal));
       tail = mine.catch(() => {});
       return mine;
+    },
+    lead: async (targets) => {
+      if (!deps.edgeOn) return;
+      const version = accepted?.version ?? 0;
+      // The next table is sent whatever it says.
+      if (accepted !== null) accepted = { ...accepted, routes: "" };
+      await deps.edge.putTargets(version, targets);
     },
     edgeUp: () => up,
     problem: () => problem,

@@ -9,6 +9,7 @@ import { forEachSite } from "./for-each-site.ts";
 import { keepLinks } from "./links.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 import { restoreOrder } from "./restore-order.ts";
+import type { SleepControl } from "./sleep/sleep-control.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
 import { tell } from "./tell.ts";
 
@@ -29,6 +30,10 @@ export interface ReconcileState {
   warming: Set<string>;
   /** Earliest next try to launch a missing replica, by release and process: an image that cannot start must not spin. */
   launchAfterMs: Map<string, number>;
+  /** When the present pass began to look, monotonic. */
+  readAtMs: number;
+  /** See `SleepControl.follow`. */
+  followSleeper: SleepControl["follow"];
   /** Waits until a (re)started replica answers, then lets visitors in. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
   /** Stops and removes replicas, those that are at it left alone, after what is in flight if asked. Returns at once. */
@@ -43,6 +48,7 @@ const sitesAtOnce = 4;
  * labels a container may carry. @returns when the next pass is due at the latest, for restarts that wait
  */
 export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Promise<number | null> => {
+  state.readAtMs = deps.clock.monotonicMs();
   // Of one moment: rows of a deployment that ends in between would look like leftovers.
   const { environments, rows, open, splits, sleeps, priorities, links } = await deps.store.transaction(
     async (queries) => ({
@@ -142,6 +148,8 @@ const reconcileEnvironment = async (
 ): Promise<number | null> => {
   const busy = deploying.has(environment.id);
   const rolloutRelease = deploying.get(environment.id) ?? null;
+  const own = rows.filter((row) => !busy || row.releaseId !== rolloutRelease);
+  const sleeps = await state.followSleeper(environment, own, actual, state.readAtMs);
   if (environment.stoppedReason !== null) {
     state.retire(rows.filter((row) => !busy || row.releaseId !== rolloutRelease));
     return null;
@@ -153,6 +161,7 @@ const reconcileEnvironment = async (
       rows.filter((row) => row.state === "draining" || !wanted.includes(row.releaseId)),
       true,
     );
+  if (sleeps) return null;
   let nextMs: number | null = null;
   for (const releaseId of wanted) {
     const present: ReplicaRecord[] = [];

@@ -38,6 +38,7 @@ export const buildRoutes = async (
   const rules = new Map((await deps.store.allEdgeRules()).map((row) => [row.environmentId, row.rules]));
   const pauses = new Map((await deps.store.allPauses()).map((row) => [row.environmentId, row]));
   const shares = new Map((await deps.store.allTrafficSplits()).map((row) => [row.environmentId, row.shares]));
+  const sleeps = new Map((await deps.store.allSleeps()).map((row) => [row.environmentId, row]));
   const months = await deps.monthMeters(environments.map(({ id }) => id));
   const unrouted = (await deps.store.internalEnvironments()).union(await deps.store.environmentsWithoutWeb());
   for (const environment of environments) {
@@ -58,6 +59,7 @@ export const buildRoutes = async (
         replicas: replicas.get(environment.id) ?? [],
         pause: pauses.get(environment.id) ?? null,
         shares: shares.get(environment.id) ?? null,
+        asleep: sleeps.get(environment.id) ?? null,
         launchDelayed: launchDelayed(environment.currentReleaseId ?? ""),
       }),
       limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },

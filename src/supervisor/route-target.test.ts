@@ -48,7 +48,7 @@ const target = (
       edgePath: (path: string) => path,
     } as unknown as SupervisorDeps,
     { ...environment, currentReleaseId, stoppedReason, slug: "blog" },
-    { replicas: [], pause: null, shares: null, launchDelayed: false, ...traffic },
+    { replicas: [], pause: null, shares: null, launchDelayed: false, asleep: null, ...traffic },
   );
 const pause = () => ({
   environmentId: environment.id,
@@ -87,6 +87,32 @@ test("replicas of the current release serve; drained ones and those of others do
   // An app that crashes over and over is not waited for.
   const crashing = [replica("a", "rel_2", { state: "exited", restarts: 9, nextRestartAt: 1 })];
   expect(await target("rel_2", { replicas: crashing })).toMatchObject({ title: "This site is not running" });
+});
+
+test("requests of a sleeper wait as long as its start may take, unless another release serves by now", async () => {
+  await release(1);
+  await release(2);
+  const asleep = {
+    ...{
+      environmentId: environment.id,
+      releaseId: "rel_2",
+      state: "frozen" as const,
+      asleepSince: 0,
+      since: 0,
+    },
+    ...{ reason: "idle", memoryBeforeBytes: null, memoryAfterBytes: null, eventId: "evt_1" },
+  };
+  const replicas = [replica("a", "rel_2"), replica("b", "rel_1")];
+  const hold = { kind: "hold", maxRequests: 1000, maxMs: 60_000 };
+  expect(await target("rel_2", { replicas, asleep })).toEqual(hold as never);
+  expect(await target("rel_2", { replicas, asleep, pause: pause() })).toEqual({
+    ...hold,
+    maxMs: 5000,
+  } as never);
+  expect(await target("rel_1", { replicas, asleep })).toEqual({ kind: "replicas", replicas: [at("b")] });
+  expect(await target("rel_2", { replicas, asleep }, "asked")).toMatchObject({
+    title: "This site is stopped",
+  });
 });
 
 test("a split groups replicas by release; a release that does not run yet gets nobody", async () => {

@@ -1,9 +1,11 @@
 import type { RouteTarget, TrafficSplit } from "../domain/edge.ts";
 import { webProcess } from "../domain/process.ts";
 import type { PauseRecord, ReplicaRecord } from "../domain/records.ts";
+import type { SleepRecord } from "../domain/sleep.ts";
 import { type Shares, sharesInForce } from "../domain/traffic.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { holdTarget } from "./hold-target.ts";
+import { sleepTarget } from "./sleep/sleep-target.ts";
 
 /** What is out of the ordinary about an environment's traffic; rows that are not there are null. */
 export interface Traffic {
@@ -12,13 +14,14 @@ export interface Traffic {
   /** As stored; null when all visitors get the current release. */
   shares: string | null;
   launchDelayed: boolean;
+  asleep: SleepRecord | null;
 }
 
 /** Where requests of an environment go. */
 export const targetOf = async (
   deps: SupervisorDeps,
   environment: LiveEnvironment,
-  { replicas, pause, shares: stored, launchDelayed }: Traffic,
+  { replicas, pause, shares: stored, launchDelayed, asleep }: Traffic,
 ): Promise<RouteTarget> => {
   if (environment.stoppedReason !== null)
     return page(
@@ -42,6 +45,8 @@ export const targetOf = async (
     const paused = pause === null ? null : holdTarget({ pause, replicas: [], launchDelayed: true, nowMs });
     return paused ?? { kind: "static", folder: deps.edgePath(deps.paths.staticRelease(release.id)) };
   }
+  const isPaused = pause !== null && pause.resumesAt > nowMs;
+  if (asleep?.releaseId === release.id && !isPaused) return sleepTarget(environment);
   const hold = holdTarget({ pause, replicas: own, launchDelayed, nowMs });
   if (hold !== null) return hold;
   const serving = own.flatMap(({ id, releaseId, state, address, port }) =>

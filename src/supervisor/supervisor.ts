@@ -13,6 +13,7 @@ import { keepLinks } from "./links.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
+import { createSleepControl, type SleepControl } from "./sleep/sleep-control.ts";
 import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
 import { mountAllVolumes } from "./volumes.ts";
 import { reconcile, type ReconcileState } from "./reconcile.ts";
@@ -24,7 +25,7 @@ export interface EngineStatus {
   info: EngineInfo | null;
 }
 
-export interface Supervisor {
+export interface Supervisor extends Omit<SleepControl, "start" | "follow"> {
   /** Runs until the signal; resolves when its last pass is through. */
   start(signal: AbortSignal): Promise<void>;
   /** Asks for a pass soon; passes never overlap. */
@@ -59,7 +60,17 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   let lifetime: AbortSignal = AbortSignal.abort();
   let waiting: (() => void)[] = [];
 
+  const sleep = createSleepControl({
+    deps,
+    routes,
+    engineUp: () => status.up,
+    warmUp: (environment, replica) => void warmUp(environment, replica),
+    kick: () => kick(),
+  });
+
   const state: ReconcileState = {
+    readAtMs: 0,
+    followSleeper: sleep.follow,
     memoryKills: new Map(),
     pausedSince: new Map(),
     asleep: new Set(),
@@ -235,6 +246,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   return {
     start: (signal) => {
       lifetime = signal;
+      sleep.start(signal);
       void mountAllVolumes(deps);
       deps.engine.watch((event) => {
         if (event.kind === "oom") state.memoryKills.set(event.replicaId, { atMs: event.atMs, told: false });
@@ -266,6 +278,13 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     launch: (environmentId, releaseId, process) => launchReplica(deps, environmentId, releaseId, process),
     connect: (environmentId) => keepLinks(deps, environmentId),
     remove: (replicaIds, graceSeconds) => removeReplicas(deps, replicaIds, graceSeconds),
+    putToSleep: sleep.putToSleep,
+    sleep: sleep.sleep,
+    wake: sleep.wake,
+    sleepIdle: sleep.sleepIdle,
+    sleeping: sleep.sleeping,
+    lastActiveAt: sleep.lastActiveAt,
+    keptAwake: sleep.keptAwake,
     routes,
   };
 };

@@ -1,0 +1,166 @@
+import type { ReplicaRecord } from "../../domain/records.ts";
+import { healthCheckSchema } from "../../domain/site.ts";
+import { webProcess } from "../../domain/process.ts";
+import { AppError, publicMessageOf } from "../../errors.ts";
+import type { LiveEnvironment } from "../deps.ts";
+import { probe } from "../probe.ts";
+import { targetOf } from "../route-target.ts";
+import { ensureVolumes } from "../volumes.ts";
+import { publishMs, replicasOf, type SleepContext } from "./context.ts";
+import { wakeBudgetMs } from "./sleep-target.ts";
+import { writeAwake } from "./sleep-rows.ts";
+
+const firstPauseMs = 5;
+const longestPauseMs = 50;
+/** How often it is looked whether what starts still runs. */
+const lookEveryMs = 500;
+
+/**
+ * Wakes an environment that sleeps. What waits at the edge goes on before anything is written down: who visits a site
+ * waits for Docker alone. @returns true when it is awake
+ */
+export const wakeUp = async (context: SleepContext, environmentId: string, why: string): Promise<boolean> => {
+  const { deps, book } = context;
+  const leave = await book.enter(environmentId);
+  try {
+    const record = book.get(environmentId);
+    if (record === undefined) return true;
+    const startedMs = deps.clock.monotonicMs();
+    const environment = (await deps.store.liveEnvironments()).find(({ id }) => id === environmentId);
+    if (environment === undefined) return false;
+    const replicas = await replicasOf(deps, environmentId);
+    const took = (): number => Math.max(1, Math.round(deps.clock.monotonicMs() - startedMs));
+    const problem =
+      record.state === "frozen" && (await thaw(context, environment, replicas))
+        ? null
+        : await startAgain(context, environment, replicas);
+    const message =
+      problem === null ? `Woken within ${took()} ms: ${why}.` : `Woken, ${why}, but ${problem}.`;
+    const details = { tookMs: took(), from: record.state };
+    await writeAwake(context, record, {
+      kind: problem === null ? "site.woken" : "site.wake_failed",
+      message,
+      details,
+    });
+    context.activity.touch(environmentId);
+    deps.log.info("a site wakes", { site: environment.slug, why, problem, ...details });
+    return true;
+  } finally {
+    leave();
+    // With the row gone the routes say the same for good; a pass looks after what did not come up.
+    await context.routes.publish(AbortSignal.timeout(publishMs)).catch(() => {});
+    context.kick();
+  }
+};
+
+/** Visitors go on to these replicas, as far as nothing else holds them. */
+const lead = async (
+  { deps, routes }: SleepContext,
+  environment: LiveEnvironment,
+  replicas: readonly ReplicaRecord[],
+): Promise<void> => {
+  const [pauses, splits] = [await deps.store.allPauses(), await deps.store.allTrafficSplits()];
+  const target = await targetOf(deps, environment, {
+    replicas,
+    pause: pauses.find((pause) => pause.environmentId === environment.id) ?? null,
+    shares: splits.find((split) => split.environmentId === environment.id)?.shares ?? null,
+    launchDelayed: false,
+    asleep: null,
+  });
+  // When the edge is away, or has another table, the next table tells it.
+  await routes.lead({ [environment.id]: target }).catch(() => {});
+};
+
+/** @returns false when some of it does not run any more, such as after a restart of the engine */
+const thaw = async (
+  context: SleepContext,
+  environment: LiveEnvironment,
+  replicas: readonly ReplicaRecord[],
+): Promise<boolean> => {
+  const { engine, store } = context.deps;
+  const results = await Promise.allSettled(replicas.map(({ id }) => engine.unpauseReplica(id)));
+  let whole = replicas.length > 0;
+  for (const [at, result] of results.entries())
+    if (result.status === "rejected") {
+      const { reason } = result as { reason: unknown };
+      if (!(reason instanceof AppError) || !["conflict", "not_found"].includes(reason.code)) throw reason;
+      whole = false;
+      await store.updateReplica(replicas[at]!.id, { state: "exited", nextRestartAt: null });
+    }
+  if (whole) await lead(context, environment, replicas);
+  return whole;
+};
+
+/** Starts what there is and lets visitors in with the first that answers. @returns what is wrong, as half a sentence */
+const startAgain = async (
+  context: SleepContext,
+  environment: LiveEnvironment,
+  replicas: readonly ReplicaRecord[],
+): Promise<string | null> => {
+  const { deps } = context;
+  const problems: string[] = [];
+  const started = await Promise.all(
+    replicas.map(async (replica): Promise<ReplicaRecord[]> => {
+      if (replica.state === "running") return [replica];
+      try {
+        await ensureVolumes(deps, environment.id);
+        const { address } = await deps.engine.restartReplica(replica.id);
+        const patch = { state: "starting" as const, address, nextRestartAt: null, restarts: 0, reason: null };
+        await deps.store.updateReplica(replica.id, patch);
+        return [{ ...replica, ...patch }];
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code === "engine_unavailable") throw error;
+        problems.push(`a container does not start: ${publicMessageOf(error)}`);
+        // Another one is launched in its place.
+        if (error.code === "not_found")
+          await deps.store.updateReplica(replica.id, { state: "removed", endedAt: deps.clock.nowMs() });
+        return [];
+      }
+    }),
+  );
+  const all = started.flat();
+  const web = all.filter(({ process }) => process === webProcess);
+  if (web.length === 0) return problems[0] ?? "its containers are gone and are made anew";
+  const signal = AbortSignal.any([context.lifetime(), AbortSignal.timeout(wakeBudgetMs(environment))]);
+  const first = await Promise.any(web.map((replica) => answers(context, environment, replica, signal))).catch(
+    (error: AggregateError) => publicMessageOf(error.errors[0]),
+  );
+  for (const replica of all)
+    if (typeof first === "string" || replica.id !== first.id) context.warmUp(environment, replica);
+  if (typeof first === "string") return first;
+  const serving = { ...first, state: "running" as const };
+  await lead(
+    context,
+    environment,
+    all.map((replica) => (replica.id === first.id ? serving : replica)),
+  );
+  await deps.store.updateReplica(first.id, { state: "running", startedAt: deps.clock.nowMs() });
+  return null;
+};
+
+/** Resolves once it answers. @throws AppError when it ended, or the time is over */
+const answers = async (
+  { deps }: SleepContext,
+  environment: LiveEnvironment,
+  replica: ReplicaRecord,
+  signal: AbortSignal,
+): Promise<ReplicaRecord> => {
+  const check = healthCheckSchema.parse(JSON.parse(environment.healthCheck));
+  const host = deps.hostOf(environment.slug, environment.name);
+  let lookAtMs = deps.clock.monotonicMs() + lookEveryMs;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.3)) {
+    const result = await probe(replica, check, host, signal);
+    if (result.ok) return replica;
+    if (signal.aborted)
+      throw new AppError(
+        "unavailable",
+        `it did not answer within ${check.deadlineSeconds} s (${result.summary})`,
+      );
+    if (deps.clock.monotonicMs() > lookAtMs) {
+      const state = await deps.engine.inspectReplica(replica.id);
+      if (!state?.running) throw new AppError("unavailable", "its container ended while it started");
+      lookAtMs = deps.clock.monotonicMs() + lookEveryMs;
+    }
+    await Bun.sleep(pauseMs);
+  }
+};
