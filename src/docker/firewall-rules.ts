@@ -74,20 +74,37 @@ export const rulesV6 = (): string =>
   ].join("\n");
 
 /**
- * One chain for each installation, beside the common ones, since its rules differ: bridges that may begin no
- * connection at all. What the host or a visitor began goes on, what a container began before is cut.
+ * One chain for each installation that has closed bridges, beside the common ones, since its rules differ: what the
+ * host or a visitor began goes on, connections that a container begins, or began before, are refused.
  * @param chain of `closedChain`
+ * @param saved what iptables-save(8) prints of the table now
  */
-export const closedRules = (chain: string, closed: readonly string[]): string =>
-  [
+export const closedRules = (chain: string, closed: readonly string[], saved: string): string => {
+  const parents = ["INPUT", forwardParentIn(saved)];
+  const lines = saved.split("\n");
+  const isThere = lines.some((line) => line.startsWith(`:${chain} `));
+  if (closed.length === 0 && !isThere) return "";
+  return [
     `:${chain} - [0:0]`,
+    ...lines
+      .filter((line) => line.startsWith("-A ") && line.endsWith(` -j ${chain}`))
+      .map((line) => line.replace("-A ", "-D ")),
     ...closed.flatMap((bridge) => [
       `-A ${chain} -i ${bridge} -o ${bridge} -m physdev --physdev-is-bridged -j RETURN`,
       `-A ${chain} -i ${bridge} -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j RETURN`,
       `-A ${chain} -i ${bridge} -j REJECT --reject-with icmp-port-unreachable`,
     ]),
+    ...(closed.length > 0 ? parents.map((parent) => `-I ${parent} 1 -j ${chain}`) : [`-X ${chain}`]),
     "",
   ].join("\n");
+};
+
+/**
+ * DOCKER-USER is where Docker leaves others' rules alone and which it asks first; without it (another firewall
+ * backend, or Docker told to keep off iptables) FORWARD itself.
+ */
+const forwardParentIn = (saved: string): string =>
+  /^:DOCKER-USER /m.test(saved) ? "DOCKER-USER" : "FORWARD";
 
 /** Chain names have at most 28 characters. */
 export const closedChain = (installation: string): string =>
@@ -95,19 +112,13 @@ export const closedChain = (installation: string): string =>
 
 /**
  * Puts the jumps to our chains first in theirs, whatever stood before them, in the same step as the chains.
- * DOCKER-USER is where Docker leaves others' rules alone and which it asks first; without it (another firewall
- * backend, or Docker told to keep off iptables) FORWARD itself.
  * @param saved what iptables-save(8) prints of the table now
- * @param own the installation's chain of closed bridges, if it has one
  */
-export const hookRules = (saved: string, own: string | null = null): string => {
-  const forwardParent = /^:DOCKER-USER /m.test(saved) ? "DOCKER-USER" : "FORWARD";
+export const hookRules = (saved: string): string => {
+  const forwardParent = forwardParentIn(saved);
   const hooks: [parent: string, rule: string][] = [
     ["INPUT", `-i ${bridges} -j ${inputChain}`],
     [forwardParent, `-j ${forwardChain}`],
-    ...(own === null
-      ? []
-      : ["INPUT", forwardParent].map((parent): [string, string] => [parent, `-j ${own}`])),
   ];
   const lines = saved.split("\n");
   return hooks

@@ -39,7 +39,7 @@ type Status = EngineInfo["firewall"];
 /** Croft's rules in the host's iptables: put in place, and put back whenever asked. */
 export const createFirewall = (log: Log, hostFirewall: boolean, installation: string | null = null) => {
   const ownChain = installation === null ? null : closedChain(installation);
-  let closed: readonly string[] = [];
+  let closed = new Set<string>();
   let status: Status = hostFirewall
     ? { holds: false, detail: "not put in place yet" }
     : { holds: false, detail: "switched off" };
@@ -57,7 +57,7 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
   const apply = async (
     program: "iptables" | "ip6tables",
     chains: string,
-    own: string | null = null,
+    ownRules: (saved: string) => string = () => "",
   ): Promise<string | null> => {
     for (let attempt = 1; ; attempt++) {
       const saved = await saveOf(program);
@@ -71,7 +71,7 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
       }
       const written = await runCommand([`${program}-restore`, "--noflush", "-w", lockSeconds], {
         deadlineMs: commandDeadlineMs,
-        stdin: `*filter\n${chains}${hookRules(saved.stdout, own)}COMMIT\n`,
+        stdin: `*filter\n${chains}${hookRules(saved.stdout)}${ownRules(saved.stdout)}COMMIT\n`,
       });
       if (written?.exitCode === 0) {
         const after = await saveOf(program);
@@ -84,8 +84,9 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
   };
 
   const ensure = async (): Promise<Status> => {
-    const own = ownChain === null ? "" : closedRules(ownChain, closed);
-    const failed = await apply("iptables", rulesV4(await hostNameservers()) + own, ownChain);
+    const failed = await apply("iptables", rulesV4(await hostNameservers()), (saved) =>
+      ownChain === null ? "" : closedRules(ownChain, [...closed].toSorted(), saved),
+    );
     if (failed !== null) return { holds: false, detail: failed };
     // without IPv6 in the kernel there is nothing to close
     const failedV6 = await apply("ip6tables", rulesV6());
@@ -105,9 +106,14 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
       return was;
     },
 
-    /** Bridges that may begin no connections; in force with the next `ensure`. */
-    close(bridges: readonly string[]): void {
-      closed = bridges.toSorted();
+    /** These bridges, and no others, may begin no connections; in force with the next `ensure`. */
+    closeOnly(bridges: readonly string[]): void {
+      closed = new Set(bridges);
+    },
+    /** The same for one of them. */
+    setClosed(bridge: string, isClosed: boolean): void {
+      if (isClosed) closed.add(bridge);
+      else closed.delete(bridge);
     },
 
     /** Idempotent, and only a look where all is as it was left; one after the other. Never throws: where rules cannot be had, `status` and the log say so. */
