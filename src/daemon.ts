@@ -81,8 +81,10 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
     const guarding = croft.guard.start(signal);
     const queue = runQueue(croft, signal);
     const certificates = croft.certificates.start(signal);
-    atEnd.unshift(() => Promise.all([edge, supervising, collecting, guarding, queue, certificates]));
+    const runs = croft.runs.start(signal);
+    atEnd.unshift(() => Promise.all([edge, supervising, collecting, guarding, queue, certificates, runs]));
     atEnd.push(croft.queue.stop);
+    atEnd.push(croft.runs.stop);
     const jobs = croft.startJobs();
     atEnd.push(jobs.stop);
     announce(settings, setupToken);

@@ -14,6 +14,7 @@ const features = [
   "doctor",
   "guard",
   "logs",
+  "runs",
   "retention",
 ];
 const adapters = ["db", "disk", "docker", "edge", "git"];

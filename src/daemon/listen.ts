@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import type { Address } from "../config.ts";
 import { AppError } from "../errors.ts";
 import type { AppEnv } from "../http/request-env.ts";
+import { type SocketData, type Upgrade, webSockets } from "../http/web-sockets.ts";
 
 const options = {
   // The git remote takes large packs and bounds them itself; every other route reads bounded bodies.
@@ -10,7 +11,13 @@ const options = {
   // Builds can be silent for minutes while somebody follows them; heartbeats and deadlines are the routes' own.
   idleTimeout: 0,
   development: false,
+  websocket: webSockets,
 } as const;
+
+const upgradeOf =
+  (server: Bun.Server<SocketData>, request: Request): Upgrade =>
+  (handler, headers) =>
+    server.upgrade(request, { headers, data: { handler, drained: null } });
 
 /**
  * The app on its address for people on this machine, and on a unix socket for the edge. Only what comes by the
@@ -22,16 +29,20 @@ export const listen = async (
   address: Address,
   socket: { path: string; group: number | null },
 ): Promise<{ stop(): Promise<void> }> => {
-  let tcp: Bun.Server<undefined>;
+  let tcp: Bun.Server<SocketData>;
   try {
-    tcp = Bun.serve({
+    tcp = Bun.serve<SocketData>({
       ...options,
       // With development off Bun shares a port (SO_REUSEPORT): two daemons would take turns in answering.
       reusePort: false,
       hostname: address.host,
       port: address.port,
       fetch: (request, server) =>
-        app.fetch(request, { peerIp: server.requestIP(request)?.address ?? null, viaEdge: false }),
+        app.fetch(request, {
+          peerIp: server.requestIP(request)?.address ?? null,
+          viaEdge: false,
+          upgrade: upgradeOf(server, request),
+        }),
     });
   } catch (cause) {
     throw new AppError(
@@ -45,10 +56,11 @@ export const listen = async (
   const onSocket = {
     ...options,
     unix: socket.path,
-    fetch: (request: Request) => app.fetch(request, { peerIp: null, viaEdge: true }),
+    fetch: (request: Request, server: Bun.Server<SocketData>) =>
+      app.fetch(request, { peerIp: null, viaEdge: true, upgrade: upgradeOf(server, request) }),
   };
   // Without an idle timeout of 0 a stream that is silent for 10 s is cut here too; only the types leave it out.
-  const unix = Bun.serve(onSocket as unknown as Bun.Serve.Options<undefined, never>);
+  const unix = Bun.serve(onSocket as unknown as Bun.Serve.Options<SocketData, never>);
   process.umask(previous);
   if (socket.group !== null) {
     await chown(socket.path, 0, socket.group);

@@ -18,6 +18,7 @@ import { identityRoutes } from "./api/identity.ts";
 import { logRoutes, type LogRoutesDeps } from "./api/logs.ts";
 import { processRoutes, type ProcessRoutesDeps } from "./api/processes.ts";
 import { requestRoutes, type RequestRoutesDeps } from "./api/requests.ts";
+import { runRoutes, type RunRoutesDeps } from "./api/runs.ts";
 import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
 import { usageRoutes, type UsageRoutesDeps } from "./api/usage.ts";
 import { mountRoutes } from "./api-route.ts";
@@ -41,6 +42,7 @@ export interface AppDeps
     DoctorRoutesDeps,
     HttpsRoutesDeps,
     UsageRoutesDeps,
+    RunRoutesDeps,
     Omit<RequestRoutesDeps, "streams">,
     SystemRoutesDeps {
   identity: Identity;
@@ -65,6 +67,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...logRoutes({ ...deps, streams }),
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
+    ...runRoutes(deps),
     ...requestRoutes({ ...deps, streams }),
     ...domainRoutes(deps),
     ...edgeRulesRoutes(deps),

@@ -31,6 +31,20 @@ const checkOrigin = (c: Context<AppEnv>): void => {
   if (foreign) throw new AppError("forbidden", "this request came from another website and was refused");
 };
 
+/**
+ * A WebSocket is opened by a GET that any website can make a browser send, cookie included (sites of tenants are even
+ * of the same site, so that SameSite does not help): with a session it must come from a page of ours, and say so.
+ * @throws AppError `forbidden`
+ */
+export const checkUpgradeOrigin = (c: Context<AppEnv>): void => {
+  if (c.get("session") !== null && c.req.header("origin") === undefined)
+    throw new AppError(
+      "forbidden",
+      "a terminal is opened from Croft's own pages; this request does not say where it comes from",
+    );
+  checkOrigin(c);
+};
+
 const givenToken = async (c: Context<AppEnv>): Promise<string> => {
   const header = c.req.header("x-csrf-token");
   if (header !== undefined) return header;

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { Actor } from "../domain/actor.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { Caller } from "../identity/store.ts";
+import type { Upgrade } from "./web-sockets.ts";
 
 /** Handed to the app with each request: `app.fetch(request, env)`. */
 export interface RequestEnv {
@@ -10,6 +11,8 @@ export interface RequestEnv {
   peerIp: string | null;
   /** True when that end is Croft's own edge; only then are forwarding headers believed. */
   viaEdge: boolean;
+  /** Makes a WebSocket of the request; left out where the server cannot. */
+  upgrade?: Upgrade;
 }
 
 export type UserActor = Extract<Actor, { kind: "user" }>;
