@@ -35,6 +35,8 @@ export interface Client {
     body?: unknown,
     options?: { timeoutMs: number },
   ): Promise<T>;
+  /** An answer that may be as long as it likes; a silence of a minute ends it. */
+  download(path: string): Promise<AsyncIterable<Uint8Array>>;
   /** One connection's events, until the server ends it; resumes after `lastEventId`. */
   events(path: string, lastEventId: string | null): AsyncGenerator<ServerEvent>;
 }
@@ -106,6 +108,22 @@ export const createClient = (options: ClientOptions): Client => {
     token,
     get: (path) => json("GET", path),
     send: (method, path, body, options) => json(method, path, body, options?.timeoutMs),
+    download: async (path) => {
+      const silence = new AbortController();
+      let timer = setTimeout(() => silence.abort(), silenceMs);
+      const response = await request("GET", path, { signal: AbortSignal.any([signal, silence.signal]) });
+      return (async function* () {
+        try {
+          for await (const piece of response.body ?? []) {
+            clearTimeout(timer);
+            timer = setTimeout(() => silence.abort(), silenceMs);
+            yield piece;
+          }
+        } finally {
+          clearTimeout(timer);
+        }
+      })();
+    },
     events: async function* (path, lastEventId) {
       const silence = new AbortController();
       let timer = setTimeout(() => silence.abort(), silenceMs);

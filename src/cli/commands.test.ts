@@ -399,3 +399,27 @@ test("a webhook's password comes from standard input where there is no terminal 
   expect(await asked.exited).toBe(2);
   expect(croft.seen).toHaveLength(2);
 }, 30_000);
+
+test("a site's log is asked for page by page until there are enough lines, and by what is looked for", async () => {
+  answers["GET /sites/blog/logs"] = ({ path }) => {
+    const query = new URL(path, "http://x").searchParams;
+    const page = Number(query.get("cursor") ?? 3);
+    return {
+      items: [`line ${page}`],
+      entries: [{ at: "2026-01-31T12:00:00.000Z", level: "error", process: "web", cut: page === 1 }],
+      next: page === 1 ? null : String(page - 1),
+      whole: page === 1,
+    };
+  };
+  const words = ["logs", "blog", "--since", "1h", "--search", "a b", "--level", "warn", "--match-case"];
+  const { out } = await croft.run([...words, "--limit", "10", "--times"]);
+  expect(out.split("\n").map((line) => line.slice(line.indexOf("web")))).toEqual([
+    "web  error     line 1 … (cut)",
+    "web  error     line 2",
+    "web  error     line 3",
+    "",
+  ]);
+  const asked = croft.seen.filter((one) => one.path.startsWith("/sites/blog/logs")).map(({ path }) => path);
+  expect(asked[0]).toBe("/sites/blog/logs?since=1h&search=a+b&level=warn&case=exact&limit=10");
+  expect(asked[2]).toContain("&limit=8&cursor=1");
+});

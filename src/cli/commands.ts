@@ -1,7 +1,7 @@
 import type { CommandEntry } from "./command-entry.ts";
 
 const siteFields =
-  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--name TEXT] [--description TEXT] [--egress on|off] [--read-only-root on|off] [--no-auto-deploy]";
+  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--internal on|off] [--name TEXT] [--description TEXT] [--egress on|off] [--read-only-root on|off] [--no-auto-deploy]";
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -148,8 +148,9 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "logs",
-    usage: "SLUG [-f|--follow] [--lines N] [--deployment ID]",
-    summary: "what a site prints, or the log of a deployment",
+    usage:
+      "SLUG [-f|--follow] [--lines N] [--since 1h] [--until T] [--search TEXT [--match-case]] [--level warn] [--process web] [--release N] [--replica ID] [--stream stdout|stderr|croft] [--limit N] [--times] [--download FILE] [--deployment ID]",
+    summary: "what a site prints, live and of before, or the log of a deployment",
     load: async () => (await import("./commands/logs.ts")).logs,
   },
   {
