@@ -57,8 +57,9 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
   const apply = async (
     program: "iptables" | "ip6tables",
     chains: string,
-    ownRules: (saved: string) => string = () => "",
+    shut: readonly string[] = [],
   ): Promise<string | null> => {
+    const given = `${chains}${shut.join(" ")}`;
     for (let attempt = 1; ; attempt++) {
       const saved = await saveOf(program);
       if (saved === null) return `${program} is not installed`;
@@ -66,17 +67,17 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
       const before = placed.get(program);
       if (before !== undefined) {
         const lost = lacks(fingerprint(saved.stdout, chainNames), before.had);
-        if (!lost && before.given === chains) return null;
+        if (!lost && before.given === given) return null;
         gone ||= lost;
       }
+      const own = ownChain === null ? "" : closedRules(ownChain, shut, saved.stdout);
       const written = await runCommand([`${program}-restore`, "--noflush", "-w", lockSeconds], {
         deadlineMs: commandDeadlineMs,
-        stdin: `*filter\n${chains}${hookRules(saved.stdout)}${ownRules(saved.stdout)}COMMIT\n`,
+        stdin: `*filter\n${chains}${hookRules(saved.stdout)}${own}COMMIT\n`,
       });
       if (written?.exitCode === 0) {
         const after = await saveOf(program);
-        if (after?.exitCode === 0)
-          placed.set(program, { given: chains, had: fingerprint(after.stdout, chainNames) });
+        if (after?.exitCode === 0) placed.set(program, { given, had: fingerprint(after.stdout, chainNames) });
         return null;
       }
       if (attempt === attempts) return `${program}-restore: ${written?.stderr.trim() ?? "is not installed"}`;
@@ -84,9 +85,7 @@ export const createFirewall = (log: Log, hostFirewall: boolean, installation: st
   };
 
   const ensure = async (): Promise<Status> => {
-    const failed = await apply("iptables", rulesV4(await hostNameservers()), (saved) =>
-      ownChain === null ? "" : closedRules(ownChain, [...closed].toSorted(), saved),
-    );
+    const failed = await apply("iptables", rulesV4(await hostNameservers()), [...closed].toSorted());
     if (failed !== null) return { holds: false, detail: failed };
     // without IPv6 in the kernel there is nothing to close
     const failedV6 = await apply("ip6tables", rulesV6());
