@@ -227,6 +227,48 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/domain.ts")).domainRemove,
   },
   {
+    name: "ps",
+    usage: "SLUG",
+    summary: "processes of a site and their replicas: state, restarts, memory, CPU",
+    load: async () => (await import("./commands/processes.ts")).ps,
+  },
+  {
+    name: "scale",
+    usage: "SLUG [PROCESS=NUMBER …]",
+    summary: "set how many replicas of each process run, such as web=2 worker=1, without a deployment",
+    load: async () => (await import("./commands/processes.ts")).scale,
+  },
+  {
+    name: "process set",
+    usage: "SLUG NAME [--command C] [--port N] [--replicas N] [--memory 256m] [--cpu 0.5] [--pids 64]",
+    summary: "add a process besides web, or change one; command and port come with the next deployment",
+    load: async () => (await import("./commands/processes.ts")).processSet,
+  },
+  {
+    name: "process remove",
+    usage: "SLUG NAME",
+    summary: "take back what was set of a process",
+    load: async () => (await import("./commands/processes.ts")).processRemove,
+  },
+  {
+    name: "links",
+    usage: "SLUG",
+    summary: "sites that a site reaches by name, and those that reach it",
+    load: async () => (await import("./commands/link.ts")).links,
+  },
+  {
+    name: "link",
+    usage: "SLUG --to SITE [--as NAME]",
+    summary: "let a site reach another of yours by name, such as its database",
+    load: async () => (await import("./commands/link.ts")).link,
+  },
+  {
+    name: "unlink",
+    usage: "SLUG NAME",
+    summary: "cut a link; connections over it end",
+    load: async () => (await import("./commands/link.ts")).unlink,
+  },
+  {
     name: "certificate list",
     usage: "[SLUG]",
     summary: "uploaded certificates of a site; without a site all there are (operators)",

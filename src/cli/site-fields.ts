@@ -19,6 +19,7 @@ export const siteFieldOptions = {
   "auto-deploy": { type: "boolean" },
   egress: { type: "string" },
   "read-only-root": { type: "string" },
+  internal: { type: "string" },
 } as const;
 
 export type SiteFlags = { [Key in keyof typeof siteFieldOptions]?: string | boolean };
@@ -60,6 +61,7 @@ export const readSiteFields = (flags: SiteFlags): SiteFields => {
     autoDeploy: flags["auto-deploy"] as boolean | undefined,
     egress: onOff("egress", text(flags.egress)),
     readOnlyRoot: onOff("read-only-root", text(flags["read-only-root"])),
+    internal: onOff("internal", text(flags.internal)),
     healthCheck,
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

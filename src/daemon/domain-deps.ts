@@ -60,13 +60,17 @@ export const domainDeps = (wiring: DomainWiring) => {
   const publicAddresses = () => settings.publicAddresses ?? interfaceAddresses();
 
   const wantedNames = async (): Promise<HostToServe[]> => {
-    const environments = (await store.liveEnvironments()).map(({ id, slug, name }) => ({
+    const unrouted = (await store.internalEnvironments()).union(await store.environmentsWithoutWeb());
+    const all = (await store.liveEnvironments()).filter(({ id }) => !unrouted.has(id));
+    const environments = all.map(({ id, slug, name }) => ({
       environmentId: id,
       name: hostOfSite(slug, name),
     }));
     // The base or panel domain may have been set to one that a site has: its certificates are not for it then.
     const taken = new Set([settings.panelDomain, ...environments.map(({ name }) => name)]);
-    const verified = (await store.verifiedDomains()).filter(({ name }) => !taken.has(name));
+    const verified = (await store.verifiedDomains()).filter(
+      ({ name, environmentId }) => !taken.has(name) && !unrouted.has(environmentId),
+    );
     return [
       {
         name: settings.panelDomain,

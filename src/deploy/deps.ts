@@ -16,6 +16,7 @@ import type {
   ReleaseRecord,
   ReplicaRecord,
   SiteRecord,
+  VolumeRecord,
 } from "../domain/records.ts";
 import type { Notifier } from "./notifier.ts";
 
@@ -65,6 +66,7 @@ export interface DeployQueries {
   insertAudit(entry: AuditEntryRecord): Promise<void>;
   processesOf(environmentId: string): Promise<ProcessRecord[]>;
   internalEnvironments(): Promise<Set<string>>;
+  volumesOf(environmentId: string): Promise<VolumeRecord[]>;
 }
 
 export interface DeployStore extends DeployQueries {

@@ -14,7 +14,7 @@ import { buildImage, takeImage } from "./steps/build.ts";
 import { fetchSource } from "./steps/fetch.ts";
 import { publishRelease } from "./steps/publish.ts";
 import { type Built, discardRelease, makeRelease, removeUnusedImage } from "./steps/release.ts";
-import { processesOfRelease, startOthers } from "./steps/processes.ts";
+import { makeWay, processesOfRelease, startOthers } from "./steps/processes.ts";
 import { drainReplicas, draining, probeReplicas, startReplicas, switchTo } from "./steps/rollout.ts";
 
 /** Why a running deployment ends early; the reason of its abort signal. */
@@ -48,7 +48,10 @@ export const runDeployment = async (
     if (config.kind === "container") {
       const present = release;
       const processes = await processesOfRelease(deps, job, config);
-      replicas = await journal.step("start", () => startReplicas(deps, job, present, processes));
+      replicas = await journal.step("start", async () => {
+        await makeWay(deps, job);
+        return startReplicas(deps, job, present, processes);
+      });
       await journal.step("probe", async () => {
         await probeReplicas(deps, job, replicas, config);
         replicas = [...replicas, ...(await startOthers(deps, job, present, processes))];

@@ -100,6 +100,8 @@ export const siteFieldsSchema = z.strictObject({
   egress: z.boolean({ error: "must be true or false" }).optional(),
   /** Whether its containers are kept from writing outside of volumes and /tmp. */
   readOnlyRoot: z.boolean({ error: "must be true or false" }).optional(),
+  /** No address: linked sites alone reach it, by name. */
+  internal: z.boolean({ error: "must be true or false" }).optional(),
   healthCheck: healthCheckSchema.optional(),
 });
 export type SiteFields = z.infer<typeof siteFieldsSchema>;

@@ -1,6 +1,7 @@
 import type { ContainerLimits } from "../domain/engine.ts";
-import { mostReplicasTogether, type Scale, webProcess } from "../domain/process.ts";
+import { desiredProcesses, mostReplicasTogether, type Scale, webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
+import type { ReleaseConfig } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
 import { conflict, invalid } from "../errors.ts";
 import type { SiteDeps } from "./deps.ts";
@@ -11,6 +12,20 @@ interface Sized {
   /** Of each replica. */
   limits: ContainerLimits;
 }
+
+/** Of the current release, or `web` alone where there is none yet. */
+export const sizedProcesses = async (
+  store: Pick<SiteDeps["store"], "releaseById" | "processesOf">,
+  environment: EnvironmentRecord,
+): Promise<Sized[]> => {
+  const release = environment.currentReleaseId
+    ? await store.releaseById(environment.currentReleaseId)
+    : undefined;
+  const config = JSON.parse(release?.config ?? "{}") as ReleaseConfig;
+  return desiredProcesses(config, environment, await store.processesOf(environment.id)).map(
+    ({ name, replicas, limits }) => ({ name, replicas: { wanted: replicas }, limits }),
+  );
+};
 
 /**
  * Whether so many replicas may run: of all processes together, within the memory of the host, and of what may not

@@ -68,7 +68,10 @@ export const createSite = async (
       autoDeploy: input.autoDeploy === false ? 0 : 1,
       strategy: "blue-green",
       replicas: input.replicas ?? 1,
-      healthCheck: JSON.stringify(input.healthCheck ?? healthCheckSchema.parse({})),
+      healthCheck: JSON.stringify(
+        // What is internal is most often no web server.
+        input.healthCheck ?? healthCheckSchema.parse({ type: input.internal ? "tcp" : "http" }),
+      ),
       networkSlot,
       currentReleaseId: null,
       stoppedReason: null,
@@ -81,6 +84,7 @@ export const createSite = async (
     await queries.insertSite(site);
     await queries.insertEnvironment(environment);
     if (input.readOnlyRoot) await queries.changeDiskKeeping(environmentId, { readOnlyRoot: 1 });
+    if (input.internal) await queries.setInternal(environmentId, nowMs);
     if (input.egress === false) await queries.setEgress(environmentId, false, nowMs);
     await queries.insertAudit(
       auditEntry(actor, "site.create", { type: "site", id: site.id }, { after: input }, nowMs),

@@ -139,6 +139,8 @@ export const addDomain = async (
     newDomain(environment.id, name, actor, nowMs, i > 0 ? input.name : null),
   );
   await deps.store.transaction(async (queries) => {
+    if ((await queries.internalEnvironments()).has(environment.id))
+      throw conflict(`${slug} is internal: no visitors are led to it; make it public first (--internal off)`);
     const present = await queries.domainsOf(environment.id);
     if (present.length + rows.length > mostDomains)
       throw conflict(`a site can have at most ${mostDomains} domains`);

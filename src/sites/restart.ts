@@ -6,8 +6,8 @@ import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 
 /**
- * Gives a site new containers of its current release. The present ones finish what they have; requests wait for the
- * moment in between.
+ * Gives a site new containers of its current release. The present ones finish what they have. Of a process with
+ * several replicas one is replaced after the other; where there is one alone, requests wait for the moment in between.
  * @throws AppError `conflict` when it is stopped, static, being deployed, or was never deployed
  */
 export const restartSite = async (
@@ -29,8 +29,12 @@ export const restartSite = async (
     const [latest] = await queries.deploymentsOf(environment.id, 1, null);
     if (latest && !isTerminal(latest.status))
       throw conflict(`site ${slug} is being deployed, which starts it anew`);
-    for (const replica of await queries.liveReplicasOf(environment.id))
-      await queries.updateReplica(replica.id, { state: "draining" });
+    const nowMs = deps.clock.nowMs();
+    const live = await queries.liveReplicasOf(environment.id);
+    // Of several one after the other, by the supervisor, so that the others serve meanwhile.
+    for (const own of Map.groupBy(live, ({ process }) => process).values())
+      if (own.length > 1) await queries.putRollingRestart({ environmentId: environment.id, askedAt: nowMs });
+      else for (const { id } of own) await queries.updateReplica(id, { state: "draining" });
     await queries.insertAudit(
       auditEntry(actor, "site.restart", { type: "site", id: site.id }, {}, deps.clock.nowMs()),
     );

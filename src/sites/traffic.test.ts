@@ -66,9 +66,9 @@ test("somebody else's site can neither be paused nor split", async () => {
 
 test("a site whose new containers are on their way has not failed; one whose containers end has", () => {
   const environment = { stoppedReason: null } as EnvironmentRecord;
-  const current = { imageId: "sha256:1" } as ReleaseRecord;
+  const current = { imageId: "sha256:1", config: "{}" } as ReleaseRecord;
   const replica = (change: Partial<ReplicaRecord>) =>
-    ({ restarts: 0, reason: null, ...change }) as ReplicaRecord;
+    ({ process: "web", restarts: 0, reason: null, ...change }) as ReplicaRecord;
   const status = (...replicas: ReplicaRecord[]) => statusOf(environment, undefined, current, replicas).status;
   const [old, fresh] = [replica({ state: "draining" }), replica({ state: "starting" })];
   expect(status(old)).toBe("running");

@@ -1,10 +1,13 @@
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import type { EnvironmentRecord, SiteRecord } from "../domain/records.ts";
+import { webProcess } from "../domain/process.ts";
 import type { SiteFields } from "../domain/site.ts";
 import { invalid } from "../errors.ts";
 import { reachSite } from "./access.ts";
+import { checkScale, sizedProcesses } from "./check-scale.ts";
 import type { SiteDeps } from "./deps.ts";
+import { setInternal } from "./internal.ts";
 import { setReadOnlyRoot } from "./disk.ts";
 
 /** What `input` would change, less what stays the same. */
@@ -14,7 +17,8 @@ const changed = <T extends object>(present: T, wanted: Partial<T>): Partial<T> =
   ) as Partial<T>;
 
 /**
- * Changes a site's own fields. How it is built and started takes effect with the next deployment.
+ * Changes a site's own fields. How it is built and started takes effect with the next deployment, how many
+ * replicas it has at once.
  * @throws AppError `not_found`, `forbidden`, `invalid_input`
  */
 export const updateSite = async (
@@ -45,6 +49,11 @@ export const updateSite = async (
   const environmentPatch = changed(environment, environmentWanted);
   const result = { ...site, ...sitePatch };
   if (result.type === "image" && !result.image) throw invalid("image", "is needed for a site of type image");
+  if (input.replicas !== undefined)
+    await checkScale(deps, environment, await sizedProcesses(deps.store, environment), {
+      [webProcess]: input.replicas,
+    });
+  if (input.internal !== undefined) await setInternal(deps, actor, site, environment, input.internal);
   if (input.readOnlyRoot !== undefined)
     await setReadOnlyRoot(deps, actor, site, environment, input.readOnlyRoot);
   const egress = await egressChange(deps, environment.id, input.egress);
@@ -69,7 +78,8 @@ export const updateSite = async (
       ),
     );
   });
-  if (egress.egress !== undefined) await deps.onChange.environment(environment.id);
+  if (egress.egress !== undefined || environmentPatch.replicas !== undefined)
+    await deps.onChange.environment(environment.id);
 };
 
 /** `{ egress }` when it is to be another than it is. */

@@ -4,6 +4,9 @@ import { readSiteFields, siteFieldOptions } from "../site-fields.ts";
 import { sitePath } from "../site-path.ts";
 import { UsageError } from "../usage-error.ts";
 
+/** How it is built and started belongs to its releases; these do not. */
+const atOnce = ["replicas", "internal", "egress", "name", "description", "autoDeploy"];
+
 export const siteChange = defineCommand({
   options: siteFieldOptions,
   words: [1, 1],
@@ -15,7 +18,7 @@ export const siteChange = defineCommand({
     print(
       site,
       () =>
-        `Changed ${Object.keys(fields).join(", ")} of ${site.slug}; it holds from the next deployment on\n`,
+        `Changed ${Object.keys(fields).join(", ")} of ${site.slug}; ${Object.keys(fields).every((name) => atOnce.includes(name)) ? "it holds now" : "it holds from the next deployment on"}\n`,
     );
   },
 });

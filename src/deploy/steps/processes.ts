@@ -17,6 +17,24 @@ export const processesOfRelease = async (
 };
 
 /**
+ * An internal site with volumes, such as a database, runs once: two at a time would spoil each other's files. So the
+ * release before ends first; when the new one fails, the supervisor starts it again.
+ */
+export const makeWay = async (deps: DeployDeps, job: Job): Promise<void> => {
+  const { environment, journal } = job;
+  const isInternal = (await deps.store.internalEnvironments()).has(environment.id);
+  if (!isInternal || (await deps.store.volumesOf(environment.id)).length === 0) return;
+  const before = await deps.store.liveReplicasOf(environment.id);
+  if (before.length === 0) return;
+  journal.write("deploy", "the release before is stopped first: both would write to the same volumes");
+  for (const { id } of before) await deps.store.updateReplica(id, { state: "draining" });
+  await deps.replicas.remove(
+    before.map(({ id }) => id),
+    deps.settings.stopGraceSeconds,
+  );
+};
+
+/**
  * Starts the release's other processes, once its `web` answers: a release that cannot serve must not take jobs. For
  * some seconds they run beside those of the release before. One that ends by itself meanwhile fails the deployment.
  * @returns those that stayed up, in state `running`
