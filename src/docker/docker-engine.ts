@@ -115,6 +115,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     reclaimMemory: createReclaimMemory(inspectReplica),
     removeReplica,
     listReplicas: () => listReplicas(),
+    foreignContainers: replicas.foreignContainers,
     inspectReplica,
     updateLimits: createUpdateLimits({ client, inspectReplica }),
     appliedLimits: readings.appliedLimits,

@@ -1,5 +1,5 @@
 import type Dockerode from "dockerode";
-import type { ReplicaState } from "../domain/engine.ts";
+import type { ForeignContainer, ReplicaState } from "../domain/engine.ts";
 import type { DockerClient } from "./client.ts";
 import { labelFilter, replicaIdOf } from "./labels.ts";
 
@@ -21,6 +21,15 @@ const listedAs = (info: Dockerode.ContainerInfo): string => {
   return [info.Id, info.State, ...addresses].join(" ");
 };
 
+/** Builds and commands have no replica either; they say so by their role. */
+const foreignOf = ({ Id, Names, Labels }: Dockerode.ContainerInfo): ForeignContainer[] => {
+  const { "croft.site": site, "croft.environment": environment, "croft.role": role } = Labels;
+  const isOurs = replicaIdOf(Names, Labels) !== null || (role !== undefined && role !== "site");
+  return isOurs || !site || !environment
+    ? []
+    : [{ containerId: Id, name: Names[0]?.replace(/^\//, "") ?? Id, site, environment }];
+};
+
 /**
  * All replicas with one request, however many there are: while Docker's events are followed, only those are
  * inspected that an event named, or of which the list says something else than before.
@@ -31,14 +40,12 @@ export const createReplicaList = ({ client, inspectReplica }: Deps) => {
   /** Rises with whatever is told meanwhile: what an inspection saw may be over by the time it is answered. */
   let told = 0;
 
+  let foreign: ForeignContainer[] = [];
+
   const list = (labels: string[]) =>
-    client.call("list containers", async (docker) => {
-      const found = await docker.listContainers({ all: true, filters: labelFilter(...labels) });
-      return found.flatMap((info) => {
-        const replicaId = replicaIdOf(info.Names, info.Labels);
-        return replicaId === null ? [] : { replicaId, listed: listedAs(info) };
-      });
-    });
+    client.call("list containers", (docker) =>
+      docker.listContainers({ all: true, filters: labelFilter(...labels) }),
+    );
 
   const look = async (replicaId: string, listed: string): Promise<ReplicaState | null> => {
     const before = known.get(replicaId);
@@ -62,12 +69,18 @@ export const createReplicaList = ({ client, inspectReplica }: Deps) => {
       told++;
       known.clear();
     },
+    foreignContainers: (): ForeignContainer[] => foreign,
     /** @param labels further `key=value` labels that must match */
     async listReplicas(...labels: string[]): Promise<ReplicaState[]> {
-      const found = await list(labels);
+      const all = await list(labels);
+      const found = all.flatMap((info) => {
+        const replicaId = replicaIdOf(info.Names, info.Labels);
+        return replicaId === null ? [] : { replicaId, listed: listedAs(info) };
+      });
       if (labels.length === 0) {
         const present = new Set(found.map(({ replicaId }) => replicaId));
         for (const replicaId of known.keys()) if (!present.has(replicaId)) known.delete(replicaId);
+        foreign = all.flatMap(foreignOf);
       }
       const states: ReplicaState[] = [];
       for (let i = 0; i < found.length; i += inspectionsAtOnce)

@@ -98,6 +98,14 @@ export interface ReplicaState {
   finishedAtMs: number | null;
 }
 
+/** A container that says that it belongs to a site, and is none of ours. */
+export interface ForeignContainer {
+  containerId: string;
+  name: string;
+  site: string;
+  environment: string;
+}
+
 /** Cumulative readings of one running replica, from cgroup files. Null where this kernel does not offer one. */
 export interface ReplicaReading {
   replicaId: string;
@@ -218,6 +226,8 @@ export interface Engine extends CommandEngine {
   removeReplica(replicaId: string): Promise<void>;
   /** All replicas that Croft made, running or not. */
   listReplicas(): Promise<ReplicaState[]>;
+  /** Containers that carry Croft's labels and were not made by Croft, as the last `listReplicas` has seen them. */
+  foreignContainers(): ForeignContainer[];
   inspectReplica(replicaId: string): Promise<ReplicaState | null>;
   updateLimits(replicaId: string, limits: ContainerLimits): Promise<void>;
   /** What the kernel really holds this replica to, read from its cgroup files; null when it does not run. */

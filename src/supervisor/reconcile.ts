@@ -5,6 +5,7 @@ import { bringToScale } from "./bring-to-scale.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { settleExits } from "./exit-events.ts";
 import { followReplica, type MemoryKill } from "./follow-replica.ts";
+import { tellOfForeign } from "./foreign-containers.ts";
 import { forEachSite } from "./for-each-site.ts";
 import { keepLinks } from "./links.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
@@ -24,6 +25,8 @@ export interface ReconcileState {
   engineIsNew: "back" | "first" | null;
   /** What ended did so with its engine or the host, as of this pass. */
   endedWithEngine: boolean;
+  /** When this daemon began, wall time. */
+  sinceMs: number;
   /** How many replicas this pass has started again. */
   restarted: number;
   /** Replicas that a warm-up is waiting for. */
@@ -67,6 +70,7 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   state.endedWithEngine =
     state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
   await removeStrays(deps, actual, rows);
+  await tellOfForeign(deps, environments);
   await ensureNetworks(deps, environments, rows);
   const deploying = new Map(
     open
@@ -173,7 +177,7 @@ const reconcileEnvironment = async (
         continue;
       }
       if (!container) {
-        if (deps.clock.nowMs() - row.createdAt < 5000) present.push(row);
+        if (isBeingMade(state, row, deps.clock.nowMs())) present.push(row);
         else await noteRemoved(deps, environment, row, busy);
         continue;
       }
@@ -189,6 +193,13 @@ const reconcileEnvironment = async (
   }
   return nextMs;
 };
+
+/** An engine under load takes its time; a daemon that was killed over it has nobody who still makes one. */
+const longestLaunchMs = 120_000;
+
+/** Its row comes before its container. */
+const isBeingMade = (state: ReconcileState, row: ReplicaRecord, nowMs: number): boolean =>
+  row.containerId === null && row.createdAt >= state.sinceMs && nowMs - row.createdAt < longestLaunchMs;
 
 /** A container that is there no more. Deployments remove some themselves, just before their rows say so. */
 const noteRemoved = async (

@@ -75,6 +75,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     pausedSince: new Map(),
     asleep: new Set(),
     engineIsNew: "first",
+    sinceMs: deps.clock.nowMs(),
     endedWithEngine: false,
     restarted: 0,
     warming: new Set(),
