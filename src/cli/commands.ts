@@ -80,6 +80,25 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/site-pause.ts")).siteResume,
   },
   {
+    name: "site sleep",
+    usage: "SLUG [--stop]",
+    summary: "put a site to sleep now; the next request wakes it",
+    load: async () => (await import("./commands/site-sleep.ts")).siteSleep,
+  },
+  {
+    name: "site wake",
+    usage: "SLUG",
+    summary: "wake a site that sleeps",
+    load: async () => (await import("./commands/site-sleep.ts")).siteWake,
+  },
+  {
+    name: "site sleep-policy",
+    usage:
+      "SLUG [--never on|off] [--freeze-after 30m|off|default] [--stop-after 6h|off|default] [--wake-at '0 8 * * 1-5'|none] [--time-zone Europe/Berlin]",
+    summary: "show whether a site sleeps and when; with options, change when",
+    load: async () => (await import("./commands/site-sleep.ts")).sitePolicy,
+  },
+  {
     name: "site split",
     usage: "SLUG [RELEASE=WEIGHT …] [--off]",
     summary: "share visitors out among releases; without words, show how they are",
@@ -152,6 +171,56 @@ export const commands: readonly CommandEntry[] = [
       "SLUG [-f|--follow] [--lines N] [--since 1h] [--until T] [--search TEXT [--match-case]] [--level warn] [--process web] [--release N] [--replica ID] [--stream stdout|stderr|croft] [--limit N] [--times] [--download FILE] [--deployment ID]",
     summary: "what a site prints, live and of before, or the log of a deployment",
     load: async () => (await import("./commands/logs.ts")).logs,
+  },
+  {
+    name: "exec",
+    usage: "SLUG [--in-replica] [--no-tty] [--timeout SECONDS] [-- CMD …]",
+    summary: "run a command with a site's image, variables and volumes; a shell on a terminal without one",
+    load: async () => (await import("./commands/exec.ts")).exec,
+  },
+  {
+    name: "job list",
+    usage: "SLUG",
+    summary: "scheduled jobs of a site",
+    load: async () => (await import("./commands/job.ts")).jobList,
+  },
+  {
+    name: "job add",
+    usage:
+      "SLUG NAME --schedule '30 3 * * *' [--time-zone Europe/Berlin] [--timeout SECONDS] [--overlap skip|queue|replace|allow] [--missed skip|run] [--disabled] -- CMD …",
+    summary: "run a command by the clock, in a container of its own",
+    load: async () => (await import("./commands/job.ts")).jobAdd,
+  },
+  {
+    name: "job change",
+    usage:
+      "SLUG NAME [--name NAME] [--schedule '30 3 * * *'] [--time-zone Europe/Berlin] [--timeout SECONDS] [--overlap skip|queue|replace|allow] [--missed skip|run] [--enabled|--no-enabled] [-- CMD …]",
+    summary: "change a job; what is left out stays",
+    load: async () => (await import("./commands/job.ts")).jobChange,
+  },
+  {
+    name: "job remove",
+    usage: "SLUG NAME",
+    summary: "remove a job and its history",
+    load: async () => (await import("./commands/job.ts")).jobRemove,
+  },
+  {
+    name: "job run",
+    usage: "SLUG NAME [--wait]",
+    summary: "run a job now",
+    load: async () => (await import("./commands/job.ts")).jobRun,
+  },
+  {
+    name: "job stop",
+    usage: "SLUG NAME",
+    summary: "end the run of a job that is under way",
+    load: async () => (await import("./commands/job.ts")).jobStop,
+  },
+  {
+    name: "job runs",
+    usage: "SLUG NAME [--limit N] [--before RUN] [--output]",
+    summary: "runs of a job, newest first",
+    load: async () => (await import("./commands/job.ts")).jobRuns,
   },
   {
     name: "env list",
@@ -436,6 +505,12 @@ export const commands: readonly CommandEntry[] = [
     usage: "",
     summary: "the server: engine, edge, disk",
     load: async () => (await import("./commands/host.ts")).host,
+  },
+  {
+    name: "host sleep",
+    usage: "[--freeze-after 30m|off] [--stop-after 6h|off]",
+    summary: "how long sites may be idle that do not say otherwise; with options, change it",
+    load: async () => (await import("./commands/site-sleep.ts")).hostSleep,
   },
   {
     name: "guard",

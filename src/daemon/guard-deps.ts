@@ -59,6 +59,6 @@ export const guardDeps = (wiring: {
     apply: async (environmentId) => {
       await supervisor.applyLimits(environmentId);
     },
-    sleepIdle: async () => [],
+    sleepIdle: (why) => supervisor.sleepIdle(why),
   };
 };

@@ -212,6 +212,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     hardVolumes,
     layerQuota: () => engineDisk?.layerQuota ?? false,
     urlOf,
+    sleep: { ...supervisor, nextTime },
     defaultBranch: createDefaultBranch((url, signal) => listRemote({ url, ...fetchPolicy, signal })),
     urlOfHost: domains.urlOfHost,
     get publicUrl() {

@@ -1,6 +1,7 @@
 import type { DiskView, VolumeView } from "./disk.ts";
 import type { DeploymentStatus, LogLevel, LogSource, StepName, Trigger } from "./deployment.ts";
 import type { AppliedLimits, Limits } from "./limits.ts";
+import type { SleepView } from "./sleep.ts";
 import type { BandwidthView, PauseView } from "./traffic.ts";
 import type { HealthCheck, SiteStatus, SiteType } from "./site.ts";
 
@@ -44,6 +45,7 @@ export interface SiteView {
   bandwidth: BandwidthView;
   /** Requests wait at the edge; null when they do not. */
   pause: PauseView | null;
+  sleep: SleepView;
   /** Null when all visitors get the current release. */
   split: SplitView | null;
   currentRelease: ReleaseView | null;

@@ -9,6 +9,7 @@ import { doctorRoutes, type DoctorRoutesDeps } from "./api/doctor.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { eventRoutes } from "./api/events.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
+import { sleepRoutes } from "./api/sleep.ts";
 import { trafficRoutes } from "./api/traffic.ts";
 import { guardRoutes, type GuardRoutesDeps } from "./api/guard.ts";
 import { hookRoutes, type HookRoutesDeps } from "./api/hooks.ts";
@@ -72,6 +73,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...domainRoutes(deps),
     ...edgeRulesRoutes(deps),
     ...trafficRoutes(deps),
+    ...sleepRoutes(deps),
     ...hookRoutes(deps),
     ...hostRoutes(deps),
     ...processRoutes(deps),

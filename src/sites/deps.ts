@@ -19,6 +19,7 @@ import type {
   TrafficSplitRecord,
   VolumeRecord,
 } from "../domain/records.ts";
+import type { SleepDayRecord, SleepHow, SleepPolicyRecord, SleepRecord } from "../domain/sleep.ts";
 
 export interface SiteQueries {
   insertSite(site: SiteRecord): Promise<void>;
@@ -86,6 +87,12 @@ export interface SiteQueries {
   updateReplica(id: string, patch: Partial<ReplicaRecord>): Promise<void>;
   domainsOfMany(environmentIds: string[]): Promise<DomainRecord[]>;
   deleteDomainsOfSite(siteId: string): Promise<void>;
+  sleepsOf(environmentIds: string[]): Promise<SleepRecord[]>;
+  sleepPolicyOf(environmentId: string): Promise<SleepPolicyRecord | undefined>;
+  putSleepPolicy(record: SleepPolicyRecord): Promise<void>;
+  sleepDaysOf(environmentId: string, fromDay: string): Promise<SleepDayRecord[]>;
+  setting(key: string): Promise<string | null>;
+  putSetting(key: string, value: string, atMs: number): Promise<void>;
   closedEgress(): Promise<Set<string>>;
   setEgress(environmentId: string, open: boolean, nowMs: number): Promise<boolean>;
   eventsOf(environmentIds: string[], limit: number, beforeId?: string): Promise<EventRecord[]>;
@@ -121,6 +128,16 @@ export interface SiteDeps {
   defaultBranch(repositoryUrl: string): Promise<string | null>;
   publicUrl: string;
   panelDomain: string;
+  /** The supervisor puts sites to sleep and wakes them. */
+  sleep: {
+    /** @returns why it stays awake; null when it sleeps */
+    putToSleep(environmentId: string, how: SleepHow, why: string): Promise<string | null>;
+    wake(environmentId: string, why: string): Promise<boolean>;
+    keptAwake(environmentId: string): Promise<string | null>;
+    lastActiveAt(environmentId: string): number | null;
+    /** The first time after that one; throws when the pattern is none. */
+    nextTime(pattern: string, timeZone: string, afterMs: number): number | null;
+  };
   /** Told after commit; the supervisor brings containers and routes in line. */
   onChange: {
     /** Limits of a running environment changed; resolves when the engine holds them. */

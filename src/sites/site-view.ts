@@ -14,6 +14,7 @@ import { isWildcard } from "../domain/host-name.ts";
 import { webProcess } from "../domain/process.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
+import type { SleepView } from "../domain/sleep.ts";
 import type { ReleaseView, SiteView } from "../domain/views.ts";
 import { isTerminal } from "../domain/deployment.ts";
 import { reachSite, type SiteInReach } from "./access.ts";
@@ -150,7 +151,7 @@ interface Parts {
   keeping: DiskKeepingRecord | undefined;
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
-  traffic: Pick<SiteView, "bandwidth" | "pause" | "split">;
+  traffic: Pick<SiteView, "bandwidth" | "pause" | "split" | "sleep">;
 }
 
 const viewOf = (
@@ -180,7 +181,7 @@ const viewOf = (
   healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
   urls: parts.isRouted ? [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)] : [],
   gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
-  ...statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started),
+  ...statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started, parts.traffic.sleep),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
   diskUsedBytes: environment.diskUsedBytes,
   disk: diskView(environment, parts.volumes, parts.storage, parts.keeping, deps.layerQuota()),
@@ -218,6 +219,7 @@ export const statusOf = (
   current: ReleaseRecord | undefined,
   all: ReplicaRecord[],
   started = false,
+  sleep: SleepView | null = null,
 ): { status: SiteStatus; statusReason: string | null } => {
   if (environment.stoppedReason === "disk_full")
     return {
@@ -231,6 +233,8 @@ export const statusOf = (
     return latest
       ? { status: "failed", statusReason: latest.errorMessage }
       : { status: "stopped", statusReason: "nothing has been deployed yet" };
+  if (sleep !== null && sleep.state !== "awake")
+    return { status: "sleeping", statusReason: `asleep: ${sleep.reason}; the next request wakes it` };
   // What answers visitors decides; where nothing does, all of it.
   const hasWeb = (JSON.parse(current.config) as ReleaseConfig).hasWeb !== false;
   const replicas = hasWeb ? all.filter((replica) => replica.process === webProcess) : all;

@@ -4,8 +4,9 @@ import type { EnvironmentRecord } from "../domain/records.ts";
 import { type BandwidthView, type Shares, sharesInForce } from "../domain/traffic.ts";
 import type { SiteView } from "../domain/views.ts";
 import type { SiteDeps } from "./deps.ts";
+import { awake, sleepView } from "./sleep-view.ts";
 
-type TrafficView = Pick<SiteView, "bandwidth" | "pause" | "split">;
+type TrafficView = Pick<SiteView, "bandwidth" | "pause" | "split" | "sleep">;
 
 const states: Record<BandwidthPolicy, BandwidthView["state"]> = {
   throttle: "throttled",
@@ -24,7 +25,10 @@ export const trafficViews = async (
   const viewOf = (id: string): TrafficView => {
     let view = views.get(id);
     if (view === undefined)
-      views.set(id, (view = { bandwidth: { state: "ok", since: null }, pause: null, split: null }));
+      views.set(
+        id,
+        (view = { bandwidth: { state: "ok", since: null }, pause: null, split: null, sleep: awake }),
+      );
     return view;
   };
   for (const { environmentId, pausedAt, resumesAt, maxWaitMs } of await store.pausesOf(ids))
@@ -38,6 +42,9 @@ export const trafficViews = async (
     const { bandwidthPolicy } = readEdgeRules((await store.edgeRulesOf(environmentId))?.rules);
     viewOf(environmentId).bandwidth = { state: states[bandwidthPolicy], since: isoOrNull(since) };
   }
+  const sleeps = new Map((await store.sleepsOf(ids)).map((row) => [row.environmentId, row]));
+  for (const { id, currentReleaseId } of environments)
+    if (sleeps.has(id)) viewOf(id).sleep = sleepView(sleeps.get(id), currentReleaseId);
   const splits = new Map((await store.trafficSplitsOf(ids)).map((row) => [row.environmentId, row.shares]));
   for (const { id, currentReleaseId } of environments) {
     const shares = sharesInForce(splits.get(id), currentReleaseId);

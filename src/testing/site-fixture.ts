@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createStore, type Store } from "../db/store.ts";
 import type { Actor } from "../domain/actor.ts";
+import { nextTime } from "../jobs/next-time.ts";
 import { openMasterKey } from "../identity/master-key.ts";
 import { createSecretBox } from "../identity/secret-box.ts";
 import type { SiteDeps } from "../sites/deps.ts";
@@ -52,6 +53,13 @@ export const siteFixture = async (change: Partial<SiteDeps> = {}): Promise<SiteF
     publicUrl: "http://croft.localhost",
     panelDomain: "croft.localhost",
     onChange: { limits: silent, environment: silent, deleted: () => {}, volumeRemoved: silent },
+    sleep: {
+      putToSleep: async () => null,
+      wake: async () => true,
+      keptAwake: async () => null,
+      lastActiveAt: () => null,
+      nextTime,
+    },
     ...change,
   };
   const owner = {

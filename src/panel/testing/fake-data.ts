@@ -109,6 +109,7 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
     bandwidth: { state: "ok", since: null },
     pause: null,
     split: null,
+    sleep: { state: "awake", since: null, reason: null, memory: null },
     currentRelease: fakeRelease(31, `dep_${slug}_31`, true),
     replicas: [
       {
