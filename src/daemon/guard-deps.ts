@@ -21,7 +21,10 @@ export const guardDeps = (wiring: {
 
   const sites = async (): Promise<GuardSite[]> => {
     const replicas = Map.groupBy(await store.liveReplicas(), (replica) => replica.environmentId);
-    return (await store.liveEnvironments()).map((environment) => ({
+    // Others stand still with what they depend on: a database, a cache.
+    const internal = await store.internalEnvironments();
+    const environments = (await store.liveEnvironments()).filter(({ id }) => !internal.has(id));
+    return environments.map((environment) => ({
       siteId: environment.siteId,
       environmentId: environment.id,
       slug: environment.slug,
@@ -56,9 +59,7 @@ export const guardDeps = (wiring: {
         loggedBytes: writes.get(replicaId)?.loggedBytes ?? null,
       }));
     },
-    apply: async (environmentId) => {
-      await supervisor.applyLimits(environmentId);
-    },
+    apply: supervisor.applyGuard,
     sleepIdle: (why) => supervisor.sleepIdle(why),
   };
 };

@@ -84,6 +84,7 @@ export interface SupervisorQueries extends SleepQueries {
   moveLink(id: string, networkSlot: number): Promise<void>;
   closedEgress(): Promise<Set<string>>;
   guardActsOf(environmentIds: string[]): Promise<GuardActRecord[]>;
+  allGuardActs(): Promise<GuardActRecord[]>;
   allSleeps(): Promise<SleepRecord[]>;
   allRestorePriorities(): Promise<RestorePriorityRecord[]>;
   allCpuBursts(): Promise<CpuBurstRecord[]>;

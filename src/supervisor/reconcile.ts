@@ -7,6 +7,7 @@ import { settleExits } from "./exit-events.ts";
 import { followReplica, type MemoryKill } from "./follow-replica.ts";
 import { tellOfForeign } from "./foreign-containers.ts";
 import { forEachSite } from "./for-each-site.ts";
+import { heldEnvironments } from "./guard-hold.ts";
 import { keepLinks } from "./links.ts";
 import { buildNetworkOf, networkOf } from "./networks.ts";
 import { restoreOrder } from "./restore-order.ts";
@@ -66,7 +67,10 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   );
   const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
   state.restarted = 0;
-  state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId));
+  // What the host guard has paused stands still, too.
+  state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId)).union(
+    await heldEnvironments(deps.store),
+  );
   state.endedWithEngine =
     state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
   await removeStrays(deps, actual, rows);

@@ -2,6 +2,7 @@ import { redirectOf, servingDomains } from "../domain/domain-redirects.ts";
 import type { Route } from "../domain/edge.ts";
 import { accessLogOf } from "./access-log-route.ts";
 import { bandwidthOf } from "./bandwidth.ts";
+import { heldEnvironments } from "./guard-hold.ts";
 import { routeRulesOf, storedRules } from "./route-rules.ts";
 import { targetOf } from "./route-target.ts";
 import type { SupervisorDeps } from "./deps.ts";
@@ -39,6 +40,7 @@ export const buildRoutes = async (
   const pauses = new Map((await deps.store.allPauses()).map((row) => [row.environmentId, row]));
   const shares = new Map((await deps.store.allTrafficSplits()).map((row) => [row.environmentId, row.shares]));
   const sleeps = new Map((await deps.store.allSleeps()).map((row) => [row.environmentId, row]));
+  const held = await heldEnvironments(deps.store);
   const months = await deps.monthMeters(environments.map(({ id }) => id));
   const unrouted = (await deps.store.internalEnvironments()).union(await deps.store.environmentsWithoutWeb());
   for (const environment of environments) {
@@ -60,6 +62,7 @@ export const buildRoutes = async (
         pause: pauses.get(environment.id) ?? null,
         shares: shares.get(environment.id) ?? null,
         asleep: sleeps.get(environment.id) ?? null,
+        held: held.has(environment.id),
         launchDelayed: launchDelayed(environment.currentReleaseId ?? ""),
       }),
       limits: { ...limits, bandwidth: bandwidthOf(environment, asked, months) },

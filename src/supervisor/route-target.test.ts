@@ -48,7 +48,7 @@ const target = (
       edgePath: (path: string) => path,
     } as unknown as SupervisorDeps,
     { ...environment, currentReleaseId, stoppedReason, slug: "blog" },
-    { replicas: [], pause: null, shares: null, launchDelayed: false, asleep: null, ...traffic },
+    { replicas: [], pause: null, shares: null, launchDelayed: false, asleep: null, held: false, ...traffic },
   );
 const pause = () => ({
   environmentId: environment.id,

@@ -4,6 +4,7 @@ import type { PauseRecord, ReplicaRecord } from "../domain/records.ts";
 import type { SleepRecord } from "../domain/sleep.ts";
 import { type Shares, sharesInForce } from "../domain/traffic.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import { heldTarget } from "./guard-hold.ts";
 import { holdTarget } from "./hold-target.ts";
 import { sleepTarget } from "./sleep/sleep-target.ts";
 
@@ -15,13 +16,15 @@ export interface Traffic {
   shares: string | null;
   launchDelayed: boolean;
   asleep: SleepRecord | null;
+  /** The host guard has paused it. */
+  held: boolean;
 }
 
 /** Where requests of an environment go. */
 export const targetOf = async (
   deps: SupervisorDeps,
   environment: LiveEnvironment,
-  { replicas, pause, shares: stored, launchDelayed, asleep }: Traffic,
+  { replicas, pause, shares: stored, launchDelayed, asleep, held }: Traffic,
 ): Promise<RouteTarget> => {
   if (environment.stoppedReason !== null)
     return page(
@@ -45,6 +48,7 @@ export const targetOf = async (
     const paused = pause === null ? null : holdTarget({ pause, replicas: [], launchDelayed: true, nowMs });
     return paused ?? { kind: "static", folder: deps.edgePath(deps.paths.staticRelease(release.id)) };
   }
+  if (held) return heldTarget;
   const isPaused = pause !== null && pause.resumesAt > nowMs;
   if (asleep?.releaseId === release.id && !isPaused) return sleepTarget(environment);
   const hold = holdTarget({ pause, replicas: own, launchDelayed, nowMs });

@@ -7,8 +7,9 @@ import { cleanUpDeletedSites } from "./clean-up.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { tellBack, tellLost } from "./engine-events.ts";
 import { endPauses } from "./end-pauses.ts";
+import { holdOrLetGo } from "./guard-hold.ts";
 import { createLimitKeeper } from "./keep-limits.ts";
-import { keepDisk } from "./keep-disk.ts";
+import { createDiskWatch } from "./disk/watch-disk.ts";
 import { keepLinks } from "./links.ts";
 import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { noteBandwidth } from "./note-bandwidth.ts";
@@ -38,6 +39,8 @@ export interface Supervisor extends Omit<SleepControl, "start" | "follow"> {
   keepLimits(): Promise<void>;
   keepDisk(): Promise<void>;
   applyLimits(environmentId: string): Promise<void>;
+  /** Brings an environment in line with what the host guard holds of it. Idempotent. */
+  applyGuard(environmentId: string): Promise<void>;
   launch(environmentId: string, releaseId: string, process?: string): Promise<ReplicaRecord>;
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
   /** Linked sites find an environment's present replicas by name. */
@@ -49,6 +52,7 @@ const fullPassMs = 10_000;
 
 export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const limits = createLimitKeeper(deps);
+  const disk = createDiskWatch(deps, () => kick());
   let status: EngineStatus = { up: false, message: "Docker has not answered yet", info: null };
   const launchAfterMs: ReconcileState["launchAfterMs"] = new Map();
   const routes = createRoutePublisher(
@@ -256,7 +260,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         if (event.kind === "updated") void limitsChanged(event.replicaId);
         else kick();
       }, signal);
-      return loop(signal);
+      return Promise.all([loop(signal), disk.run(signal)]).then(() => {});
     },
     kick,
     pass: () =>
@@ -270,11 +274,20 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       if (status.up) await limits.keepAll();
     },
     keepDisk: async () => {
-      if (status.up && (await keepDisk(deps))) kick();
+      if (status.up && (await disk.count())) kick();
     },
     applyLimits: async (environmentId) => {
       await limits.apply(environmentId);
+      void disk
+        .countOne(environmentId)
+        .catch((error) => deps.log.warn("a site's disk was not counted", { error }));
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
+    },
+    applyGuard: async (environmentId) => {
+      await limits.apply(environmentId);
+      await holdOrLetGo(deps, environmentId, () =>
+        routes.publish(AbortSignal.timeout(5000)).catch(() => {}),
+      );
     },
     launch: (environmentId, releaseId, process) => launchReplica(deps, environmentId, releaseId, process),
     connect: (environmentId) => keepLinks(deps, environmentId),

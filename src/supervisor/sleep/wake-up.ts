@@ -3,6 +3,7 @@ import { healthCheckSchema } from "../../domain/site.ts";
 import { webProcess } from "../../domain/process.ts";
 import { AppError, publicMessageOf } from "../../errors.ts";
 import type { LiveEnvironment } from "../deps.ts";
+import { heldEnvironments } from "../guard-hold.ts";
 import { probe } from "../probe.ts";
 import { targetOf } from "../route-target.ts";
 import { ensureVolumes } from "../volumes.ts";
@@ -66,6 +67,7 @@ const lead = async (
     shares: splits.find((split) => split.environmentId === environment.id)?.shares ?? null,
     launchDelayed: false,
     asleep: null,
+    held: (await heldEnvironments(deps.store)).has(environment.id),
   });
   // When the edge is away, or has another table, the next table tells it.
   await routes.lead({ [environment.id]: target }).catch(() => {});
