@@ -9,6 +9,7 @@ import * as disk from "./0008_disk.ts";
 import * as sleep from "./0009_sleep.ts";
 import * as guard from "./0010_guard.ts";
 import * as runs from "./0011_runs.ts";
+import * as retention from "./0012_retention.ts";
 import * as processes from "./0013_processes.ts";
 import * as egress from "./0014_egress.ts";
 import * as supervision from "./0015_supervision.ts";
@@ -25,6 +26,7 @@ export const migrations: Record<string, Migration> = {
   "0009_sleep": sleep,
   "0010_guard": guard,
   "0011_runs": runs,
+  "0012_retention": retention,
   "0013_processes": processes,
   "0014_egress": egress,
   "0015_supervision": supervision,

@@ -7,6 +7,7 @@ import type { InternalRecord, LinkRecord } from "../domain/link.ts";
 import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type { JobRecord } from "../domain/job.ts";
 import type * as records from "../domain/records.ts";
+import type { DeploymentLogArchiveRecord, LogSettingsRecord } from "../domain/retention.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type * as sleep from "../domain/sleep.ts";
 import type * as supervision from "../domain/supervision.ts";
@@ -46,6 +47,8 @@ export interface Schema {
   pauses: records.PauseRecord;
   trafficSplits: records.TrafficSplitRecord;
   events: EventRecord;
+  logSettings: LogSettingsRecord;
+  deploymentLogArchives: DeploymentLogArchiveRecord;
   jobs: JobRecord;
   runs: RunRecord;
   guardActs: GuardActRecord;

@@ -14,6 +14,7 @@ import { linkQueries } from "./queries/links.ts";
 import { processQueries } from "./queries/processes.ts";
 import { releaseQueries } from "./queries/releases.ts";
 import { runQueries } from "./queries/runs.ts";
+import { retentionQueries } from "./queries/retention.ts";
 import { settingQueries } from "./queries/settings.ts";
 import { sleepQueries } from "./queries/sleep.ts";
 import { supervisionQueries } from "./queries/supervision.ts";
@@ -36,6 +37,7 @@ const queriesOn = (db: Kysely<Schema>) => ({
   ...trafficQueries(db),
   ...sleepQueries(db),
   ...eventQueries(db),
+  ...retentionQueries(db),
   ...runQueries(db),
   ...processQueries(db),
   ...linkQueries(db),
