@@ -140,8 +140,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     monthMeters: (environmentIds) => monthMeters(environmentIds),
     hardVolumes,
     diskSpace: async () => {
-      engineDisk = await engine.diskFacts();
-      const { folder } = engineDisk;
+      const { folder } = (engineDisk ??= await engine.diskFacts());
       return diskSpaceOf([paths.volumes, ...(folder === null ? [] : [folder])]);
     },
     folderBytes: async (path, options) => (existsSync(path) ? folderBytes(path, options) : 0),
@@ -210,7 +209,14 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     hostMemoryBytes: () => supervisor.engineStatus().info?.memoryBytes ?? null,
     networkSlots: networkSlots(settings.networkPool),
     hardVolumes,
-    layerQuota: () => engineDisk?.layerQuota ?? false,
+    layerQuota: () => {
+      // As it was last seen; pages do not wait for the engine.
+      void engine.diskFacts().then(
+        (facts) => (engineDisk = facts),
+        () => {},
+      );
+      return engineDisk?.layerQuota ?? false;
+    },
     urlOf,
     sleep: { ...supervisor, nextTime },
     defaultBranch: createDefaultBranch((url, signal) => listRemote({ url, ...fetchPolicy, signal })),
