@@ -1,5 +1,6 @@
 import type { OrganizationRole } from "../domain/actor.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { GuardActRecord } from "../domain/guard.ts";
 import type { DiskKeepingRecord, HardVolumes, VolumeStorageRecord } from "../domain/disk.ts";
 import type { EventRecord } from "../domain/event.ts";
 import type { LinkRecord } from "../domain/link.ts";
@@ -48,6 +49,7 @@ export interface SiteQueries {
   deploymentsByIds(ids: string[]): Promise<DeploymentRecord[]>;
   latestDeployments(environmentIds: string[]): Promise<DeploymentRecord[]>;
   liveReplicasOfMany(environmentIds: string[]): Promise<ReplicaRecord[]>;
+  guardActsOf(environmentIds: string[]): Promise<GuardActRecord[]>;
   sitesStartedSince(siteIds: string[], atMs: number): Promise<string[]>;
   updateSite(id: string, patch: Partial<SiteRecord>): Promise<void>;
   markSiteDeleted(id: string, atMs: number, deleteVolumes: boolean): Promise<boolean>;

@@ -13,6 +13,7 @@ import { servingDomains } from "../domain/domain-redirects.ts";
 import { isWildcard } from "../domain/host-name.ts";
 import { webProcess } from "../domain/process.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
+import type { GuardActRecord } from "../domain/guard.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
 import type { SleepView } from "../domain/sleep.ts";
 import type { ReleaseView, SiteView } from "../domain/views.ts";
@@ -20,6 +21,7 @@ import { isTerminal } from "../domain/deployment.ts";
 import { reachSite, type SiteInReach } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 import { diskView } from "./disk.ts";
+import { guardedStatus } from "./guard-status.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
 import { replicaView } from "./replica-view.ts";
 import { trafficViews } from "./traffic-views.ts";
@@ -90,6 +92,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
   const deployments = byId(
     await store.deploymentsByIds([...releases.values()].map((release) => release.deploymentId)),
   );
+  const acts = Map.groupBy(await store.guardActsOf(ids), (act) => act.environmentId);
   const traffic = await trafficViews(
     deps,
     places.map(({ environment }) => environment),
@@ -127,6 +130,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       storage,
       keeping: keeping.get(environment.id),
       hosts: servingDomains(domains.get(environment.id) ?? []).filter((name) => !isWildcard(name)),
+      acts: acts.get(environment.id) ?? [],
       traffic: traffic(environment.id),
     });
   });
@@ -151,6 +155,7 @@ interface Parts {
   keeping: DiskKeepingRecord | undefined;
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
+  acts: GuardActRecord[];
   traffic: Pick<SiteView, "bandwidth" | "pause" | "split" | "sleep">;
 }
 
@@ -181,7 +186,10 @@ const viewOf = (
   healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
   urls: parts.isRouted ? [...parts.hosts.map(deps.urlOfHost), deps.urlOf(site.slug, environment.name)] : [],
   gitRemote: `${deps.publicUrl}/git/${site.slug}.git`,
-  ...statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started, parts.traffic.sleep),
+  ...guardedStatus(
+    statusOf(environment, parts.latest, parts.current, parts.replicas, parts.started, parts.traffic.sleep),
+    parts.acts,
+  ),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
   diskUsedBytes: environment.diskUsedBytes,
   disk: diskView(environment, parts.volumes, parts.storage, parts.keeping, deps.layerQuota()),
