@@ -32,8 +32,6 @@ interface JobWiring {
   more: Job[];
 }
 
-const deliveriesKeptMs = 30 * 24 * 3600_000;
-
 /** One at a time: packing a large repository takes a core for a while. */
 const tidyRepositories = async (paths: DataPaths, signal: AbortSignal): Promise<void> => {
   for (const name of await readdir(paths.repositories)) {
@@ -62,14 +60,6 @@ export const startCroftJobs = (wiring: JobWiring): Jobs => {
       { name: "disk", when: { everySeconds: wiring.diskSeconds }, run: supervisor.keepDisk },
       { name: "ended sessions", when: "0 40 3 * * *", run: identity.pruneSessions },
       { name: "repositories", when: "0 5 4 * * *", run: (signal) => tidyRepositories(wiring.paths, signal) },
-      {
-        name: "old webhook deliveries",
-        when: "0 50 3 * * *",
-        run: async (signal) => {
-          const beforeMs = clock.nowMs() - deliveriesKeptMs;
-          while (!signal.aborted && (await store.pruneDeliveries(beforeMs, 500)) === 500) await Bun.sleep(5);
-        },
-      },
       ...wiring.more,
     ],
     { log },

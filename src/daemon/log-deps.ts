@@ -11,6 +11,9 @@ import { createCollector } from "../logs/collector.ts";
 import { openLogStore } from "../logs/log-store.ts";
 import type { SiteLogsDeps } from "../logs/site-logs.ts";
 import { unstoredLogs } from "../logs/unstored.ts";
+import type { RetentionDeps } from "../retention/deps.ts";
+import { prune } from "../retention/prune.ts";
+import { logKeep } from "../retention/settings.ts";
 import type { DataPaths } from "./paths.ts";
 
 export interface LogWiring {
@@ -68,7 +71,7 @@ export const logParts = ({ store, engine, dockerHost, paths, openSecret, clock, 
 
   const logStore = openLogStore({
     dir: paths.siteLogs,
-    keep: async () => ({ maxBytes: 100 * 1024 * 1024, days: 14 }),
+    keep: (environmentId) => logKeep(store, environmentId),
     log,
   });
   const collector = createCollector({
@@ -86,22 +89,47 @@ export const logParts = ({ store, engine, dockerHost, paths, openSecret, clock, 
     log,
   });
 
-  const job: Job = {
-    name: "sites' logs",
-    when: "0 25 * * * *",
-    atStart: true,
-    run: async (signal) =>
-      logStore.tend(
-        new Set((await store.liveEnvironments()).map((environment) => environment.id)),
-        clock.nowMs(),
-        signal,
-      ),
-  };
+  const retention = (reachSite: SiteLogsDeps["reachSite"]): RetentionDeps => ({
+    store,
+    clock,
+    log,
+    reachSite,
+    logUse: async (environmentId) => {
+      if (!collector.isOn()) return null;
+      const siteLog = await logStore.of(environmentId);
+      return { usedBytes: siteLog.bytes(), oldestMs: siteLog.segments()[0]?.fromMs ?? null };
+    },
+  });
+
+  const jobs: Job[] = [
+    {
+      name: "sites' logs",
+      when: "0 25 * * * *",
+      atStart: true,
+      run: async (signal) =>
+        logStore.tend(
+          new Set((await store.liveEnvironments()).map((environment) => environment.id)),
+          clock.nowMs(),
+          signal,
+        ),
+    },
+    {
+      name: "old rows",
+      when: "0 50 3 * * *",
+      run: (signal) =>
+        prune(
+          retention(() => Promise.reject(new Error("asked by nobody"))),
+          signal,
+        ),
+    },
+  ];
 
   return {
     collector,
-    store: logStore,
-    job,
+    /** Bytes on disk of what is kept of an environment's output; they do not count against its disk limit. */
+    logBytes: logStore.bytes,
+    jobs,
+    retention,
     /** The engine, with what containers print taken in before they are removed. */
     engine: {
       ...engine,

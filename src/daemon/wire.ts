@@ -31,6 +31,7 @@ import { removeVolumeData } from "../supervisor/clean-up.ts";
 import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
 import { readSiteLog } from "../logs/site-logs.ts";
+import { withArchives } from "../retention/with-archives.ts";
 import { probe } from "../supervisor/probe.ts";
 import { nextTime } from "../jobs/next-time.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
@@ -80,7 +81,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
       return domains.publicUrl();
     },
   };
-  const { store, secretBox } = data;
+  const { secretBox } = data;
+  const store = withArchives(data.store);
   const dockerEngine = createDockerEngine({
     dockerHost: settings.dockerHost,
     log,
@@ -278,6 +280,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     edge: edgeStatus.details,
   });
   const siteLogs = logs.routes((...asked) => reachSite(sites, ...asked));
+  const retention = logs.retention((...asked) => reachSite(sites, ...asked));
   const backups = backupDeps({ paths, clock, log, version }, data);
   const hooks = hookDeps({ store, sites, deployments, secretBox, clock, settings });
   const git = gitDeps({
@@ -321,6 +324,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     sites,
     deployments,
     siteLogs,
+    retention,
     ...domains.routes,
     ...hooks.routes,
     processes: { sites, figures: figures.of },
@@ -402,7 +406,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, logs.job, running.job],
+        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, ...logs.jobs, running.job],
         clock,
         log,
       }),

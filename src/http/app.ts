@@ -18,6 +18,7 @@ import { httpsRoutes, type HttpsRoutesDeps } from "./api/https.ts";
 import { identityRoutes } from "./api/identity.ts";
 import { logRoutes, type LogRoutesDeps } from "./api/logs.ts";
 import { processRoutes, type ProcessRoutesDeps } from "./api/processes.ts";
+import { retentionRoutes, type RetentionRoutesDeps } from "./api/retention.ts";
 import { requestRoutes, type RequestRoutesDeps } from "./api/requests.ts";
 import { runRoutes, type RunRoutesDeps } from "./api/runs.ts";
 import { siteRoutes, type SiteRoutesDeps } from "./api/sites.ts";
@@ -34,6 +35,7 @@ import { healthRoutes, metricsRoute, type SystemRoutesDeps } from "./system-rout
 export interface AppDeps
   extends
     SiteRoutesDeps,
+    RetentionRoutesDeps,
     Omit<LogRoutesDeps, "streams">,
     DomainRoutesDeps,
     HookRoutesDeps,
@@ -66,6 +68,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
   const routes = [
     ...siteRoutes(deps),
     ...logRoutes({ ...deps, streams }),
+    ...retentionRoutes(deps),
     ...deploymentRoutes({ ...deps, streams }),
     ...usageRoutes(deps),
     ...runRoutes(deps),
