@@ -3,7 +3,8 @@ import { auditEntry } from "../domain/audit.ts";
 import type { Trigger } from "../domain/deployment.ts";
 import { newId } from "../domain/id.ts";
 import type { DeploymentRecord, EnvironmentRecord, SiteRecord } from "../domain/records.ts";
-import { AppError, invalid, notFound } from "../errors.ts";
+import { formatBytes } from "../domain/size.ts";
+import { AppError, conflict, invalid, notFound } from "../errors.ts";
 import type { DeployDeps } from "./deps.ts";
 
 export type DeploySource =
@@ -16,6 +17,7 @@ export type DeploySource =
  * Puts a deployment into the queue and, in the same transaction, lets older pending ones of the environment give
  * way. A running one is never touched: of rapid pushes something must finish.
  * @returns the pending deployment
+ * @throws AppError `conflict` while the environment is over its disk limit
  */
 export const enqueue = async (
   deps: Pick<DeployDeps, "store" | "clock" | "notifier">,
@@ -24,6 +26,7 @@ export const enqueue = async (
   trigger: Trigger,
   what: DeploySource,
 ): Promise<DeploymentRecord> => {
+  refuseWhileOver(environment, what);
   const nowMs = deps.clock.nowMs();
   const deployment: DeploymentRecord = {
     id: newId("dep", nowMs),
@@ -68,6 +71,15 @@ export const enqueue = async (
   });
   for (const id of superseded) deps.notifier.notify(id);
   return deployment;
+};
+
+/** A release that was there before may come back: it takes no more than it took. @throws AppError `conflict` */
+const refuseWhileOver = (environment: EnvironmentRecord, what: DeploySource): void => {
+  const { diskUsedBytes, diskBytes } = environment;
+  if (what.source === "release" || diskUsedBytes === null || diskUsedBytes <= diskBytes) return;
+  throw conflict(
+    `nothing is deployed while the site is over its disk limit: it has ${formatBytes(diskUsedBytes)} and may have ${formatBytes(diskBytes)}; raise the limit, or remove what it does not need`,
+  );
 };
 
 /** What a site deploys when nothing more was said than "deploy". */

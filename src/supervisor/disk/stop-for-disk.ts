@@ -29,10 +29,12 @@ export const stopForDisk = async (
   { why, use, details = {} }: { why: string; use: DiskUse | null; details?: Record<string, unknown> },
 ): Promise<void> => {
   const { id, diskBytes } = environment;
+  const beganMs = deps.clock.monotonicMs();
   const replicas = await deps.store.liveReplicasOf(id);
   // The row goes into the queue of writes first, so that what ends now is not started again.
   const noted = deps.store.updateEnvironment(id, { stoppedReason: "disk_full" });
   const ended = await Promise.allSettled(replicas.map((replica) => deps.engine.stopReplica(replica.id, 0)));
+  const endMs = Math.round(deps.clock.monotonicMs() - beganMs);
   await noted;
   for (const end of ended)
     if (end.status === "rejected")
@@ -41,7 +43,7 @@ export const stopForDisk = async (
   deps.log.warn("site stopped for its disk", { site: environment.slug, why });
   const before = (await deps.store.diskKeepingOf([id])).get(id);
   const isSeries = before?.stoppedAt != null && nowMs - before.stoppedAt < seriesMs;
-  const figures = { usedBytes: use?.usedBytes ?? null, limitBytes: diskBytes, ...details };
+  const figures = { usedBytes: use?.usedBytes ?? null, limitBytes: diskBytes, endMs, ...details };
   await deps.store.transaction(async (queries) => {
     await queries.changeDiskKeeping(id, {
       stops: isSeries ? before.stops + 1 : 1,

@@ -70,7 +70,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
 
   const writtenNow = async (): Promise<Map<string, number>> =>
     new Map(
-      (await deps.engine.writes()).map(({ replicaId, writtenBytes, loggedBytes }) => [
+      (await deps.engine.writes(true)).map(({ replicaId, writtenBytes, loggedBytes }) => [
         replicaId,
         (writtenBytes ?? 0) + (loggedBytes ?? 0),
       ]),
@@ -97,7 +97,11 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     ...{ fallenBytes, unexplainedBytes },
   });
 
-  const countClosely = async (environment: LiveEnvironment, sawAtMs: number): Promise<void> => {
+  /** @param atMs when it was seen that it could be over, and when nothing was to be seen yet */
+  const countClosely = async (
+    environment: LiveEnvironment,
+    atMs: { saw: number; before: number },
+  ): Promise<void> => {
     if (busy.has(environment.id)) return;
     busy.add(environment.id);
     try {
@@ -105,8 +109,11 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
       const use = await measureDisk(deps, environment, { urgent: true });
       if (use === null) return;
       note(environment.id, use, began.writtenBytes, began);
-      const reactionMs = Math.round(deps.clock.monotonicMs() - sawAtMs);
-      if (await actOnDisk(deps, environment, use, await openDiskEvents(deps), { reactionMs })) {
+      const times = {
+        lookMs: Math.round(atMs.saw - atMs.before),
+        countMs: Math.round(deps.clock.monotonicMs() - atMs.saw),
+      };
+      if (await actOnDisk(deps, environment, use, await openDiskEvents(deps), times)) {
         rows = null;
         kick();
       }
@@ -124,11 +131,15 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     return { fell, scarce: spaces.find((space) => space.freeBytes < reserveBytes(space.totalBytes)) };
   };
 
+  let lookedAtMs = deps.clock.monotonicMs();
+
   const look = async (): Promise<void> => {
+    const before = lookedAtMs;
+    lookedAtMs = deps.clock.monotonicMs();
     const { fell, scarce } = await freeSpace();
     fallenBytes += fell;
     if (fallenBytes - readAtFallen < newsBytes) return;
-    const sawAtMs = deps.clock.monotonicMs();
+    const atMs = { saw: lookedAtMs, before };
     const fellSince = fallenBytes - readAtFallen;
     readAtFallen = fallenBytes;
     const now = await writtenNow();
@@ -143,7 +154,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     lastWritten = now;
     unexplainedBytes += Math.max(0, fellSince - explained);
     const close = present.environments.filter((environment) => couldBeOver(environment, present, now));
-    await Promise.all(close.map((environment) => countClosely(environment, sawAtMs)));
+    await Promise.all(close.map((environment) => countClosely(environment, atMs)));
     if (scarce && fastest && fastest.bytes > fellSince / 3) await stopFastest(fastest, scarce.freeBytes);
   };
 
@@ -190,7 +201,8 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     countOne: async (environmentId) => {
       rows = null;
       const environment = (await presentRows()).environments.find(({ id }) => id === environmentId);
-      if (environment) await countClosely(environment, deps.clock.monotonicMs());
+      const nowMs = deps.clock.monotonicMs();
+      if (environment) await countClosely(environment, { saw: nowMs, before: nowMs });
     },
     run: async (signal) => {
       while (!signal.aborted) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "bun:test";
 import type { EdgeHealth } from "../../domain/edge.ts";
 import type { DeploymentView, SiteView } from "../../domain/views.ts";
+import { unmountBelow } from "../unmount-below.ts";
 
 const main = join(import.meta.dir, "..", "..", "main.ts");
 const identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"];
@@ -269,6 +270,7 @@ export const startCroft = async (
           await docker("rmi", image);
       }
       await docker("network", "rm", `croft-build-${env.CROFT_NETWORK_POOL!.replaceAll(/[./]/g, "-")}`);
+      await unmountBelow(root);
       await rm(root, { recursive: true, force: true });
     },
   };

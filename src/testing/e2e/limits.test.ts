@@ -69,7 +69,7 @@ const siteWhen = (what: string, good: (site: SiteView) => boolean) =>
   until(what, () => croft.site(slug), good);
 
 beforeAll(async () => {
-  croft = await startCroft();
+  croft = await startCroft({ CROFT_VOLUME_KIND: "folder" });
   for (const site of [slug, neighbour]) {
     await croft.createSite(site);
     if (site === slug)
