@@ -223,6 +223,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/job.ts")).jobRuns,
   },
   {
+    name: "site log-storage",
+    usage: "SLUG [--max-size 50m|default] [--days 7|default]",
+    summary: "how much of what a site prints is kept; with options, change it",
+    load: async () => (await import("./commands/retention.ts")).siteLogStorage,
+  },
+  {
     name: "env list",
     usage: "SLUG",
     summary: "environment variables; secrets are never shown",
@@ -511,6 +517,13 @@ export const commands: readonly CommandEntry[] = [
     usage: "[--freeze-after 30m|off] [--stop-after 6h|off]",
     summary: "how long sites may be idle that do not say otherwise; with options, change it",
     load: async () => (await import("./commands/site-sleep.ts")).hostSleep,
+  },
+  {
+    name: "retention",
+    usage:
+      "[--app-log-days 14] [--app-log-size 100m] [--deployment-log-days 90] [--audit-days 365] [--security-event-days 365] [--event-days 90] [--delivery-days 30] [--replica-days 30]",
+    summary: "how long logs and records are kept; with options, change it (operators)",
+    load: async () => (await import("./commands/retention.ts")).retention,
   },
   {
     name: "guard",
