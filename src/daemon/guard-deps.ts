@@ -48,9 +48,7 @@ export const guardDeps = (wiring: {
     consumption: async (withWrites) => {
       if (!engineUp()) return [];
       const readings = await engine.readings();
-      const writes = new Map(
-        withWrites ? (await engine.writes()).map((one) => [one.replicaId, one] as const) : [],
-      );
+      const writes = new Map((await engine.writes(withWrites)).map((one) => [one.replicaId, one]));
       return readings.map(({ replicaId, cpuNanos, memoryBytes }) => ({
         replicaId,
         cpuNanos,

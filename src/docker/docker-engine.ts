@@ -120,7 +120,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     updateLimits: createUpdateLimits({ client, inspectReplica }),
     appliedLimits: readings.appliedLimits,
     readings: readings.readings,
-    writes: async () => readings.writes(await imageFolder()),
+    writes: async (byProcesses) => readings.writes(await imageFolder(), byProcesses),
     dataFolder: imageFolder,
     diskUsage: createDiskUsage(client, engineDisk),
     async diskFacts() {

@@ -65,14 +65,14 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
     },
 
     /** @param folder Docker's own on this host; null where it is another machine's */
-    async writes(folder: string | null): Promise<ReplicaWrites[]> {
+    async writes(folder: string | null, byProcesses: boolean): Promise<ReplicaWrites[]> {
       for (const id of containerIds.keys()) if (!known.has(id)) containerIds.delete(id);
       logged.keep(new Set(known.keys()));
       return [...known].map(([replicaId, cgroup]) => {
         const containerId = containerIds.get(replicaId);
         return {
           replicaId,
-          writtenBytes: writtenBytesOf(cgroup, fsRoot),
+          writtenBytes: byProcesses ? writtenBytesOf(cgroup, fsRoot) : null,
           loggedBytes: folder && containerId ? logged.of(replicaId, folder, containerId) : null,
         };
       });

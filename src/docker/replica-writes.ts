@@ -44,22 +44,27 @@ const logFiles = (folder: string, containerId: string): string[] => [
   join(folder, "containers", containerId, "local-logs", "container.log"),
 ];
 
+/** Of each log file; a full one is put away, and another one begun. */
+const fullFileBytes = 10_000_000;
+
 /**
- * Counts what containers have logged by looking at the size of the file that is written: when it has become
- * shorter it was rotated, and what is in it is new. What came in between is missed, so it is a lower bound.
+ * Counts what containers have logged by the file that is written now: another one, or a shorter one, means that the
+ * one before was full and put away. What came and went in between is missed, so it is a lower bound.
  */
 export const createLoggedBytes = () => {
-  const seen = new Map<string, { size: number; total: number }>();
+  const seen = new Map<string, { inode: number; size: number; total: number }>();
   return {
     /** @returns null where there is no such file */
     of(replicaId: string, folder: string, containerId: string): number | null {
       for (const path of logFiles(folder, containerId)) {
-        const size = statSync(path, { throwIfNoEntry: false })?.size;
-        if (size === undefined) continue;
-        const before = seen.get(replicaId) ?? { size, total: size };
-        const total = before.total + (size >= before.size ? size - before.size : size);
-        seen.set(replicaId, { size, total });
-        return total;
+        const facts = statSync(path, { throwIfNoEntry: false });
+        if (facts === undefined) continue;
+        const { ino: inode, size } = facts;
+        const before = seen.get(replicaId) ?? { inode, size, total: size };
+        const isSame = before.inode === inode && size >= before.size;
+        const more = isSame ? size - before.size : Math.max(0, fullFileBytes - before.size) + size;
+        seen.set(replicaId, { inode, size, total: before.total + more });
+        return before.total + more;
       }
       return null;
     },

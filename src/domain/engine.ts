@@ -234,8 +234,11 @@ export interface Engine extends CommandEngine {
   appliedLimits(replicaId: string): Promise<AppliedLimits | null>;
   /** Cgroup readings of all running replicas in one pass, without asking the engine per replica. */
   readings(): Promise<ReplicaReading[]>;
-  /** What the replicas that `readings` knows have written so far. Dearer: it looks at every process. */
-  writes(): Promise<ReplicaWrites[]>;
+  /**
+   * What the replicas that `readings` knows have written so far.
+   * @param byProcesses also what their processes wrote: dearer, since each of them is looked at
+   */
+  writes(byProcesses: boolean): Promise<ReplicaWrites[]>;
   /** Where the engine keeps images and containers, as this host sees it; null when it is another machine's. */
   dataFolder(): Promise<string | null>;
   /**

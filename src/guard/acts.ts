@@ -31,7 +31,7 @@ export interface Acts {
   throttle(pressure: Pressure, site: GuardSite, suspect: Suspect): Promise<void>;
   pause(pressure: Pressure, site: GuardSite, suspect: Suspect): Promise<void>;
   undo(act: GuardActRecord): Promise<void>;
-  /** Reads what an earlier daemon left in force, and sees to it that it is. */
+  /** Reads what an earlier daemon left in force; `hold` sees to it that it is. */
   recover(): Promise<void>;
   /** Once more: what has started since must not escape. */
   hold(): Promise<void>;
@@ -129,11 +129,6 @@ export const createActs = (deps: GuardDeps): Acts => {
     undo,
     recover: async () => {
       inForce = await deps.store.allGuardActs();
-      const held = new Set(inForce.flatMap(({ environmentId }) => environmentId ?? []));
-      for (const environmentId of held)
-        await deps
-          .apply(environmentId)
-          .catch((error) => deps.log.warn("an act of the host guard is not in force yet", { error }));
     },
     hold: async () => {
       // A site that was deleted took its acts along.

@@ -38,6 +38,8 @@ export interface Guard {
 const lookEveryMs = 1000;
 /** Without pressure: so that there is something to compare with when it comes. */
 const consumptionEveryMs = 10_000;
+/** While somebody looks on, who uses what is known by the second. */
+const watchedMs = 15_000;
 const holdEveryMs = 5000;
 const settingsKey = "guard";
 
@@ -53,8 +55,9 @@ export const createGuard = (deps: GuardDeps): Guard => {
   let settings: GuardSettings = defaultGuardSettings;
   let pressures: Pressure[] = [];
   let consumedAtMs = Number.NEGATIVE_INFINITY;
+  let watchedUntilMs = Number.NEGATIVE_INFINITY;
   let heldAtMs = 0;
-  let recovered = false;
+  let recovery: Promise<void> | null = null;
   let trouble: string | null = null;
 
   const readSettings = async (): Promise<GuardSettings> => {
@@ -64,17 +67,15 @@ export const createGuard = (deps: GuardDeps): Guard => {
 
   const noteConsumption = async (isWarm: boolean): Promise<void> => {
     const nowMs = clock.monotonicMs();
-    if (!isWarm && nowMs - consumedAtMs < consumptionEveryMs) return;
+    const isClose = isWarm || nowMs < watchedUntilMs;
+    if (!isClose && nowMs - consumedAtMs < consumptionEveryMs) return;
     consumedAtMs = nowMs;
-    suspects.note(nowMs, await deps.consumption(isWarm));
+    suspects.note(nowMs, await deps.consumption(isClose));
   };
 
   const tick = async (): Promise<void> => {
     asked ??= await readSettings();
-    if (!recovered) {
-      await acts.recover();
-      recovered = true;
-    }
+    await (recovery ??= acts.recover());
     figures = await reader.read(await deps.folders());
     settings = settingsFor(asked, figures);
     const seen = watch.note(figures, settings);
@@ -113,10 +114,8 @@ export const createGuard = (deps: GuardDeps): Guard => {
     },
     tick,
     view: async () => {
-      if (consumedAtMs < clock.monotonicMs() - 2000) {
-        consumedAtMs = clock.monotonicMs();
-        suspects.note(consumedAtMs, await deps.consumption(true).catch(() => []));
-      }
+      watchedUntilMs = clock.monotonicMs() + watchedMs;
+      await (recovery ??= acts.recover());
       return guardView({ deps, acts, suspects, figures, settings, pressures });
     },
     change: async (actor, patch) => {

@@ -27,7 +27,8 @@ interface Moment {
 
 /** What the engine itself takes to write a site's output down: about a core for so much of it in a second. */
 const loggedBytesPerCoreSecond = 25 * MB;
-const rateMs = 12_000;
+const rateMs = 2500;
+const longestRateMs = 12_000;
 const keptMs = 60_000;
 /** Less than that is nobody's fault. */
 const least = { cores: 0.15, growthBytes: 32 * MB, writtenPerSecond: 1 * MB };
@@ -58,21 +59,24 @@ export const createSuspects = (): Suspects => {
 
   const useOf = (now: Moment, replicaId: string): Use => {
     const last = now.replicas.get(replicaId)!;
-    const since = (ms: number, known: (one: Consumption) => boolean) => {
-      const moment = moments.find(({ atMs, replicas }) => {
-        const one = replicas.get(replicaId);
-        return atMs >= now.atMs - ms && atMs < now.atMs && one !== undefined && known(one);
-      });
-      return moment && { atMs: moment.atMs, at: moment.replicas.get(replicaId)! };
+    const known = (moment: Moment, has: (one: Consumption) => boolean): boolean => {
+      const one = moment.replicas.get(replicaId);
+      return one !== undefined && moment.atMs < now.atMs && has(one);
     };
     const perSecond = (pick: (one: Consumption) => number | null): number => {
-      const from = since(rateMs, (one) => pick(one) !== null);
+      const recent = moments.filter(
+        (moment) => moment.atMs >= now.atMs - longestRateMs && known(moment, (one) => pick(one) !== null),
+      );
+      // Of the last seconds where that is known: who was slowed down meanwhile is not judged by what was before.
+      const from = recent.findLast(({ atMs }) => atMs <= now.atMs - rateMs) ?? recent[0];
       const to = pick(last);
       if (!from || to === null) return 0;
-      return Math.max(0, ((to - pick(from.at)!) / (now.atMs - from.atMs)) * 1000);
+      return Math.max(0, ((to - pick(from.replicas.get(replicaId)!)!) / (now.atMs - from.atMs)) * 1000);
     };
     const logged = perSecond((one) => one.loggedBytes);
-    const grownFrom = since(keptMs, () => true)?.at.memoryBytes ?? last.memoryBytes;
+    const grownFrom =
+      moments.find((moment) => known(moment, () => true))?.replicas.get(replicaId)?.memoryBytes ??
+      last.memoryBytes;
     return {
       cores: perSecond((one) => one.cpuNanos) / 1e9 + logged / loggedBytesPerCoreSecond,
       memoryBytes: last.memoryBytes,
