@@ -1,7 +1,7 @@
 import type { CommandEntry } from "./command-entry.ts";
 
 const siteFields =
-  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--internal on|off] [--name TEXT] [--description TEXT] [--egress on|off] [--read-only-root on|off] [--no-auto-deploy]";
+  "[--type auto|static|app|dockerfile|image] [--repo URL] [--branch B] [--root DIR] [--port N] [--image REF] [--build-command C] [--start-command C] [--health http|tcp] [--health-path P] [--replicas N] [--internal on|off] [--name TEXT] [--description TEXT] [--egress on|off] [--read-only-root on|off] [--restore-priority N] [--no-auto-deploy]";
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -56,7 +56,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "site limits",
     usage:
-      "SLUG [--memory 128m] [--cpu 0.5] [--pids 128] [--disk 256m] [--bandwidth 10g] [--rpm 600] [--concurrent 100] [--max-body 50m]",
+      "SLUG [--memory 128m] [--cpu 0.5] [--cpu-burst on|off] [--pids 128] [--disk 256m] [--bandwidth 10g] [--rpm 600] [--concurrent 100] [--max-body 50m]",
     summary: "show limits asked and applied; with options, change them live",
     load: async () => (await import("./commands/site-limits.ts")).siteLimits,
   },

@@ -69,7 +69,9 @@ const runCommand = async (
   io: Io,
   parts: CliParts,
 ): Promise<number> => {
-  const json = args.includes("--json");
+  // What stands behind -- belongs to another program.
+  const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const json = own.includes("--json");
   try {
     const command = await entry.load();
     const { words, flags } = parse(entry, command, args);

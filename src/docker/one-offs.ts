@@ -68,6 +68,7 @@ export const createOneOffs = ({ client, log, createContainer }: Deps) => {
         await client.call("wait for container", (docker) => docker.getContainer(info.Id).wait(), {
           deadlineMs: waitSliceMs,
         });
+        continue;
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "engine_unavailable")
           log.debug("a one-off container cannot be looked at", { runId, error });

@@ -27,7 +27,10 @@ const messageSchema = z.discriminatedUnion("type", [
     stdin: z.boolean().default(true),
     inReplica: z.boolean().default(false),
     timeoutSeconds: z.number().int().min(1).max(86_400).optional(),
+    /** Bytes of output that may be under way; more only comes once `taken` was said of them. */
+    window: z.number().int().min(16_384).optional(),
   }),
+  z.object({ type: z.literal("taken"), bytes: z.number().int().min(0) }),
   sizeSchema.extend({ type: z.literal("resize") }),
   /** The end of what is typed. */
   z.object({ type: z.literal("end") }),
@@ -60,6 +63,9 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
   let pendingBytes = 0;
   let work: Promise<unknown> = Promise.resolve();
   let late: Timer | undefined;
+  let windowBytes = Infinity;
+  let underWayBytes = 0;
+  let room: PromiseWithResolvers<void> | null = null;
 
   const say = (message: object): Promise<boolean> =>
     socket?.send(JSON.stringify(message)) ?? Promise.resolve(false);
@@ -70,6 +76,19 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
     socket?.close(codes.refused, message);
   };
 
+  const taken = (bytes: number): void => {
+    underWayBytes -= bytes;
+    if (underWayBytes > windowBytes && !left) return;
+    room?.resolve();
+    room = null;
+  };
+
+  const output = async (bytes: Uint8Array): Promise<void> => {
+    underWayBytes += bytes.length;
+    await socket?.send(bytes);
+    while (underWayBytes > windowBytes && !left) await (room ??= Promise.withResolvers<void>()).promise;
+  };
+
   const over = async (end: SessionEnd): Promise<void> => {
     const { status, exitCode, reason } = end;
     await say({ type: "exit", status, exitCode, reason });
@@ -78,6 +97,7 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
 
   const start = async (message: Extract<Message, { type: "start" }>): Promise<void> => {
     const isTerminal = message.terminal !== undefined;
+    windowBytes = message.window ?? Infinity;
     try {
       const opened = await sessions.open(
         {
@@ -91,11 +111,11 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
         },
         (name, bytes) => {
           // Which of both it is goes before the bytes, where there are two.
-          if (isTerminal) return socket?.send(bytes);
+          if (isTerminal) return output(bytes);
           const framed = new Uint8Array(bytes.length + 1);
           framed[0] = name === "stderr" ? 2 : 1;
           framed.set(bytes, 1);
-          return socket?.send(framed);
+          return output(framed);
         },
       );
       session = opened;
@@ -117,9 +137,9 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
   const handle = async (message: Message): Promise<void> => {
     if (message.type === "start") return start(message);
     if (message.type === "end") return session?.endInput();
+    if (message.type === "taken") return taken(message.bytes);
     const size: TerminalSize = { columns: message.columns, rows: message.rows };
-    // Beside what is typed: that waits for as long as the command takes none of it.
-    void session?.resize(size);
+    await session?.resize(size);
   };
 
   const parse = (text: string): Message => {
@@ -169,12 +189,14 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
         starting = true;
         clearTimeout(late);
       }
-      if (message.type === "resize" && session) void handle(message);
+      // Beside what is typed, which waits for as long as the command takes none of it.
+      if (message.type === "taken" || (message.type === "resize" && session)) void handle(message);
       else next(() => handle(message));
     },
     closed() {
       left = true;
       clearTimeout(late);
+      taken(0);
       session?.leave();
     },
   };

@@ -163,7 +163,6 @@ export const createSessions = (deps: RunsDeps) => {
     const ended = running.ended.then(async ({ exitCode, oomKilled }): Promise<SessionEnd> => {
       clearInterval(check);
       clearTimeout(timer);
-      open.delete(run.id);
       const result: SessionEnd =
         early !== null
           ? { ...early, exitCode, oomKilled }
@@ -182,6 +181,7 @@ export const createSessions = (deps: RunsDeps) => {
       await engine
         .removeOneOff(run.id)
         .catch((error) => log.warn("a one-off could not be removed", { run: run.id, error }));
+      open.delete(run.id);
       release();
       return result;
     });
