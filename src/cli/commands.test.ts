@@ -43,9 +43,10 @@ describe("limits", () => {
     detail: "",
   };
   const asked = { ...defaultLimits, memoryBytes: 128 * MB, pids: 64 };
+  const cpuBurst = { on: false, ceilingMillicores: 500 };
 
   test("sizes and cores are sent in the API's units, and only what was given", async () => {
-    answers["PUT /sites/blog/limits"] = () => ({ asked, applied, disk });
+    answers["PUT /sites/blog/limits"] = () => ({ asked, applied, disk, cpuBurst });
     const argv =
       "site limits blog --memory 128m --cpu 0.5 --pids 64 --disk 1.5g --bandwidth 10g --rpm 600 --concurrent 9 --max-body 1k";
     expect((await croft.run(argv.split(" "))).exitCode).toBe(0);
@@ -64,7 +65,7 @@ describe("limits", () => {
   });
 
   test("asked and applied stand side by side, and what differs is marked", async () => {
-    answers["GET /sites/blog/limits"] = () => ({ asked, applied, disk });
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied, disk, cpuBurst });
     const { out } = await croft.run(["site", "limits", "blog"]);
     const line = (name: string) => out.split("\n").find((one) => one.startsWith(name))!;
     expect(line("memory")).toMatch(/128 MB +128 MB$/);
@@ -72,8 +73,18 @@ describe("limits", () => {
     expect(line("pids")).toMatch(/64 +256 +differs/);
   });
 
+  test("a site may be let use idle CPU, and what the kernel then holds is no difference", async () => {
+    const held = { ...applied, pids: 64, cpuMillicores: 2000 };
+    const answer = { asked, applied: held, disk, cpuBurst: { on: true, ceilingMillicores: 2000 } };
+    answers["PUT /sites/blog/limits"] = () => answer;
+    const { out } = await croft.run(["site", "limits", "blog", "--cpu-burst", "on"]);
+    expect(last().body).toEqual({ cpuBurst: true });
+    expect(out).toMatch(/cpu +0\.5 cores +2 cores +while cores are idle/);
+    expect((await croft.run(["site", "limits", "blog", "--cpu-burst", "maybe"])).exitCode).toBe(2);
+  });
+
   test("nothing applied yet", async () => {
-    answers["GET /sites/blog/limits"] = () => ({ asked, applied: null, disk });
+    answers["GET /sites/blog/limits"] = () => ({ asked, applied: null, disk, cpuBurst });
     const { out } = await croft.run(["site", "limits", "blog"]);
     expect(out).toContain("Nothing runs yet");
     expect(out).not.toContain("differs");

@@ -17,6 +17,7 @@ export const siteFieldOptions = {
   name: { type: "string" },
   description: { type: "string" },
   "auto-deploy": { type: "boolean" },
+  "restore-priority": { type: "string" },
   egress: { type: "string" },
   "read-only-root": { type: "string" },
   internal: { type: "string" },
@@ -29,7 +30,7 @@ const text = (value: string | boolean | undefined) => value as string | undefine
 /** An empty value takes a field back to what Croft finds out by itself. */
 const orNull = (value: string | boolean | undefined) => (value === "" ? null : text(value));
 
-const onOff = (name: string, value: string | undefined): boolean | undefined => {
+export const onOff = (name: string, value: string | undefined): boolean | undefined => {
   if (value === undefined) return undefined;
   if (value !== "on" && value !== "off")
     throw new UsageError(`--${name} takes on or off, not ${JSON.stringify(value)}`);
@@ -63,6 +64,7 @@ export const readSiteFields = (flags: SiteFlags): SiteFields => {
     readOnlyRoot: onOff("read-only-root", text(flags["read-only-root"])),
     internal: onOff("internal", text(flags.internal)),
     healthCheck,
+    restorePriority: wholeFlag("restore-priority", text(flags["restore-priority"])),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 };

@@ -45,3 +45,22 @@ test("with --json it is the site's document alone, and one question", async () =
   expect((JSON.parse(out) as { slug: string }).slug).toBe("blog");
   expect(croft.seen.length).toBe(1);
 });
+
+test("an app that ends again and again is shown with how it ended and what it printed", async () => {
+  const [replica] = fakeSite("blog").replicas;
+  const lastExit = { at: "2026-11-20T12:00:00Z", exitCode: 134, signal: "SIGABRT", oomKilled: false };
+  answers["GET /sites/blog"] = () => ({
+    ...fakeSite("blog", { status: "failed" }),
+    replicas: [
+      {
+        ...replica,
+        ...{ state: "crash_loop", restarts: 5, exitCode: 134 },
+        reason: "the app was aborted; restart 5; it last printed: no database",
+        lastExit: { ...lastExit, lastLines: ["connecting", "no database"] },
+      },
+    ],
+  });
+  const { out } = await croft.run(["site", "show", "blog"]);
+  expect(out).toMatch(/^replica +crash loop, 5 restarts: the app was aborted; restart 5 \(SIGABRT\)$/m);
+  expect(out).toMatch(/^it last printed +connecting\n +no database$/m);
+});

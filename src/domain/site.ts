@@ -96,6 +96,13 @@ export const siteFieldsSchema = z.strictObject({
   image: imageRefSchema.nullable().optional(),
   replicas: z.number().int().min(1, "must be 1 to 10").max(10, "must be 1 to 10").optional(),
   autoDeploy: z.boolean().optional(),
+  /** How important it is when all sites have to come back, after a restart of engine or host: the highest first. */
+  restorePriority: z
+    .number({ error: "must be a number from 0 to 100" })
+    .int("must be a whole number")
+    .min(0, "must be 0 to 100")
+    .max(100, "must be 0 to 100")
+    .optional(),
   /** Whether its containers may begin connections to the world outside. */
   egress: z.boolean({ error: "must be true or false" }).optional(),
   /** Whether its containers are kept from writing outside of volumes and /tmp. */

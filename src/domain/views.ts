@@ -38,6 +38,9 @@ export interface SiteView {
   /** One sentence for people when the status needs one: why it is failed or stopped, what can be done. */
   statusReason: string | null;
   limits: { asked: Limits; applied: AppliedLimitsView | null };
+  cpuBurst: CpuBurstView;
+  /** 0 to 100: the most important sites come back first after a restart of engine or host. */
+  restorePriority: number;
   diskUsedBytes: number | null;
   disk: DiskView;
   readOnlyRoot: boolean;
@@ -63,10 +66,29 @@ export interface SplitView {
 
 export type AppliedLimitsView = Omit<AppliedLimits, "readAtMs"> & { readAt: string };
 
+/** Whether a site may use CPU that others leave idle, and the quota that it then has. */
+export interface CpuBurstView {
+  on: boolean;
+  ceilingMillicores: number;
+}
+
+/** How a replica ended last. */
+export interface ReplicaExitView {
+  at: string;
+  exitCode: number | null;
+  /** Such as SIGKILL; null when it ended by itself. */
+  signal: string | null;
+  /** The kernel ended it for memory. */
+  oomKilled: boolean;
+  /** What it printed last, oldest first, without secrets. */
+  lastLines: string[];
+}
+
 export interface ReplicaView {
   id: string;
   /** `web` answers visitors. */
   process: string;
+  /** As in the rows, and `crash_loop`: it ends again and again, and waits for its next start. */
   state: string;
   restarts: number;
   oomKills: number;
@@ -74,6 +96,8 @@ export interface ReplicaView {
   reason: string | null;
   startedAt: string | null;
   nextRestartAt: string | null;
+  /** Null when it never ended. */
+  lastExit: ReplicaExitView | null;
 }
 
 export interface ReleaseView {

@@ -183,7 +183,7 @@ export interface PanelDeps {
   pauseSite(actor: Person, slug: string, input: PauseInput): Promise<void>;
   resumeSite(actor: Person, slug: string): Promise<void>;
   endSplit(actor: Person, slug: string): Promise<void>;
-  setLimits(actor: Person, slug: string, patch: LimitsPatch): Promise<void>;
+  setLimits(actor: Person, slug: string, patch: LimitsPatch & { cpuBurst?: boolean }): Promise<void>;
   showRules(actor: Person, slug: string): Promise<EdgeRulesView>;
   setRules(actor: Person, slug: string, patch: EdgeRulesPatch): Promise<void>;
 

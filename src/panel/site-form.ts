@@ -18,6 +18,7 @@ export const typedSite = (site: SiteView): Typed => ({
   autoDeploy: site.autoDeploy ? "yes" : "",
   egress: site.egress ? "yes" : "",
   readOnlyRoot: site.readOnlyRoot ? "yes" : "",
+  restorePriority: String(site.restorePriority),
   "healthCheck.type": site.healthCheck.type,
   "healthCheck.path": site.healthCheck.path,
   "healthCheck.deadlineSeconds": String(site.healthCheck.deadlineSeconds),
@@ -52,6 +53,7 @@ export const readSiteSettings = (typed: Typed, site: SiteView): SiteFields => {
     return Number(text);
   };
   const port = whole("port");
+  const restorePriority = whole("restorePriority");
   const deadlineSeconds = whole("healthCheck.deadlineSeconds") ?? site.healthCheck.deadlineSeconds;
   if (wrong.length > 0) throw new AppError("invalid_input", "some fields hold no number", { fields: wrong });
   return {
@@ -68,6 +70,7 @@ export const readSiteSettings = (typed: Typed, site: SiteView): SiteFields => {
     autoDeploy: typed.autoDeploy === "yes",
     egress: typed.egress === "yes",
     readOnlyRoot: typed.readOnlyRoot === "yes",
+    restorePriority,
     healthCheck: {
       ...site.healthCheck,
       type: typed["healthCheck.type"] as "http" | "tcp",

@@ -84,6 +84,8 @@ export const createSite = async (
     await queries.insertSite(site);
     await queries.insertEnvironment(environment);
     if (input.readOnlyRoot) await queries.changeDiskKeeping(environmentId, { readOnlyRoot: 1 });
+    if (input.restorePriority !== undefined)
+      await queries.putRestorePriority({ siteId: site.id, priority: input.restorePriority });
     if (input.internal) await queries.setInternal(environmentId, nowMs);
     if (input.egress === false) await queries.setEgress(environmentId, false, nowMs);
     await queries.insertAudit(

@@ -21,6 +21,7 @@ import type {
   VolumeRecord,
 } from "../domain/records.ts";
 import type { SleepDayRecord, SleepHow, SleepPolicyRecord, SleepRecord } from "../domain/sleep.ts";
+import type { CpuBurstRecord, ReplicaExitRecord, RestorePriorityRecord } from "../domain/supervision.ts";
 
 export interface SiteQueries {
   insertSite(site: SiteRecord): Promise<void>;
@@ -97,6 +98,13 @@ export interface SiteQueries {
   putSetting(key: string, value: string, atMs: number): Promise<void>;
   closedEgress(): Promise<Set<string>>;
   setEgress(environmentId: string, open: boolean, nowMs: number): Promise<boolean>;
+  restorePrioritiesOf(siteIds: string[]): Promise<RestorePriorityRecord[]>;
+  putRestorePriority(row: RestorePriorityRecord): Promise<void>;
+  cpuBurstOf(environmentId: string): Promise<CpuBurstRecord | undefined>;
+  cpuBurstsOf(environmentIds: string[]): Promise<CpuBurstRecord[]>;
+  putCpuBurst(row: CpuBurstRecord): Promise<void>;
+  deleteCpuBurst(environmentId: string): Promise<void>;
+  replicaExitsOf(replicaIds: string[]): Promise<ReplicaExitRecord[]>;
   eventsOf(environmentIds: string[], limit: number, beforeId?: string): Promise<EventRecord[]>;
   allEvents(limit: number, beforeId?: string): Promise<EventRecord[]>;
 }

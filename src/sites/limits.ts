@@ -1,12 +1,20 @@
+import { z } from "zod";
 import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import type { DiskView } from "../domain/disk.ts";
-import { type AppliedLimits, type Limits, type LimitsPatch, limitsSchema } from "../domain/limits.ts";
+import {
+  type AppliedLimits,
+  type Limits,
+  type LimitsPatch,
+  limitsPatchSchema,
+  limitsSchema,
+} from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
-import type { AppliedLimitsView } from "../domain/views.ts";
+import type { AppliedLimitsView, CpuBurstView } from "../domain/views.ts";
 import { AppError } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
+import { cpuBurstView } from "./supervision-views.ts";
 import { checkDiskLimit, showDisk } from "./disk.ts";
 
 /** They are columns of the same names. */
@@ -25,7 +33,14 @@ export interface LimitsView {
   asked: Limits;
   applied: AppliedLimitsView | null;
   disk: DiskView;
+  cpuBurst: CpuBurstView;
 }
+
+/** `cpuBurst`: whether it may use CPU that others leave idle. */
+export const changeLimitsSchema = limitsPatchSchema.extend({
+  cpuBurst: z.boolean({ error: "must be true or false" }).optional(),
+});
+export type LimitsChange = LimitsPatch & { cpuBurst?: boolean };
 
 export const showLimits = async (
   deps: SiteDeps,
@@ -38,6 +53,7 @@ export const showLimits = async (
     asked: limitsOf(environment),
     applied: appliedLimitsView(environment),
     disk: await showDisk(deps, environment),
+    cpuBurst: cpuBurstView(environment, (await deps.store.cpuBurstOf(environment.id)) !== undefined),
   };
 };
 
@@ -50,18 +66,23 @@ export const setLimits = async (
   deps: SiteDeps,
   actor: Actor,
   slug: string,
-  patch: LimitsPatch,
+  { cpuBurst, ...patch }: LimitsChange,
   environmentName?: string,
 ): Promise<LimitsView> => {
   const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
-  const before = limitsOf(environment);
+  const present = limitsOf(environment);
   const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
-  const after: Limits = { ...before, ...given };
+  const burst = (await deps.store.cpuBurstOf(environment.id)) !== undefined;
+  const before = { ...present, cpuBurst: burst };
+  const after = { ...present, ...given, cpuBurst: cpuBurst ?? burst };
   if (patch.diskBytes !== undefined) await checkDiskLimit(deps, environment.id, patch.diskBytes);
-  const store = (limits: Limits, instead: Limits): Promise<void> =>
+  const store = (wanted: typeof after, instead: typeof after): Promise<void> =>
     deps.store.transaction(async (queries) => {
+      const { cpuBurst: mayBurst, ...limits } = wanted;
       await queries.updateEnvironment(environment.id, limits);
-      const change = { before: instead, after: limits };
+      if (mayBurst) await queries.putCpuBurst({ environmentId: environment.id, since: deps.clock.nowMs() });
+      else await queries.deleteCpuBurst(environment.id);
+      const change = { before: instead, after: wanted };
       const object = { type: "site", id: site.id };
       await queries.insertAudit(auditEntry(actor, "site.limits", object, change, deps.clock.nowMs()));
     });

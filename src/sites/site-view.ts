@@ -23,7 +23,7 @@ import type { SiteDeps } from "./deps.ts";
 import { diskView } from "./disk.ts";
 import { guardedStatus } from "./guard-status.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
-import { replicaView } from "./replica-view.ts";
+import { supervisionViews } from "./supervision-views.ts";
 import { trafficViews } from "./traffic-views.ts";
 import { volumeView } from "./volumes.ts";
 
@@ -97,6 +97,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
     deps,
     places.map(({ environment }) => environment),
   );
+  const supervision = await supervisionViews(deps, places, replicas);
   const empty = places.filter(
     ({ environment: { id, stoppedReason, currentReleaseId } }) =>
       stoppedReason === null && !!releases.get(currentReleaseId ?? "")?.imageId && !replicas.has(id),
@@ -132,6 +133,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       hosts: servingDomains(domains.get(environment.id) ?? []).filter((name) => !isWildcard(name)),
       acts: acts.get(environment.id) ?? [],
       traffic: traffic(environment.id),
+      supervision: supervision({ site, environment }),
     });
   });
 };
@@ -156,6 +158,7 @@ interface Parts {
   /** Names besides its own under the base domain, the primary one first. */
   hosts: string[];
   acts: GuardActRecord[];
+  supervision: Pick<SiteView, "restorePriority" | "cpuBurst" | "replicas">;
   traffic: Pick<SiteView, "bandwidth" | "pause" | "split" | "sleep">;
 }
 
@@ -191,6 +194,7 @@ const viewOf = (
     parts.acts,
   ),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
+  ...parts.supervision,
   diskUsedBytes: environment.diskUsedBytes,
   disk: diskView(environment, parts.volumes, parts.storage, parts.keeping, deps.layerQuota()),
   readOnlyRoot: parts.keeping?.readOnlyRoot === 1,
@@ -198,7 +202,6 @@ const viewOf = (
   currentRelease: parts.current
     ? releaseView(parts.current, parts.currentDeployment, parts.current.id)
     : null,
-  replicas: parts.replicas.map(replicaView),
   volumes: parts.volumes.map((volume) => volumeView(volume, parts.storage.get(volume.id))),
   latestDeployment: parts.latest
     ? deploymentSummary(
@@ -211,11 +214,16 @@ const viewOf = (
   updatedAt: isoOf(site.updatedAt),
 });
 
+/** Without the lines that it printed last: replicas have them apart. */
+const shortReason = (reason: string | null | undefined): string | undefined =>
+  reason?.split("; it last printed:", 1)[0];
+
 /** A process of which nothing runs while others do. */
 const downProcess = (replicas: readonly ReplicaRecord[]): string | null => {
   for (const [name, own] of Map.groupBy(replicas, (replica) => replica.process)) {
     const down = own.find((replica) => replica.reason !== null);
-    if (down && !own.some(({ state }) => state === "running")) return `process ${name}: ${down.reason}`;
+    if (down && !own.some(({ state }) => state === "running"))
+      return `process ${name}: ${shortReason(down.reason)}`;
   }
   return null;
 };
@@ -256,5 +264,5 @@ export const statusOf = (
   );
   if (comes && !down && !replicas.some(({ state }) => state === "exited"))
     return { status: "running", statusReason: null };
-  return { status: "failed", statusReason: down?.reason ?? "none of its replicas is running" };
+  return { status: "failed", statusReason: shortReason(down?.reason) ?? "none of its replicas is running" };
 };

@@ -9,6 +9,7 @@ import { checkScale, sizedProcesses } from "./check-scale.ts";
 import type { SiteDeps } from "./deps.ts";
 import { setInternal } from "./internal.ts";
 import { setReadOnlyRoot } from "./disk.ts";
+import { setRestorePriority } from "./supervision-views.ts";
 
 /** What `input` would change, less what stays the same. */
 const changed = <T extends object>(present: T, wanted: Partial<T>): Partial<T> =>
@@ -56,6 +57,7 @@ export const updateSite = async (
   if (input.internal !== undefined) await setInternal(deps, actor, site, environment, input.internal);
   if (input.readOnlyRoot !== undefined)
     await setReadOnlyRoot(deps, actor, site, environment, input.readOnlyRoot);
+  if (input.restorePriority !== undefined) await setRestorePriority(deps, actor, site, input.restorePriority);
   const egress = await egressChange(deps, environment.id, input.egress);
   if (Object.keys({ ...sitePatch, ...environmentPatch, ...egress }).length === 0) return;
   const nowMs = deps.clock.nowMs();

@@ -1,9 +1,10 @@
 import type { DiskView } from "../../domain/disk.ts";
 import type { Limits, LimitsPatch } from "../../domain/limits.ts";
 import { formatBytes } from "../../domain/size.ts";
-import type { AppliedLimitsView } from "../../domain/views.ts";
+import type { AppliedLimitsView, CpuBurstView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { coresFlag, sizeFlag, wholeFlag } from "../numbers.ts";
+import { onOff } from "../site-fields.ts";
 import { sitePath } from "../site-path.ts";
 import { cores, localTime, table } from "../text.ts";
 
@@ -11,6 +12,7 @@ interface LimitsAnswer {
   disk: DiskView;
   asked: Limits;
   applied: AppliedLimitsView | null;
+  cpuBurst: CpuBurstView;
 }
 
 type KernelLimit = "memoryBytes" | "cpuMillicores" | "pids";
@@ -29,6 +31,13 @@ const kernelRow = (
   return [label, show(asked[key]), held === null ? "none" : show(held), mark];
 };
 
+const cpuRow = (answer: LimitsAnswer): string[] => {
+  const { applied, cpuBurst } = answer;
+  if (!cpuBurst.on || applied?.cpuMillicores !== cpuBurst.ceilingMillicores)
+    return kernelRow(answer, "cpu", "cpuMillicores", cores);
+  return ["cpu", cores(answer.asked.cpuMillicores), cores(applied.cpuMillicores), "while cores are idle"];
+};
+
 const diskNote = ({ usedBytes, enforcement }: DiskView): string =>
   `${usedBytes === null ? "not measured yet" : `${formatBytes(usedBytes)} used`}${enforcement === "hard" ? "; writes beyond are refused" : "; beyond it the site is stopped"}`;
 
@@ -42,7 +51,7 @@ const describe = (answer: LimitsAnswer): string => {
     ["LIMIT", "ASKED", "APPLIED", ""],
     kernelRow(answer, "memory", "memoryBytes", formatBytes),
     ["swap", "0 B", swap, swap === "-" || swap === "0 B" ? "" : "differs: this kernel does not hold swap"],
-    kernelRow(answer, "cpu", "cpuMillicores", cores),
+    cpuRow(answer),
     kernelRow(answer, "pids", "pids", count),
     ["disk", formatBytes(asked.diskBytes), answer.disk.enforcement, diskNote(answer.disk)],
     ["bandwidth a month", formatBytes(asked.bandwidthBytesPerMonth), "at the edge", ""],
@@ -61,6 +70,7 @@ export const siteLimits = defineCommand({
   options: {
     memory: { type: "string" },
     cpu: { type: "string" },
+    "cpu-burst": { type: "string" },
     pids: { type: "string" },
     disk: { type: "string" },
     bandwidth: { type: "string" },
@@ -70,9 +80,10 @@ export const siteLimits = defineCommand({
   },
   words: [1, 1],
   run: async (context, [slug], flags) => {
-    const asked: LimitsPatch = {
+    const asked: LimitsPatch & { cpuBurst?: boolean } = {
       memoryBytes: sizeFlag("memory", flags.memory),
       cpuMillicores: coresFlag("cpu", flags.cpu),
+      cpuBurst: onOff("cpu-burst", flags["cpu-burst"]),
       pids: wholeFlag("pids", flags.pids),
       diskBytes: sizeFlag("disk", flags.disk),
       bandwidthBytesPerMonth: sizeFlag("bandwidth", flags.bandwidth),

@@ -1,6 +1,6 @@
 import type { EdgeRulesView } from "../../domain/edge-rules.ts";
 import { formatBytes } from "../../domain/size.ts";
-import type { SiteView } from "../../domain/views.ts";
+import type { ReplicaView, SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
 import { cores, facts, localTime } from "../text.ts";
@@ -57,10 +57,7 @@ const describe = (site: SiteView, rules: EdgeRulesView | null): string => {
         ? `${latest.id} ${latest.status}${latest.error ? `: ${latest.error.message}` : ""} (${localTime(latest.createdAt)})`
         : null,
     ],
-    ...site.replicas.map((replica): [string, string] => [
-      "replica",
-      `${replica.state}${times(replica.restarts, "restart")}${times(replica.oomKills, "OOM kill")}${replica.reason ? `: ${replica.reason.replaceAll("\n", " | ")}` : ""}`,
-    ]),
+    ...site.replicas.flatMap(replicaRows),
     [
       "limits",
       `${formatBytes(asked.memoryBytes)}, ${cores(asked.cpuMillicores)}, ${asked.pids} processes (croft site limits ${site.slug})`,
@@ -73,6 +70,22 @@ const describe = (site: SiteView, rules: EdgeRulesView | null): string => {
     ["owner", site.owner],
   ];
   return facts(rows);
+};
+
+/** Its state, and while it is not well what it printed last. */
+const replicaRows = (replica: ReplicaView): [string, string][] => {
+  const { process, restarts, lastExit } = replica;
+  const state = replica.state.replaceAll("_", " ");
+  const why = replica.reason?.split("; it last printed:", 1)[0];
+  const signal = lastExit?.signal && !why?.includes(lastExit.signal) ? ` (${lastExit.signal})` : "";
+  const lines = restarts > 0 && lastExit ? lastExit.lastLines : [];
+  return [
+    [
+      process === "web" ? "replica" : `replica of ${process}`,
+      `${state}${times(restarts, "restart")}${times(replica.oomKills, "OOM kill")}${why ? `: ${why}${signal}` : ""}`,
+    ],
+    ...lines.map((line, i): [string, string] => [i === 0 ? "it last printed" : "", line]),
+  ];
 };
 
 export const siteShow = defineCommand({

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { limitsPatchSchema } from "../../domain/limits.ts";
 import { siteFieldsSchema } from "../../domain/site.ts";
 import type { Deployments } from "../../deploy/deployments.ts";
 import { createSite, createSiteSchema } from "../../sites/create-site.ts";
 import { deleteSite } from "../../sites/delete-site.ts";
 import type { SiteDeps } from "../../sites/deps.ts";
 import { listEnvVars, setEnvSchema, setEnvVars } from "../../sites/env-vars.ts";
-import { setLimits, showLimits } from "../../sites/limits.ts";
+import { changeLimitsSchema, setLimits, showLimits } from "../../sites/limits.ts";
 import { listReleases, listSites, showSite } from "../../sites/site-view.ts";
 import { restartSite } from "../../sites/restart.ts";
 import { startSite, stopSite } from "../../sites/stop-start.ts";
@@ -130,7 +129,7 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
       path: "/sites/:slug/limits",
       scope: "write",
       summary: "Change some limits; they apply live, without a restart",
-      body: limitsPatchSchema,
+      body: changeLimitsSchema,
       query: environmentQuery,
       handle: ({ actor, params, body, query }) =>
         setLimits(sites, actor, params.slug!, body, query.environment),

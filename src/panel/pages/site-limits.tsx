@@ -2,7 +2,7 @@
 import type { Limits } from "../../domain/limits.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { AppliedLimitsView, SiteView } from "../../domain/views.ts";
-import { FormErrors, PostForm } from "../components/form.tsx";
+import { Checkbox, FormErrors, PostForm } from "../components/form.tsx";
 import { SiteHeader } from "../components/site-header.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import { Time } from "../components/time.tsx";
@@ -62,6 +62,12 @@ export const SiteLimits = (props: LimitsProps) => {
             <LimitRow field={field} {...props} />
           ))}
         </Table>
+        <Checkbox
+          name="cpuBurst"
+          label="May use CPU that others leave idle"
+          checked={props.typed.cpuBurst === "yes"}
+          hint="Up to four times its own while cores are free; where they are not, its share goes by its limit."
+        />
         <div class="form-end">
           <button class="main">Set limits</button>
           <p class="hint">What runs is changed live, without a restart.</p>
@@ -74,7 +80,7 @@ export const SiteLimits = (props: LimitsProps) => {
 const LimitRow = ({ field, site, typed, refusal }: LimitsProps & { field: LimitField }) => {
   const { asked, applied } = site.limits;
   const error = refusal?.fields.find((one) => one.path === field.name)?.message;
-  const drift = driftOf(field, asked, applied);
+  const drift = driftOf(field, { ...asked, cpuMillicores: site.cpuBurst.ceilingMillicores }, applied);
   return (
     <Row class={drift ? "drift" : undefined}>
       <NameCell>
@@ -102,6 +108,7 @@ const LimitRow = ({ field, site, typed, refusal }: LimitsProps & { field: LimitF
       </Cell>
       <Cell num label="Applied">
         {appliedText(field, applied)}
+        {field.name === "cpuMillicores" && site.cpuBurst.on && <span class="sub">while cores are idle</span>}
         {drift && <strong class="sub rust-text">{drift}</strong>}
       </Cell>
       <Cell label="Held by">{holder(field.name, site)}</Cell>

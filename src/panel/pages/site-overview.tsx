@@ -5,6 +5,7 @@ import type { DeploymentSummary, SiteView, UsagePoint } from "../../domain/views
 import { type ChartData, hasFigures } from "../chart-data.ts";
 import { Badge } from "../components/badge.tsx";
 import { DeploymentTable, deploymentTitle } from "../components/deployment-table.tsx";
+import { LastExit } from "../components/last-exit.tsx";
 import { type CurrentUsage, LimitMeters } from "../components/limit-meters.tsx";
 import { EventList } from "../components/event-list.tsx";
 import { Live } from "../components/live.tsx";
@@ -42,6 +43,7 @@ export const SiteOverview = (props: OverviewProps) => {
       <Live id="state" everySeconds={running || bannersMove(props.banners) ? 3 : null}>
         <SiteBanners site={site} {...props.banners} />
         {running && <UnderWay site={site} running={running} />}
+        <LastExit site={site} />
       </Live>
       <div class="columns">
         <div class="wide-column">

@@ -116,6 +116,16 @@ export const SiteSettings = (props: SettingsProps) => {
             />
           </fieldset>
           <fieldset>
+            <legend>After a restart of Docker or the server</legend>
+            <Field
+              name="restorePriority"
+              label="Importance"
+              {...common}
+              inputmode="numeric"
+              hint="0 to 100. Sites come back a few at a time, the highest first, and what a site is linked to before it."
+            />
+          </fieldset>
+          <fieldset>
             <legend>Health check</legend>
             <Select
               name="healthCheck.type"

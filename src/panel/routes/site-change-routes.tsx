@@ -21,7 +21,8 @@ export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelE
 
   app.get("/sites/:slug/limits", async (c) => {
     const site = await deps.getSite(signedIn(c), c.req.param("slug"));
-    const body = <SiteLimits site={site} typed={typedLimits(site.limits.asked)} refusal={null} />;
+    const typed = { ...typedLimits(site.limits.asked), cpuBurst: site.cpuBurst.on ? "yes" : "" };
+    const body = <SiteLimits site={site} typed={typed} refusal={null} />;
     return page(c, { title: `Limits of ${site.slug}` }, body);
   });
 
@@ -31,7 +32,11 @@ export const siteChangeRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelE
     const typed = await readForm(c);
     return attempt(
       async () => {
-        const patch = parse(limitsPatchSchema, readLimits(typed, site.limits.asked));
+        const cpuBurst = typed.cpuBurst === "yes";
+        const patch = {
+          ...parse(limitsPatchSchema, readLimits(typed, site.limits.asked)),
+          ...(cpuBurst !== site.cpuBurst.on && { cpuBurst }),
+        };
         if (Object.keys(patch).length > 0) await deps.setLimits(person, site.slug, patch);
         return c.redirect(`/sites/${site.slug}/limits?done=limits`, 303);
       },
