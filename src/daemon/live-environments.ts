@@ -5,12 +5,19 @@ import type { LiveEnvironment } from "../usage/deps.ts";
 export const liveEnvironments = async (store: Store): Promise<LiveEnvironment[]> => {
   const replicas = Map.groupBy(await store.liveReplicas(), (replica) => replica.environmentId);
   const kinds = await store.currentReleaseKinds();
+  const asleep = new Map(
+    (await store.allSleeps()).flatMap((one) =>
+      one.state === "stopped" ? [[one.environmentId, one.releaseId] as const] : [],
+    ),
+  );
   return (await store.liveEnvironments())
     .filter((environment) => environment.currentReleaseId !== null || replicas.has(environment.id))
     .map((environment) => ({
       id: environment.id,
       kind: kinds.get(environment.id) ?? "container",
       stopped: environment.stoppedReason !== null,
+      asleep:
+        environment.currentReleaseId !== null && asleep.get(environment.id) === environment.currentReleaseId,
       replicas: (replicas.get(environment.id) ?? [])
         .filter(
           (replica) =>

@@ -10,6 +10,8 @@ export interface LiveEnvironment {
   id: string;
   kind: "container" | "static";
   stopped: boolean;
+  /** Nothing of it runs, since it sleeps: it counts as up, and uses nothing. */
+  asleep?: boolean;
   /** Those that should have a running container; `oomKills`: how often it ended that way. */
   replicas: { id: string; startedAtMs: number | null; oomKills: number }[];
   diskUsedBytes: number | null;

@@ -129,6 +129,28 @@ test("a kill that took the container's counters along is counted once, from the 
   expect(all().at(-1)?.oomKills).toBe(2);
 });
 
+test("a site that was stopped to sleep is up and uses nothing; one that wakes is measured again", async () => {
+  fixture = await usageFixture(noon);
+  const { world, clock, ids } = fixture;
+  const [id] = ids as [string];
+  const sampler = fixture.sampler();
+  world.environments = [container(id, ["a"])];
+  world.readings = [reading("a", { cpuNanos: 1e9 })];
+  await sampler.sampleOnce();
+  world.environments = [{ ...container(id, []), asleep: true }];
+  world.readings = [];
+  for (let i = 0; i < 3; i++) {
+    clock.pass(30 * second);
+    expect(await sampler.sampleOnce()).toBe(1);
+    expect(all().at(-1)).toMatchObject({ memoryBytes: 0, cpuNanos: 0, upMs: 30 * second });
+  }
+  world.environments = [container(id, ["a"], clock.nowMs())];
+  world.readings = [reading("a", { cpuNanos: 2e8 })];
+  clock.pass(30 * second);
+  await sampler.sampleOnce();
+  expect(all().at(-1)).toMatchObject({ memoryBytes: 1000, cpuNanos: 2e8, upMs: 30 * second });
+});
+
 test("static sites have no memory and CPU, and are up while the edge answers; stopped ones get no row", async () => {
   fixture = await usageFixture(noon, 3);
   const { world, clock, ids } = fixture;

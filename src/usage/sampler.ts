@@ -69,14 +69,15 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
         const isStatic = environment.kind === "static";
         const mayRun = used !== undefined || (readings === null && environment.replicas.length > 0);
         const wasAsked = delta !== undefined && (delta.requests > 0 || delta.bytesIn + delta.bytesOut > 0);
-        const serves = isStatic && !environment.stopped;
+        const sleeps = environment.asleep === true && used === undefined;
+        const serves = (isStatic || sleeps) && !environment.stopped;
         if (!serves && !mayRun && !wasAsked) continue;
         const servedMs = serves && meters !== null ? tickSpanMs : 0;
-        const upMs = isStatic ? servedMs : upSpan(environment, used, engineSpanMs, nowMs);
+        const upMs = isStatic || sleeps ? servedMs : upSpan(environment, used, engineSpanMs, nowMs);
         samples.push({
           environmentId: environment.id,
-          memoryBytes: used?.memoryBytes ?? null,
-          cpuNanos: used?.cpuNanos ?? null,
+          memoryBytes: used?.memoryBytes ?? (sleeps ? 0 : null),
+          cpuNanos: used?.cpuNanos ?? (sleeps ? 0 : null),
           throttledNanos: used?.throttledNanos ?? 0,
           oomKills: Math.max(used?.oomKills ?? 0, oom.gained(environment)),
           memoryLimitHits: used?.memoryLimitHits ?? 0,
