@@ -23,6 +23,8 @@ const does: Record<PressureKind, string> = {
   io: "this site writes most",
 };
 
+const applyMs = 2000;
+
 export interface Acts {
   /** In force, oldest first. */
   readonly all: readonly GuardActRecord[];
@@ -64,6 +66,15 @@ export const createActs = (deps: GuardDeps): Acts => {
     deps.log.warn("host guard acts", { act: act.kind, environment: act.environmentId, reason: act.reason });
   };
 
+  /** The engine may take its time with what fights for its life; the next act must not wait for that. */
+  const apply = async (environmentId: string): Promise<void> => {
+    const applied = deps.apply(environmentId).catch((error: unknown) => {
+      // `hold` tries again.
+      deps.log.warn("what the host guard does is not in force yet", { environment: environmentId, error });
+    });
+    await Promise.race([applied, Bun.sleep(applyMs)]);
+  };
+
   const undo = async (act: GuardActRecord): Promise<void> => {
     const nowMs = deps.clock.nowMs();
     await deps.store.transaction(async (queries) => {
@@ -73,7 +84,7 @@ export const createActs = (deps: GuardDeps): Acts => {
     inForce = inForce.filter((one) => one.eventId !== act.eventId);
     deps.log.info("host guard undoes an act", { act: act.kind, environment: act.environmentId });
     if (act.environmentId !== null && (act.kind === "throttle" || act.kind === "pause"))
-      await deps.apply(act.environmentId);
+      await apply(act.environmentId);
   };
 
   const onSite = async (
@@ -93,7 +104,7 @@ export const createActs = (deps: GuardDeps): Acts => {
       { kind, environmentId, pressure, reason, cpuMillicores },
       { uses: suspect.text, share: Number(suspect.share.toFixed(2)), cpuMillicores },
     );
-    await deps.apply(environmentId);
+    await apply(environmentId);
   };
 
   return {
@@ -133,10 +144,12 @@ export const createActs = (deps: GuardDeps): Acts => {
     hold: async () => {
       // A site that was deleted took its acts along.
       inForce = await deps.store.allGuardActs();
-      const paused = new Set(
-        inForce.flatMap((act) => (act.kind === "pause" && act.environmentId ? act.environmentId : [])),
+      const held = new Set(
+        inForce.flatMap(({ kind, environmentId }) =>
+          kind === "pause" || kind === "throttle" ? (environmentId ?? []) : [],
+        ),
       );
-      for (const environmentId of paused) await deps.apply(environmentId);
+      for (const environmentId of held) await apply(environmentId);
     },
   };
 };

@@ -284,10 +284,9 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       await routes.publish(AbortSignal.timeout(5000)).catch(() => {});
     },
     applyGuard: async (environmentId) => {
+      // First what helps at once: engines take seconds to change limits of what fights for memory.
+      await holdOrLetGo(deps, environmentId, () => routes.publish(AbortSignal.timeout(5000)).catch(() => {}));
       await limits.apply(environmentId);
-      await holdOrLetGo(deps, environmentId, () =>
-        routes.publish(AbortSignal.timeout(5000)).catch(() => {}),
-      );
     },
     launch: (environmentId, releaseId, process) => launchReplica(deps, environmentId, releaseId, process),
     connect: (environmentId) => keepLinks(deps, environmentId),
