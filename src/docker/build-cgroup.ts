@@ -1,4 +1,4 @@
-import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../domain/log.ts";
 import { parseMounts } from "./cgroup-paths.ts";
@@ -6,6 +6,9 @@ import { parseMounts } from "./cgroup-paths.ts";
 /** Under this group lies one group per running build. */
 const parentGroup = "croft-build";
 const removeAttempts = 20;
+const lookEveryMs = 500;
+/** Sites have 500. */
+const expendable = "700";
 
 export interface BuildCgroup {
   /** Docker's `cgroupparent`; null when there is no group of our own. */
@@ -50,9 +53,12 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
       for (const level of [where.folder, join(where.folder, parentGroup)])
         await writeFile(join(level, "cgroup.subtree_control"), "+pids +memory +cpu");
     await writeFile(join(folder, "pids.max"), String(pids));
+    await lowerWeight(where);
+    const stop = keepExpendable(folder);
     return {
       parent: `/${parentGroup}/${name}`,
       async close() {
+        stop();
         // runc made the same path in the other v1 hierarchies
         const others = parseMounts(await readFile("/proc/self/mountinfo", "utf8")).map((mount) =>
           join(mount.folder, parentGroup, name),
@@ -60,6 +66,34 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
         for (const each of new Set([folder, ...others])) await removeGroup(each);
       },
     };
+  };
+
+  /** All builds together: sites and the edge go before them wherever processors are contended. */
+  const lowerWeight = async ({ folder, unified }: { folder: string; unified: boolean }): Promise<void> => {
+    if (unified) return writeFile(join(folder, parentGroup, "cpu.weight"), "25");
+    const mounts = parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
+    const cpu = mounts.find(({ type, controllers }) => type === "cgroup" && controllers.includes("cpu"));
+    if (!cpu) return;
+    await mkdir(join(cpu.folder, parentGroup), { recursive: true });
+    await writeFile(join(cpu.folder, parentGroup, "cpu.shares"), "256");
+  };
+
+  /**
+   * The builder has no parameter for it either: when the host's memory runs out, a build is to go before sites do.
+   * What a marked process starts is marked, so a look now and then finds all.
+   */
+  const keepExpendable = (folder: string): (() => void) => {
+    const look = async (): Promise<void> => {
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (!entry.isDirectory()) continue;
+        const procs = await readFile(join(folder, entry.name, "cgroup.procs"), "utf8");
+        for (const pid of procs.split("\n").filter(Boolean))
+          await writeFile(`/proc/${pid}/oom_score_adj`, expendable, { flag: "r+" }).catch(() => {});
+      }
+    };
+    // Processes and groups come and go while they are looked at.
+    const timer = setInterval(() => void look().catch(() => {}), lookEveryMs);
+    return () => clearInterval(timer);
   };
 
   const removeGroup = async (folder: string): Promise<void> => {

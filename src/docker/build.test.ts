@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildRequest, NetworkRef } from "../domain/engine.ts";
 import { systemClock } from "../domain/clock.ts";
@@ -348,6 +348,20 @@ test("the engine is not sent to services of the host's own network, and their an
   } finally {
     await internal.stop(true);
   }
+});
+
+test("sites go before builds: for processors, and when memory runs out", async () => {
+  const asked = request({
+    Dockerfile:
+      "FROM croft-test/busybox:latest\nRUN until [ $(cat /proc/self/oom_score_adj) = 700 ]; do sleep 0.1; done\n",
+  });
+  await fixture.engine.build(asked);
+  const weight = ["/sys/fs/cgroup/cpu/croft-build/cpu.shares", "/sys/fs/cgroup/croft-build/cpu.weight"];
+  expect(
+    weight
+      .filter(existsSync)
+      .map((path) => readFileSync(path, "utf8").trim() === (path.endsWith("weight") ? "25" : "256")),
+  ).toEqual([true]);
 });
 
 test("builds leave no cgroup behind", async () => {

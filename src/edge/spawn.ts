@@ -14,6 +14,7 @@ import { isLiving } from "./processes/identity.ts";
 import { letConnectionsMigrate } from "./processes/migration.ts";
 import { createPeers } from "./processes/peers.ts";
 import { ownScope } from "./processes/systemd-scope.ts";
+import { first, goFirst } from "./precedence.ts";
 import { programFor } from "./program-for.ts";
 
 export interface EdgeProcess {
@@ -159,7 +160,7 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
   const handed = view.handed ? [openSync(view.root, asPlace)] : [];
   let child: Bun.Subprocess;
   try {
-    child = Bun.spawn([...scope, ...(uid === null ? argv : [...unprivileged(uid), ...argv])], {
+    child = Bun.spawn([...scope, ...(uid === null ? argv : [...first(), ...unprivileged(uid), ...argv])], {
       // Root's own, so that nothing the edge's user writes can set Bun up (.env, bunfig.toml).
       cwd: "/",
       env: environment,
@@ -171,6 +172,7 @@ const start = async (wanted: EdgeProcess, client: EdgeClient, before: EdgeHealth
     for (const descriptor of [output, ...handed]) closeSync(descriptor);
   }
   child.unref();
+  goFirst(child.pid, log);
   const endsAtMs = performance.now() + startMs;
   while (performance.now() < endsAtMs) {
     const health = await client.health().catch(() => null);

@@ -51,7 +51,18 @@ export const limitedGit = (args: readonly string[], maxFileBytes = GB): string[]
  */
 const tetherOf = (): string[] => {
   const [setpriv, timeout] = [Bun.which("setpriv"), Bun.which("timeout")];
-  return setpriv && timeout ? [setpriv, "--pdeathsig", "TERM", timeout, "--kill-after=5", "2h"] : [];
+  return setpriv && timeout
+    ? [...expendable(), setpriv, "--pdeathsig", "TERM", timeout, "--kill-after=5", "2h"]
+    : [];
+};
+
+/**
+ * When memory runs out the kernel spares the daemon, and what it starts along with it (proc_pid_oom_score_adj(5)).
+ * Git works on what tenants push: it is to go before anything else of the machine's, as sites do.
+ */
+const expendable = (): string[] => {
+  const choom = Bun.which("choom");
+  return choom === null ? [] : [choom, "--adjust", "500", "--"];
 };
 
 /** Signals a process group. @returns false when nothing of it is left */
