@@ -52,7 +52,7 @@ interface PanelWiring {
   host(): Promise<HostView>;
   https(): Promise<HttpsView>;
   requests: RequestDeps;
-  appLog(actor: Actor, slug: string, lines: number): Promise<string[]>;
+  logs: Pick<PanelDeps, "appLog" | "logStorage" | "setLogStorage" | "retention" | "setRetention">;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
     PanelDeps,
@@ -177,6 +177,6 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     monthToDate: async (actor, slug) => monthToDate(usage, await environmentIdOf(actor, slug)),
     topPaths: (actor, slug, query) => listTopPaths(wiring.requests, actor, slug, query),
     accessLog: (actor, slug, query) => readAccessLog(wiring.requests, actor, slug, query),
-    appLog: wiring.appLog,
+    ...wiring.logs,
   };
 };

@@ -30,13 +30,13 @@ import { listSites } from "../sites/site-view.ts";
 import { removeVolumeData } from "../supervisor/clean-up.ts";
 import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
-import { readSiteLog } from "../logs/site-logs.ts";
 import { withArchives } from "../retention/with-archives.ts";
 import { probe } from "../supervisor/probe.ts";
 import { nextTime } from "../jobs/next-time.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
+import { logPages } from "./log-pages.ts";
 import { logParts } from "./log-deps.ts";
 import { examine } from "../doctor/examine.ts";
 import { doctorDeps } from "./doctor-deps.ts";
@@ -308,8 +308,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     edge: edgeStatus.status,
     host,
     https: domains.routes.https,
-    appLog: async (actor, slug, lines) =>
-      (await readSiteLog(siteLogs, actor, slug, { lines })).items.map((one) => one.text),
+    logs: logPages(siteLogs, retention),
     backups,
     domains: domains.panel,
     hooks: hooks.panel,

@@ -108,11 +108,12 @@ describe("a deployment as it happens", () => {
   }, 60_000);
 });
 
-test("what an app prints is followed, and starts anew after a broken connection", async () => {
+test("what an app prints is followed, and goes on where it was after a broken connection", async () => {
   events.printed("one", "two");
   await browser.go("/sites/bike-kitchen/logs");
   await browser.until(`document.querySelectorAll("#live-lines li").length === 2`);
-  expect(await browser.view.evaluate(`document.querySelectorAll("#lines li").length`)).toBe(0);
+  // Below what the page came with.
+  expect(await browser.view.evaluate(`document.querySelectorAll("#lines li").length`)).toBeGreaterThan(10);
   events.printed("three");
   await browser.until(`document.querySelectorAll("#live-lines li").length === 3`);
   events.cut();

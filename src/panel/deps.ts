@@ -7,6 +7,9 @@ import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { EdgeRulesPatch, EdgeRulesView } from "../domain/edge-rules.ts";
 import type { Log } from "../domain/log.ts";
 import type { AppEnv, UserActor } from "../http/request-env.ts";
+import type { LogStorageView, Retention, RetentionPatch } from "../domain/retention.ts";
+import type { LogQuery, SiteLogPage } from "../logs/site-logs.ts";
+import type { LogSettingsInput } from "../retention/settings.ts";
 import type { AccessPage } from "../requests/access-log.ts";
 import type { TopPaths } from "../requests/top-paths.ts";
 import type { UploadInput } from "../certificates/upload.ts";
@@ -257,8 +260,13 @@ export interface PanelDeps {
     slug: string,
     query: { limit: number; status?: string; path?: string },
   ): Promise<AccessPage>;
-  /** What the running replicas printed last, oldest first. May ask the engine, within a deadline. */
-  appLog(actor: Person, slug: string, lines: number): Promise<string[]>;
+  /** What the site printed. Where nothing is stored it asks the engine, within a deadline. */
+  appLog(actor: Person, slug: string, query: LogQuery): Promise<SiteLogPage>;
+  logStorage(actor: Person, slug: string): Promise<LogStorageView>;
+  setLogStorage(actor: Person, slug: string, input: LogSettingsInput): Promise<void>;
+  /** How long logs and records are kept; for operators. */
+  retention(actor: Person): Promise<Retention>;
+  setRetention(actor: Person, patch: RetentionPatch): Promise<void>;
 }
 
 export type { Limits };

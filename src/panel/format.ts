@@ -27,6 +27,12 @@ export const relativeTime = (atMs: number, nowMs: number): string => {
 export const exactTime = (atMs: number): string =>
   `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
+/** `20 Nov 2026`, in UTC. */
+export const longDate = (atMs: number): string => {
+  const date = new Date(atMs);
+  return `${date.getUTCDate()} ${months[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+};
+
 /** `09:12:33` in UTC. */
 export const clockTime = (atMs: number): string => new Date(atMs).toISOString().slice(11, 19);
 

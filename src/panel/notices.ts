@@ -7,6 +7,8 @@ const notices: Record<string, string> = {
   rules: "The new rules are set. Visitors meet them at once.",
   "access-log": "Saved. It holds for requests from now on.",
   settings: "Saved. Changes to how it is built or started take effect with the next deploy.",
+  "log-storage": "Saved. What is too much or too old goes within the hour.",
+  retention: "Saved. What is too old goes with the next night.",
   env: "Saved. It takes effect with the next deploy.",
   "env-removed": "Removed. It is gone with the next deploy; what runs keeps it until then.",
   "volume-added": "The volume is there. It is mounted with the next deploy.",

@@ -14,6 +14,7 @@ import { fleetRoutes } from "./routes/fleet-routes.tsx";
 import { guard } from "./routes/guard.ts";
 import { hostRoutes } from "./routes/host-routes.tsx";
 import { httpsRoutes } from "./routes/https-routes.tsx";
+import { logRoutes } from "./routes/log-routes.tsx";
 import { requestRoutes } from "./routes/request-routes.tsx";
 import { rulesRoutes } from "./routes/rules-routes.tsx";
 import { siteChangeRoutes } from "./routes/site-change-routes.tsx";
@@ -62,6 +63,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", siteSettingsRoutes(deps, page));
   app.route("/", trafficRoutes(deps));
   app.route("/", requestRoutes(deps, page));
+  app.route("/", logRoutes(deps, page));
   app.route("/", accountRoutes(deps, page));
   app.route("/", eventRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));

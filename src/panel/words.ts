@@ -83,4 +83,5 @@ export const typeWords: Record<SiteType, string> = {
 };
 
 /** Who speaks in a log line. */
-export const sourceWord = (source: LogSource): string => (source === "orchestrator" ? "croft" : source);
+export const sourceWord = (source: LogSource | (string & {})): string =>
+  source === "orchestrator" ? "croft" : source;

@@ -1,6 +1,5 @@
 /** @jsxImportSource preact */
 import { Component, render } from "preact";
-import type { LogSource } from "../../domain/deployment.ts";
 import { parseAnsi } from "../ansi.ts";
 import { sourceWord } from "../words.ts";
 import { localClock, localExact } from "./local-times.ts";
@@ -9,7 +8,7 @@ export interface TailLine {
   seq: number;
   text: string;
   /** Null where the line has no time and source of its own. */
-  head: { at: string; source: LogSource; level: string } | null;
+  head: { at: string; source: string; level: string } | null;
 }
 
 const Line = ({ line: { text, head } }: { line: TailLine }) => (

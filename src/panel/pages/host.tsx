@@ -29,6 +29,11 @@ export const Host = (props: {
     <>
       <header class="page-head">
         <h1>Host</h1>
+        {backups && (
+          <p>
+            <a href="/host/retention">What is kept, and how long</a>
+          </p>
+        )}
       </header>
       <div class={backups ? "columns" : "narrow-columns"}>
         {backups && (

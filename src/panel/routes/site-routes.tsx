@@ -2,11 +2,9 @@
 import { Hono } from "hono";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteView, UsagePoint } from "../../domain/views.ts";
-import { AppError } from "../../errors.ts";
 import { type ChartData, chartsOf, hasFigures, releaseMarks } from "../chart-data.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";
 import { cores, count } from "../format.ts";
-import { SiteLogs, logLineChoices } from "../pages/site-logs.tsx";
 import { SiteOverview } from "../pages/site-overview.tsx";
 import { SiteUsage } from "../pages/site-usage.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
@@ -132,32 +130,6 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     c.header("Content-Type", "text/csv; charset=utf-8");
     c.header("Content-Disposition", `attachment; filename="${site.slug}-usage-${range.name}.csv"`);
     return c.body(usageCsv(points));
-  });
-
-  app.get("/sites/:slug/logs", async (c) => {
-    const person = signedIn(c);
-    const site = await deps.getSite(person, c.req.param("slug"));
-    const asked =
-      logLineChoices.find((choice) => String(choice) === c.req.query("lines")) ?? logLineChoices[0];
-    let lines: string[] = [];
-    let problem: string | null = null;
-    try {
-      lines = await deps.appLog(person, site.slug, asked);
-    } catch (error) {
-      // The page stays of use without its log: the reason stands in its place.
-      if (
-        !(error instanceof AppError) ||
-        (error.code !== "engine_unavailable" && error.code !== "unavailable")
-      )
-        throw error;
-      problem = error.publicMessage;
-    }
-    const q = (c.req.query("q") ?? "").slice(0, 200);
-    return page(
-      c,
-      { title: `Logs of ${site.slug}`, scripts: ["site-log.js"] },
-      <SiteLogs site={site} lines={lines} asked={asked} q={q} problem={problem} />,
-    );
   });
 
   return app;

@@ -8,6 +8,7 @@ import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
 import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
 import { fakeEvents } from "./fake-happenings.ts";
+import { fakeLogs } from "./fake-logs.ts";
 import { fakeTopPaths } from "./fake-requests.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
@@ -353,6 +354,6 @@ export const fakeDeps = (
       const lines = site(slug).currentRelease === null ? [] : world.requests.filter(matches);
       return { items: lines.slice(-limit), dropped: slug === "archive" ? 3 : 0, whole: true };
     },
-    appLog: async (_, slug, lines) => (site(slug).replicas.length ? world.appLines.slice(-lines) : []),
+    ...fakeLogs(world, site),
   };
 };

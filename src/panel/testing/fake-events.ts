@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { AccessLine } from "../../domain/access-log.ts";
+import { fakeLiveLine } from "./fake-logs.ts";
 import type { DeploymentView, LogLineView } from "../../domain/views.ts";
 import type { AppEnv } from "../../http/request-env.ts";
 import { sseResponse } from "../../http/sse.ts";
@@ -55,12 +56,13 @@ export const fakeEvents = () => {
   });
   app.get("/api/v1/sites/:slug/logs", (c) => {
     const { signal } = cut;
+    const after = c.req.header("last-event-id") ?? c.req.query("cursor");
     return sseResponse(c, async (stream) => {
-      let next = 0;
+      let next = after?.startsWith("7.") ? Number(after.slice(2)) : 0;
       while (!stream.signal.aborted && !signal.aborted) {
         const woken = wake.promise;
         for (; next < appLines.length; next++)
-          await stream.send({ event: "log", data: { line: appLines[next] } });
+          await stream.send({ id: `7.${next + 1}`, event: "log", data: fakeLiveLine(appLines[next]!) });
         await Promise.race([
           woken,
           new Promise((resolve) => {
