@@ -18,10 +18,10 @@ export const LogStorage = (props: { site: SiteView; storage: LogStorageView } & 
   return (
     <>
       <SiteHeader site={site} tab="Logs" />
-      <p>
+      <p class="toolbar">
         <a href={`/sites/${site.slug}/logs`}>Back to the log</a>
       </p>
-      <section class="card" aria-labelledby="storage-title">
+      <section class="card kept-card log-storage" aria-labelledby="storage-title">
         <h2 id="storage-title">What is kept of the log</h2>
         {storage.stored ? (
           <>
@@ -79,7 +79,7 @@ export const HostRetention = ({ typed, refusal }: Typing) => (
         <a href="/host">Back to the host</a>
       </p>
     </header>
-    <section class="card">
+    <section class="card kept-card">
       <p class="soft">
         What is older goes every night, in small steps that nobody waits for. Deployments, releases and usage
         by month stay for ever.
