@@ -14,6 +14,7 @@ import type { Deployments } from "../deploy/deployments.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { HttpsView } from "../domain/views.ts";
 import type { EdgeStatus, EngineStatus, HostView, PanelDeps } from "../panel/deps.ts";
+import type { RunPanelDeps } from "../panel/run-deps.ts";
 import { createSite } from "../sites/create-site.ts";
 import { deleteSite } from "../sites/delete-site.ts";
 import type { SiteDeps } from "../sites/deps.ts";
@@ -32,6 +33,7 @@ import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
 import { updateSite } from "../sites/update-site.ts";
 import { addVolume, addVolumeSchema, removeVolume, resizeVolume } from "../sites/volumes.ts";
+import type { Guard } from "../guard/guard.ts";
 import type { UsageDeps } from "../usage/deps.ts";
 import { latestUsage } from "../usage/latest-usage.ts";
 import { queryUsage } from "../usage/query-usage.ts";
@@ -52,6 +54,7 @@ interface PanelWiring {
   host(): Promise<HostView>;
   https(): Promise<HttpsView>;
   requests: RequestDeps;
+  guard: Guard;
   logs: Pick<PanelDeps, "appLog" | "logStorage" | "setLogStorage" | "retention" | "setRetention">;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
@@ -67,6 +70,8 @@ interface PanelWiring {
     | "removeCertificate"
     | "httpsSettings"
   >;
+  runs: RunPanelDeps;
+  processes: PanelDeps["processes"];
   hooks: Pick<PanelDeps, "listHooks" | "createHook" | "rotateHook" | "removeHook" | "hookDeliveries">;
 }
 
@@ -115,6 +120,14 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     https: (actor) => {
       operatorOnly(actor);
       return wiring.https();
+    },
+    guard: (actor) => {
+      operatorOnly(actor);
+      return wiring.guard.view();
+    },
+    releaseFromGuard: (actor, slug) => {
+      operatorOnly(actor);
+      return wiring.guard.release(actor, slug);
     },
     ...wiring.backups,
 
@@ -169,6 +182,8 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     removeVolume: (actor, slug, name, { confirm }) => removeVolume(sites, actor, slug, name, confirm),
     ...wiring.domains,
     ...wiring.hooks,
+    processes: wiring.processes,
+    ...wiring.runs,
 
     usage: async (actor, slug, { resolution, fromMs, toMs }) => {
       const environmentId = await environmentIdOf(actor, slug);

@@ -56,8 +56,10 @@ import { prometheusText } from "./metrics.ts";
 import { mendRepositories } from "./mend-repositories.ts";
 import type { OpenData } from "./open-data.ts";
 import { requestDeps } from "./request-deps.ts";
+import { runPanelDeps } from "./run-panel-deps.ts";
 import { runDeps } from "./run-deps.ts";
 import { panelDeps } from "./panel-deps.ts";
+import { panelProcesses } from "./panel-processes.ts";
 import type { DataPaths } from "./paths.ts";
 import { systemActor } from "../domain/actor.ts";
 
@@ -304,6 +306,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     deployments,
     usage,
     requests: requests.deps,
+    guard,
     engine: supervisor.engineStatus,
     edge: edgeStatus.status,
     host,
@@ -312,6 +315,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     backups,
     domains: domains.panel,
     hooks: hooks.panel,
+    processes: panelProcesses({ sites, figures: figures.of }),
+    runs: runPanelDeps(running.runs),
   });
   const app = createApp({
     log,

@@ -5,8 +5,10 @@ import type { EdgeHealth } from "../domain/edge.ts";
 import type { EngineInfo } from "../domain/engine.ts";
 import type { Limits, LimitsPatch } from "../domain/limits.ts";
 import type { EdgeRulesPatch, EdgeRulesView } from "../domain/edge-rules.ts";
+import type { GuardView } from "../domain/guard.ts";
 import type { Log } from "../domain/log.ts";
 import type { AppEnv, UserActor } from "../http/request-env.ts";
+import type { RunPanelDeps } from "./run-deps.ts";
 import type { LogStorageView, Retention, RetentionPatch } from "../domain/retention.ts";
 import type { LogQuery, SiteLogPage } from "../logs/site-logs.ts";
 import type { LogSettingsInput } from "../retention/settings.ts";
@@ -16,6 +18,9 @@ import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
 import type { EventPage } from "../sites/events.ts";
+import type { AddLinkInput, ConnectionsView } from "../domain/link.ts";
+import type { ProcessSettings, Scale } from "../domain/process.ts";
+import type { ProcessView } from "../domain/process-view.ts";
 import type { SiteFields } from "../domain/site.ts";
 import type { PauseInput } from "../domain/traffic.ts";
 import type {
@@ -68,6 +73,17 @@ export interface HostView {
   disk: { usedBytes: number; totalBytes: number } | null;
 }
 
+/** Processes of a site and its links. */
+export interface PanelProcesses {
+  list(actor: Person, slug: string): Promise<ProcessView[]>;
+  scale(actor: Person, slug: string, counts: Scale): Promise<void>;
+  set(actor: Person, slug: string, name: string, settings: ProcessSettings): Promise<void>;
+  remove(actor: Person, slug: string, name: string): Promise<void>;
+  connections(actor: Person, slug: string): Promise<ConnectionsView>;
+  link(actor: Person, slug: string, input: AddLinkInput): Promise<void>;
+  unlink(actor: Person, slug: string, name: string): Promise<void>;
+}
+
 /** Certificates of the whole installation and where DNS challenges are answered. */
 export interface HttpsSettings {
   /** @throws AppError `conflict` when there will be no other try now */
@@ -118,7 +134,7 @@ export type UsageResolution = "raw" | "hour" | "day";
  * `not_found` for what the actor may not see, `forbidden` for what they may not do, `invalid_input` with fields.
  * Input was parsed with the schemas of domain and features. None of them waits for Docker to show a page.
  */
-export interface PanelDeps {
+export interface PanelDeps extends RunPanelDeps {
   clock: Clock;
   log: Log;
   /** How people reach the panel; no trailing slash. Shown in commands. */
@@ -168,6 +184,10 @@ export interface PanelDeps {
   https(actor: Person): Promise<HttpsView>;
   /** Its settings; for operators. */
   httpsSettings: HttpsSettings;
+  /** What the host guard sees and holds; for operators. */
+  guard(actor: Person): Promise<GuardView>;
+  /** Lets a site go, and leaves it alone for a while; for operators. @throws AppError `conflict` */
+  releaseFromGuard(actor: Person, slug: string): Promise<void>;
   listBackups(actor: Person): Promise<BackupView[]>;
   createBackup(actor: Person): Promise<BackupView>;
 
@@ -208,6 +228,8 @@ export interface PanelDeps {
   /** The newest `last` lines, oldest first. */
   deploymentLog(actor: Person, id: string, options: { last: number }): Promise<LogLineView[]>;
   listReleases(actor: Person, slug: string): Promise<ReleaseView[]>;
+
+  processes: PanelProcesses;
 
   listEnv(actor: Person, slug: string): Promise<EnvVarView[]>;
   setEnv(

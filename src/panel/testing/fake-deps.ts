@@ -9,7 +9,10 @@ import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
 import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
 import { fakeEvents } from "./fake-happenings.ts";
 import { fakeLogs } from "./fake-logs.ts";
+import { fakeGuard } from "./fake-guard.ts";
+import { fakeProcesses } from "./fake-processes.ts";
 import { fakeTopPaths } from "./fake-requests.ts";
+import { fakeRunDeps } from "./fake-runs.ts";
 import type { FakeWorld } from "./fake-world.ts";
 
 const hour = 3_600_000;
@@ -45,6 +48,7 @@ export const fakeDeps = (
   };
   return {
     ...identity,
+    ...fakeRunDeps(world.nowMs, called),
     clock: { nowMs: () => world.nowMs, monotonicMs: () => performance.now() },
     log: silentLog,
     publicUrl: "https://croft.example.org",
@@ -147,6 +151,8 @@ export const fakeDeps = (
           ? { ok: true, error: null }
           : { ok: false, error: "the name server 192.0.2.53 refuses connections" },
     },
+    guard: async () => fakeGuard(world.nowMs),
+    releaseFromGuard: async (_, slug) => called("releaseFromGuard", slug),
     host: async () => ({
       version: "0.1.0",
       engine: {
@@ -261,6 +267,7 @@ export const fakeDeps = (
     listReleases: async (_, slug) =>
       site(slug).currentRelease ? [31, 30, 29, 28, 26].map((n) => fakeRelease(n, `dep_${n}`, n === 31)) : [],
 
+    processes: fakeProcesses(site, called),
     listEnv: async () => world.env,
     setEnv: async (_, slug, change) => called("setEnv", slug, change),
     addVolume: async (_, slug, input) => {
