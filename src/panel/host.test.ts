@@ -55,3 +55,13 @@ test("an edge that cannot start is a banner on every page of an operator, and of
   expect(theirs).toContain("lin");
   expect(theirs).not.toContain("does not run");
 });
+
+test("the guard says what it sees, whom it holds and why, and lets a site go", async () => {
+  const text = await read("/host");
+  expect(text).toContain("Guard Acting seed-library Slowed down to 0.1 of its 0.5 cores");
+  expect(text).toContain("most by seed-library: 0.49 cores");
+  expect(text).toContain("Builds wait: the server has 180 MB of free memory left");
+  const { status, location } = await client.submit("/host/guard/release", { site: "seed-library" });
+  expect([status, location]).toEqual([303, "/host?done=guard-released"]);
+  expect(panel.world.calls).toContainEqual({ verb: "releaseFromGuard", args: ["seed-library"] });
+});

@@ -1,11 +1,13 @@
 /** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
+import type { GuardView } from "../../domain/guard.ts";
 import type { HttpsView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { ActButton, FormErrors } from "../components/form.tsx";
 import { HostEdge, HostHttps } from "../components/host-edge.tsx";
+import { guardMoves, HostGuard } from "../components/host-guard.tsx";
 import { Live } from "../components/live.tsx";
 import { Meter } from "../components/meter.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
@@ -21,6 +23,8 @@ const upDown = (up: boolean) =>
 export const Host = (props: {
   host: HostView;
   https: HttpsView | null;
+  /** Null for people who may not see it. */
+  guard: GuardView | null;
   backups: BackupView[] | null;
   refusal: Refusal | null;
 }) => {
@@ -44,6 +48,11 @@ export const Host = (props: {
                 {https && <HostHttps https={https} />}
               </div>
             </Live>
+            {props.guard && (
+              <Live id="guard-part" everySeconds={guardMoves(props.guard) ? 3 : null}>
+                <HostGuard guard={props.guard} />
+              </Live>
+            )}
             <Backups backups={backups} refusal={props.refusal} />
           </div>
         )}

@@ -19,6 +19,7 @@ export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     <Host
       host={await deps.host(person)}
       https={person.isAdmin ? await deps.https(person) : null}
+      guard={person.isAdmin ? await deps.guard(person) : null}
       backups={person.isAdmin ? await deps.listBackups(person) : null}
       refusal={refusal}
     />
@@ -39,6 +40,20 @@ export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
       },
       async (refusal) =>
         page(c, { title: "Error: back up", status: refusal.status }, await host(person, refusal)),
+    );
+  });
+
+  app.post("/host/guard/release", async (c) => {
+    const person = signedIn(c);
+    operatorsOnly(person);
+    const { site = "" } = await readForm(c);
+    return attempt(
+      async () => {
+        await deps.releaseFromGuard(person, site);
+        return c.redirect("/host?done=guard-released", 303);
+      },
+      async (refusal) =>
+        page(c, { title: "Error: release", status: refusal.status }, await host(person, refusal)),
     );
   });
 
