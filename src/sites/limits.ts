@@ -57,6 +57,17 @@ export const showLimits = async (
   };
 };
 
+/** An engine that hangs is not waited for: what is stored it is told later. */
+const longestWaitMs = 5000;
+
+const soon = async (work: Promise<void>): Promise<void> => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error("the engine takes too long")), longestWaitMs);
+  // Its own end, after that of the wait, is of no interest to anybody.
+  work.catch(() => {});
+  await Promise.race([work, promise]).finally(() => clearTimeout(timer));
+};
+
 /**
  * Changes limits of a running environment without a restart, and answers what the kernel then holds.
  * @throws AppError `invalid_input`; `conflict` when more memory is in use than is now allowed: nothing is changed
@@ -88,7 +99,7 @@ export const setLimits = async (
     });
   await store(after, before);
   try {
-    await deps.onChange.limits(environment.id);
+    await soon(deps.onChange.limits(environment.id));
   } catch (cause) {
     // The engine will not, now or later: nothing may look changed that is not.
     if (cause instanceof AppError && cause.code === "conflict") {
