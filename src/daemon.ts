@@ -4,6 +4,7 @@ import { listen } from "./daemon/listen.ts";
 import { openData } from "./daemon/open-data.ts";
 import { dataPaths } from "./daemon/paths.ts";
 import { programCommand } from "./daemon/program.ts";
+import { unmountAside } from "./disk/unmount-aside.ts";
 import { sweepImages } from "./deploy/sweep.ts";
 import { systemClock } from "./domain/clock.ts";
 import { stderrLog } from "./domain/log.ts";
@@ -32,6 +33,7 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stopped.abort());
 
   const data = await openData(paths, { clock: systemClock, log, version });
+  await unmountAside(paths.dataDir);
   const view = edgeView(paths.dataDir, edgeUid);
   const croft = wireCroft({
     settings,

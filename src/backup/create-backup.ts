@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "../domain/id.ts";
 import { AppError } from "../errors.ts";
@@ -167,8 +167,22 @@ const fill = async (
   await mkdir(join(target, "volumes"), { mode: 0o700 });
   for (const id of await namesIn(join(dataDir, "volumes"))) {
     const volume = facts.volumes.find((one) => one.id === id) ?? null;
+    if (await isUnmounted(dataDir, id)) {
+      manifest.warnings.push(`volume ${volume?.name ?? id} is not in it: its file system is not mounted`);
+      continue;
+    }
     await add({ path: `volumes/${id}.tar.zst`, kind: "volume", volume }, [`volumes/${id}`]);
   }
+};
+
+/** A volume that is a file system of its own shows nothing where it is not mounted: that is not what it holds. */
+const isUnmounted = async (dataDir: string, id: string): Promise<boolean> => {
+  if (!(await namesIn(join(dataDir, "volume-images"))).includes(`${id}.img`)) return false;
+  const [volumes, volume] = await Promise.all([
+    stat(join(dataDir, "volumes")),
+    stat(join(dataDir, "volumes", id)),
+  ]);
+  return volume.dev === volumes.dev;
 };
 
 /** Copies, checks and compresses a database; only the compressed copy stays. */

@@ -105,7 +105,7 @@ const swapAndDie = async (dataDir: string, dieAt: number, failAt = -1): Promise<
 
 test("killed after any step, the next start completes the exchange; nothing is in between or lost", async () => {
   const steps = await stepsOf();
-  expect(steps).toHaveLength(12);
+  expect(steps).toHaveLength(14);
   for (let dieAt = 0; dieAt < steps.length; dieAt++) {
     const dataDir = join(dir, `killed-${dieAt}`);
     prepare(dataDir);

@@ -8,10 +8,13 @@ import { isLocalName } from "../doctor/edge-findings.ts";
 import type { DoctorDeps } from "../doctor/examine.ts";
 import { type KernelSetting, kernelSettings } from "../doctor/machine-findings.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { DiskSpace, HardVolumes } from "../domain/disk.ts";
 import type { Pointing } from "../sites/domain-deps.ts";
 import type { EdgeDetails } from "./edge-status.ts";
 
 interface Wiring {
+  hardVolumes: HardVolumes;
+  diskSpace(): Promise<DiskSpace[]>;
   settings: Settings;
   store: Store;
   clock: Clock;
@@ -32,7 +35,16 @@ const kernelSetting = async (name: KernelSetting): Promise<[KernelSetting, strin
 ];
 
 /** What the doctor looks at, on this machine. */
-export const doctorDeps = ({ settings, store, clock, engine, edge, pointsHere }: Wiring): DoctorDeps => ({
+export const doctorDeps = ({
+  settings,
+  store,
+  clock,
+  engine,
+  edge,
+  pointsHere,
+  hardVolumes,
+  diskSpace,
+}: Wiring): DoctorDeps => ({
   engine: async () => ({
     ...(await engineFacts(settings.dockerHost)),
     firewall: engine().info?.firewall ?? { holds: false, detail: "not looked at yet" },
@@ -51,6 +63,18 @@ export const doctorDeps = ({ settings, store, clock, engine, edge, pointsHere }:
       diskFreeBytes: disk.bavail * disk.bsize,
       openFiles: openFiles === undefined ? null : Number(openFiles),
       kernel: Object.fromEntries(kernel) as Record<KernelSetting, string | null>,
+    };
+  },
+  disk: async () => {
+    const environments = await store.liveEnvironments();
+    const ids = environments.map(({ id }) => id);
+    const storage = await store.volumeStorageOf(ids);
+    const all = await store.volumesOfMany(ids);
+    return {
+      volumes: await hardVolumes.ability(),
+      folders: all.filter(({ id }) => storage.get(id)?.kind !== "loop").length,
+      all: all.length,
+      spaces: await diskSpace(),
     };
   },
   edge: async () => {

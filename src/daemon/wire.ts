@@ -337,6 +337,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     examine: () =>
       examine(
         doctorDeps({
+          hardVolumes,
+          diskSpace: supervisorDeps.diskSpace,
           settings,
           store,
           clock,

@@ -3,6 +3,7 @@ import type { EngineFacts } from "../domain/engine-facts.ts";
 import { GB, MB } from "../domain/size.ts";
 import { AppError } from "../errors.ts";
 import { certificateFindings } from "./certificate-findings.ts";
+import { type DiskFacts, diskFindings } from "./disk-findings.ts";
 import { edgeFinding, isLocalName, nameFindings } from "./edge-findings.ts";
 import { engineFindings } from "./engine-findings.ts";
 import { type DoctorDeps, examine } from "./examine.ts";
@@ -33,6 +34,12 @@ const machine: MachineFacts = {
     "fs.inotify.max_user_instances": "4096",
   },
 };
+const disk: DiskFacts = {
+  volumes: { kind: "loop", detail: "new volumes are file systems of their own" },
+  folders: 0,
+  all: 3,
+  spaces: [{ freeBytes: 20 * GB, totalBytes: 100 * GB }],
+};
 const troubles = (findings: Finding[]): string[] =>
   findings.filter(({ state }) => state !== "ok").map(({ state, check }) => `${state} ${check}`);
 const engineWith = (facts: Partial<EngineFacts>) => troubles(engineFindings({ ...engine, ...facts }));
@@ -43,6 +50,17 @@ const kernelWith = (kernel: Partial<MachineFacts["kernel"]>) =>
 test("a host as it should be has nothing to mend", () => {
   expect(engineWith({})).toEqual([]);
   expect(machineWith({})).toEqual([]);
+});
+
+test("disks: volumes that are folders are worse, a disk with less than its reserve is a failure", () => {
+  const diskWith = (facts: Partial<DiskFacts>) => troubles(diskFindings({ ...disk, ...facts }));
+  expect(diskWith({})).toEqual([]);
+  expect(diskWith({ volumes: { kind: "folder", detail: "not root" } })).toEqual(["warn volumes"]);
+  expect(diskFindings({ ...disk, folders: 2 })[0]!.detail).toContain("2 of 3 are folders from before");
+  const small = (freeBytes: number) => diskWith({ spaces: [{ freeBytes, totalBytes: 10 * GB }] });
+  expect([small(1.1 * GB), small(0.9 * GB)]).toEqual([[], ["fail disk reserve"]]);
+  // Of a very large disk no more than that is kept.
+  expect(diskWith({ spaces: [{ freeBytes: 11 * GB, totalBytes: 4000 * GB }] })).toEqual([]);
 });
 
 test("what the engine lacks is told apart from what does not hold", () => {
@@ -150,6 +168,7 @@ test("what cannot be looked at, or takes too long, is a finding; the rest is tol
       throw new AppError("engine_unavailable", "Docker does not answer");
     },
     machine: async () => machine,
+    disk: async () => disk,
     edge: async () => ({ wanted: true, up: true, problem: null, listening: ["0.0.0.0:80"] }),
     names: () => new Promise(() => {}),
     certificates: async () => {

@@ -1,3 +1,4 @@
+import { overshootSentence } from "../domain/disk.ts";
 import type { EngineFacts } from "../domain/engine-facts.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 import { flawsOf, isDistributions } from "./known-flaws.ts";
@@ -98,13 +99,13 @@ const diskLimits = ({ storageDriver, backingFilesystem, mountOptions }: EngineFa
       return ok(check, `${seen} with project quotas, which can limit what a container writes`);
     return warn(
       check,
-      `${seen} without project quotas: what a site writes is measured and then acted on`,
+      `${seen} without project quotas: what containers write outside of volumes is ${overshootSentence}`,
       "add pquota to the mount of Docker's folder in /etc/fstab, then reboot",
     );
   }
   return warn(
     check,
-    `${seen}: what a site writes is measured and then acted on, not stopped by the kernel`,
-    "for limits that are hard, have Docker's folder on XFS mounted with pquota, or on btrfs",
+    `${seen}: what containers write outside of volumes is ${overshootSentence}`,
+    "for limits that are hard, have Docker's folder on XFS mounted with pquota, or on btrfs; or switch sites to read-only roots: croft site change SITE --read-only-root on",
   );
 };

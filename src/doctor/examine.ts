@@ -1,6 +1,7 @@
 import type { EngineFacts } from "../domain/engine-facts.ts";
 import { AppError } from "../errors.ts";
 import { type CertificateFacts, certificateFindings } from "./certificate-findings.ts";
+import { type DiskFacts, diskFindings } from "./disk-findings.ts";
 import { type EdgeFacts, edgeFinding, type NameFacts, nameFindings } from "./edge-findings.ts";
 import { engineFindings } from "./engine-findings.ts";
 import { fail, type Finding } from "./finding.ts";
@@ -10,6 +11,7 @@ export interface DoctorDeps {
   /** @throws AppError when the engine does not answer */
   engine(): Promise<EngineFacts>;
   machine(): Promise<MachineFacts>;
+  disk(): Promise<DiskFacts>;
   edge(): Promise<EdgeFacts>;
   /** `local` where there is nothing to look up. */
   names(): Promise<NameFacts | "local">;
@@ -43,6 +45,7 @@ export const examine = async (deps: DoctorDeps): Promise<Finding[]> => {
       engineFindings(await deps.engine()),
     ),
     look("machine", log, async () => machineFindings(await deps.machine())),
+    look("volumes", log, async () => diskFindings(await deps.disk())),
     look("edge", log, async () => [edgeFinding(await deps.edge())]),
     look("names", log, async () => nameFindings(await deps.names())),
     look("certificates", log, async () => certificateFindings(await deps.certificates())),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { MB } from "../domain/size.ts";
+import { GB, MB } from "../domain/size.ts";
 import { conflict } from "../errors.ts";
 import { markupFaults } from "./testing/markup-faults.ts";
 import { type PanelApp, panelApp } from "./testing/panel-app.ts";
@@ -276,9 +276,16 @@ describe("acts", () => {
     expect(textOf(wrong.html)).toContain("must be an absolute path");
     expect(wrong.html).toContain('name="name" type="text" value="data"');
     const kept = await client.submit("/sites/bike-kitchen/volumes/photos/remove", { confirm: "phot" });
-    expect(kept.html).toContain('id="photos-confirm-error"');
+    expect(kept.html).toContain('id="photos-remove-confirm-error"');
     expect(kept.html).toMatch(/<details class="danger-act" open/);
     expect(await markupFaults(kept.html)).toEqual([]);
+    const small = await client.submit("/sites/bike-kitchen/volumes/photos/resize", { sizeBytes: "100 MB" });
+    expect([small.status, textOf(small.html).includes("cannot shrink")]).toEqual([409, true]);
+    const odd = await client.submit("/sites/bike-kitchen/volumes/photos/resize", { sizeBytes: "much" });
+    expect(odd.html).toContain('id="photos-resize-sizeBytes-error"');
+    const grown = await client.submit("/sites/bike-kitchen/volumes/photos/resize", { sizeBytes: "2 GB" });
+    expect(grown.location).toBe("/sites/bike-kitchen/volumes?done=volume-resized");
+    expect(calls("resizeVolume").at(-1)).toEqual(["bike-kitchen", "photos", 2 * GB]);
     const gone = await client.submit("/sites/bike-kitchen/volumes/photos/remove", { confirm: "photos" });
     expect(gone.location).toBe("/sites/bike-kitchen/volumes?done=volume-removed");
   });

@@ -205,6 +205,31 @@ describe("a volume that is a file system of its own", () => {
     expect((await mountAt(join(croft.dataDir, "volumes", id)))?.type).toBe("xfs");
   });
 
+  test("comes back with a backup, as a file system of its own; what was there before is put aside whole", async () => {
+    const { id } = (await croft.site(slug)).volumes[0]!;
+    expect((await croft.cli(["backup", "create"])).exitCode).toBe(0);
+    expect((await croft.visit(host, "/full")).body).toContain("No space left on device");
+    await croft.kill("SIGTERM");
+    const restored = await croft.cli(["backup", "restore"]);
+    expect(restored.exitCode, restored.stderr).toBe(0);
+    await croft.start();
+    const { body } = await until(
+      "the site is back",
+      () => croft.visit(host, "/kept"),
+      ({ status }) => status === 200,
+      60_000,
+    );
+    expect(body).toBe("kept");
+    const folder = join(croft.dataDir, "volumes", id);
+    expect((await mountAt(folder))?.type).toBe("xfs");
+    expect(bytesIn(folder)).toBeLessThan(MB);
+    expect((await mounts()).filter((mount) => mount.folder.includes("before-restore"))).toEqual([]);
+    const [aside] = readdirSync(croft.dataDir).filter((name) => name.startsWith("before-restore-"));
+    expect(statSync(join(croft.dataDir, aside!, "volume-images", `${id}.img`)).blocks * 512).toBeGreaterThan(
+      300 * MB,
+    );
+  });
+
   test("an app whose volume is gone does not run on an empty folder, and why is told; removed it leaves nothing", async () => {
     const { id } = (await croft.site(slug)).volumes[0]!;
     const image = join(croft.dataDir, "volume-images", `${id}.img`);

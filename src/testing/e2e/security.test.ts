@@ -44,6 +44,7 @@ const bodies: Record<string, object> = {
   "/sites": { slug: "api" },
   "/hooks": { provider: "github" },
   "/volumes": { name: "more", mountPath: "/more" },
+  "/data": { sizeBytes: 500_000_000 },
   "/domains": { name: "www.example.org" },
   "/certificates": { certificate: "none", key: "none" },
   "/split": { releases: [] },
