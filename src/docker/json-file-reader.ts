@@ -2,6 +2,7 @@ import { fstatSync, statSync } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { OutputLine, OutputReader } from "../domain/app-log.ts";
+import { logFiles } from "../domain/disk.ts";
 import { comparableTime, entriesOf, type Middle } from "./json-file-lines.ts";
 
 const LF = 10;
@@ -101,7 +102,10 @@ export const openJsonFile = async (path: string, position: string | null): Promi
       await candidate.close();
     }
   if (!file) {
-    for (const one of await chainOf(path)) {
+    const chain = await chainOf(path);
+    // As many as the engine keeps: there may have been more.
+    lost = wanted === null && chain.length >= logFiles;
+    for (const one of chain) {
       const oldest = await openIfThere(one);
       if (!oldest) continue;
       use(oldest);
