@@ -24,6 +24,8 @@ export interface ProcessView {
   internal: boolean;
   /** `waiting`: it comes with the next deployment; `leaving`: it goes with it. */
   state: "current" | "waiting" | "leaving";
+  /** People set something of it, beyond how the source has it. */
+  isSet: boolean;
   replicas: { wanted: number; running: number };
   /** Of each replica. */
   limits: ContainerLimits;

@@ -76,6 +76,7 @@ export const listProcesses = async (
     return {
       ...{ name, command, port, limits },
       internal: name !== webProcess || isInternal,
+      isSet: settings.some((one) => one.name === name),
       state: left.includes(name)
         ? "leaving"
         : coming.some((one) => one.name === name)

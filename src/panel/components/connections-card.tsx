@@ -23,7 +23,7 @@ export const ConnectionsCard = (props: {
           : "Sites of the same owner that are linked reach each other by name, over a network of theirs alone."}
       </p>
       {links.length > 0 && (
-        <ul class="plain" aria-label="Reaches">
+        <ul class="linked" aria-label="Reaches">
           {links.map(({ name, to, port, variables }) => (
             <li>
               <p>

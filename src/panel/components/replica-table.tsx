@@ -24,7 +24,7 @@ export const ReplicaTable = ({ processes }: { processes: ProcessView[] }) => {
   const all = processes.flatMap(({ items, limits }) => items.map((one) => ({ ...one, limits })));
   if (all.length === 0) return null;
   return (
-    <section aria-labelledby="replicas">
+    <section class="process-list" aria-labelledby="replicas">
       <h2 id="replicas">Replicas</h2>
       <Table
         caption="Replicas"

@@ -1,6 +1,6 @@
 /** @jsxImportSource hono/jsx */
 import type { ConnectionsView } from "../../domain/link.ts";
-import { mostReplicasTogether, webProcess } from "../../domain/process.ts";
+import { mostReplicasTogether } from "../../domain/process.ts";
 import type { ProcessView } from "../../domain/process-view.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteView } from "../../domain/views.ts";
@@ -68,7 +68,7 @@ const stateWords = {
 };
 
 const Processes = ({ site, processes }: { site: SiteView; processes: ProcessView[] }) => (
-  <section aria-labelledby="list">
+  <section class="process-list" aria-labelledby="list">
     <h2 id="list">Processes</h2>
     <Table
       caption="Processes"
@@ -85,7 +85,7 @@ const Processes = ({ site, processes }: { site: SiteView; processes: ProcessView
         </>
       }
     >
-      {processes.map(({ name, command, replicas, limits, port, internal, state }) => (
+      {processes.map(({ name, command, replicas, limits, port, internal, state, isSet }) => (
         <Row>
           <NameCell>
             {name}
@@ -114,7 +114,7 @@ const Processes = ({ site, processes }: { site: SiteView; processes: ProcessView
             )}
           </Cell>
           <Cell class="acts-cell">
-            {name !== webProcess && state !== "leaving" && (
+            {isSet && (
               <ActButton
                 action={`/sites/${site.slug}/processes/${encodeURIComponent(name)}/remove`}
                 class="small"

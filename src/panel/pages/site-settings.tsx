@@ -109,6 +109,12 @@ export const SiteSettings = (props: SettingsProps) => {
           <fieldset>
             <legend>Network</legend>
             <Checkbox
+              name="internal"
+              label="Internal: no address of its own"
+              checked={typed.internal === "yes"}
+              hint="For a database or a cache: visitors are not led here, only linked sites reach it, by name."
+            />
+            <Checkbox
               name="egress"
               label="May connect to the world outside"
               checked={typed.egress === "yes"}

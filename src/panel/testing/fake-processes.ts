@@ -8,7 +8,7 @@ const processesOf = (site: SiteView): ProcessView[] => {
   if (site.currentRelease?.imageDigest == null) return [];
   const { memoryBytes, cpuMillicores, pids } = site.limits.asked;
   const one = (name: string, change: Partial<ProcessView>): ProcessView => ({
-    ...{ name, command: null, port: null, internal: true, state: "current" },
+    ...{ name, command: null, port: null, internal: true, state: "current", isSet: false },
     replicas: { wanted: 1, running: 1 },
     limits: { memoryBytes, cpuMillicores, pids },
     items: [],
@@ -26,7 +26,12 @@ const processesOf = (site: SiteView): ProcessView[] => {
       limits: { memoryBytes: 64 * MB, cpuMillicores: 250, pids },
       items: items.map((item) => ({ ...item, id: `${item.id}w`, process: "worker", memoryBytes: 31 * MB })),
     }),
-    one("clock", { command: "node clock.js", state: "waiting", replicas: { wanted: 1, running: 0 } }),
+    one("clock", {
+      command: "node clock.js",
+      state: "waiting",
+      isSet: true,
+      replicas: { wanted: 1, running: 0 },
+    }),
   ];
 };
 
