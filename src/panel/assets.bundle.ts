@@ -9,6 +9,7 @@ const built = await Bun.build({
     entry("islands/deployment.tsx"),
     entry("islands/live.ts"),
     entry("islands/site-log.tsx"),
+    entry("islands/terminal.ts"),
     entry("islands/usage-chart.tsx"),
   ],
   target: "browser",

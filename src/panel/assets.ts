@@ -45,6 +45,7 @@ export type AssetName =
   | "deployment.js"
   | "live.js"
   | "site-log.js"
+  | "terminal.js"
   | "usage-chart.js";
 
 /** `/assets/page.1a2b3c4d.js` of `page.js`. */

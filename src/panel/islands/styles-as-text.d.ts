@@ -1,0 +1,5 @@
+/** Styles imported `with { type: "text" }`. */
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
