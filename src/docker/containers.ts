@@ -124,6 +124,24 @@ export const createContainers = ({ client, log, clock, engineDisk, joinNetwork }
     spec: ReplicaSpec,
     adapt = (config: Dockerode.ContainerCreateOptions) => config,
   ): Promise<string> => {
+    const id = await createAlone(spec, adapt);
+    try {
+      // One by one: before API 1.44 a container can be created on one network only.
+      for (const { network, aliases } of spec.joins ?? [])
+        await joinNetwork(spec.replicaId, network, aliases);
+    } catch (error) {
+      await remove(id).catch((cause) =>
+        log.warn("a container that could not be connected is not removed", { id, cause }),
+      );
+      throw error;
+    }
+    return id;
+  };
+
+  const createAlone = async (
+    spec: ReplicaSpec,
+    adapt: (config: Dockerode.ContainerCreateOptions) => Dockerode.ContainerCreateOptions,
+  ): Promise<string> => {
     const image = await imageFactsOf(spec.imageId);
     const quotaBytes = spec.disk ? await quotaOf(spec.disk, image.sizeBytes) : null;
     try {
@@ -178,8 +196,6 @@ export const createContainers = ({ client, log, clock, engineDisk, joinNetwork }
     async startReplica(spec: ReplicaSpec): Promise<ReplicaState> {
       const containerId = await create(spec);
       try {
-        for (const { network, aliases } of spec.joins ?? [])
-          await joinNetwork(spec.replicaId, network, aliases);
         await start(containerId);
         const state = await stateOf(spec.replicaId);
         if (!state) throw new AppError("deploy_failed", "the container vanished while it started");

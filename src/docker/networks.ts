@@ -12,6 +12,16 @@ export const bridgePrefix = "croft";
 export const bridgeName = (network: string): string =>
   bridgePrefix + createHash("sha256").update(network).digest("hex").slice(0, 10);
 
+/** Whether two IPv4 networks in CIDR notation share addresses. */
+const overlap = (a: string | undefined, b: string): boolean => {
+  const [first, second] = [a, b].map((cidr) => {
+    const [address = "", bits = ""] = (cidr ?? "").split("/");
+    const start = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+    return { start, end: start + 2 ** (32 - Number(bits)) };
+  }) as [{ start: number; end: number }, { start: number; end: number }];
+  return first.start < second.end && second.start < first.end;
+};
+
 interface Attached {
   id: string;
   name: string;
@@ -99,6 +109,14 @@ export const createNetworks = (client: DockerClient) => {
       throw conflict(
         `the network ${network.name} has another subnet and is used by container ${foreign.name}`,
       );
+    // Before anything is taken apart: what is asked for must be free.
+    const others = await client.call("list networks", (docker) => docker.listNetworks());
+    const taken = others.find(
+      ({ Id, IPAM }) =>
+        Id !== networkId && (IPAM?.Config ?? []).some(({ Subnet }) => overlap(Subnet, network.subnet)),
+    );
+    if (taken)
+      throw conflict(`the subnet ${network.subnet} of network ${network.name} is in use by ${taken.Name}`);
     for (const { id } of attached)
       await client.call("disconnect container", (docker) =>
         docker.getNetwork(networkId).disconnect({ Container: id, Force: true }),

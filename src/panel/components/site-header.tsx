@@ -56,6 +56,7 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
           <Badge word={siteWord(site.status)} />
           <p class="facts">
             {address && <a href={safeUrl(address)}>{hostOfUrl(address)}</a>}
+            {site.internal && <span>internal</span>}
             {site.currentRelease && <span>release {site.currentRelease.number}</span>}
             {replicas && <span>{replicas}</span>}
             {site.name !== "" && site.name !== site.slug && <span class="people-text">{site.name}</span>}
