@@ -37,7 +37,10 @@ export interface SiteView {
   status: SiteStatus;
   /** One sentence for people when the status needs one: why it is failed or stopped, what can be done. */
   statusReason: string | null;
+  /** Of memory, CPU and processes: of each replica. */
   limits: { asked: Limits; applied: AppliedLimitsView | null };
+  /** What all replicas may use together; null where none are to run. */
+  together: TogetherView | null;
   cpuBurst: CpuBurstView;
   /** 0 to 100: the most important sites come back first after a restart of engine or host. */
   restorePriority: number;
@@ -57,6 +60,12 @@ export interface SiteView {
   latestDeployment: DeploymentSummary | null;
   createdAt: string;
   updatedAt: string;
+}
+
+export interface TogetherView {
+  replicas: number;
+  memoryBytes: number;
+  cpuMillicores: number;
 }
 
 export interface SplitView {

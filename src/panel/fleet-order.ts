@@ -1,5 +1,6 @@
 import type { SiteStatus } from "../domain/site.ts";
 import type { FleetRow } from "./deps.ts";
+import { wholeLimits } from "./whole-limits.ts";
 
 export const fleetSorts = ["state", "name", "deploy", "memory", "cpu", "disk", "requests"] as const;
 export type FleetSort = (typeof fleetSorts)[number];
@@ -35,9 +36,9 @@ const value = (row: FleetRow, sort: FleetSort): number | string => {
     case "deploy":
       return row.site.latestDeployment ? Date.parse(row.site.latestDeployment.createdAt) : 0;
     case "memory":
-      return share(row.usage?.last?.memoryBytes.avg, asked.memoryBytes);
+      return share(row.usage?.last?.memoryBytes.avg, wholeLimits(row.site).memoryBytes);
     case "cpu":
-      return share(row.usage?.last?.cpuPercent.avg, asked.cpuMillicores / 10);
+      return share(row.usage?.last?.cpuPercent.avg, wholeLimits(row.site).cpuMillicores / 10);
     case "disk":
       return share(row.usage?.last?.diskBytes ?? row.site.diskUsedBytes, asked.diskBytes);
     case "requests":

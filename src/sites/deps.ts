@@ -26,6 +26,7 @@ import type { CpuBurstRecord, ReplicaExitRecord, RestorePriorityRecord } from ".
 export interface SiteQueries {
   insertSite(site: SiteRecord): Promise<void>;
   processesOf(environmentId: string): Promise<ProcessRecord[]>;
+  allProcesses(): Promise<ProcessRecord[]>;
   putProcess(process: ProcessRecord): Promise<void>;
   deleteProcess(environmentId: string, name: string): Promise<boolean>;
   putRollingRestart(restart: RollingRestartRecord): Promise<void>;

@@ -11,7 +11,7 @@ import type {
 import type { DiskKeepingRecord, VolumeStorageRecord } from "../domain/disk.ts";
 import { servingDomains } from "../domain/domain-redirects.ts";
 import { isWildcard } from "../domain/host-name.ts";
-import { webProcess } from "../domain/process.ts";
+import { type ProcessRecord, webProcess } from "../domain/process.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import type { GuardActRecord } from "../domain/guard.ts";
 import { healthCheckSchema, type SiteStatus } from "../domain/site.ts";
@@ -24,6 +24,7 @@ import { diskView } from "./disk.ts";
 import { guardedStatus } from "./guard-status.ts";
 import { appliedLimitsView, limitsOf } from "./limits.ts";
 import { supervisionViews } from "./supervision-views.ts";
+import { togetherView } from "./together.ts";
 import { trafficViews } from "./traffic-views.ts";
 import { volumeView } from "./volumes.ts";
 
@@ -110,6 +111,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
   );
   const closed = await store.closedEgress();
   const internal = await store.internalEnvironments();
+  const settings = Map.groupBy(await store.allProcesses(), (row) => row.environmentId);
   const unrouted = internal.union(await store.environmentsWithoutWeb());
   const storage = await store.volumeStorageOf(ids);
   const keeping = await store.diskKeepingOf(ids);
@@ -126,6 +128,7 @@ const viewsOf = async (deps: SiteDeps, places: SiteInReach[]): Promise<SiteView[
       started: started.has(site.id),
       egress: !closed.has(environment.id),
       internal: internal.has(environment.id),
+      settings: settings.get(environment.id) ?? [],
       isRouted: !unrouted.has(environment.id),
       volumes: volumes.get(environment.id) ?? [],
       storage,
@@ -151,6 +154,7 @@ interface Parts {
   started: boolean;
   egress: boolean;
   internal: boolean;
+  settings: readonly ProcessRecord[];
   isRouted: boolean;
   volumes: VolumeRecord[];
   storage: Map<string, VolumeStorageRecord>;
@@ -194,6 +198,7 @@ const viewOf = (
     parts.acts,
   ),
   limits: { asked: limitsOf(environment), applied: appliedLimitsView(environment) },
+  together: togetherView(environment, parts.current, parts.settings),
   ...parts.supervision,
   diskUsedBytes: environment.diskUsedBytes,
   disk: diskView(environment, parts.volumes, parts.storage, parts.keeping, deps.layerQuota()),

@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import type { SiteView, UsagePoint } from "../../domain/views.ts";
 import { bytesOf, cores, count } from "../format.ts";
+import { wholeLimits } from "../whole-limits.ts";
 import { Meter } from "./meter.tsx";
 
 export interface CurrentUsage {
@@ -14,6 +15,8 @@ export interface CurrentUsage {
 /** What the site uses now, each figure against its limit. */
 export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsage }) => {
   const { asked } = site.limits;
+  const whole = wholeLimits(site);
+  const several = whole.replicas > 1 ? `all ${whole.replicas} replicas` : undefined;
   // What was measured last says nothing of a site whose replicas are gone.
   const runs = site.replicas.some((replica) => replica.state === "running");
   const unknown = runs ? "not measured yet" : "not running";
@@ -28,15 +31,17 @@ export const LimitMeters = ({ site, usage }: { site: SiteView; usage: CurrentUsa
         <>
           <Meter
             label="Memory"
-            text={memory === null ? unknown : bytesOf(memory, asked.memoryBytes)}
+            text={memory === null ? unknown : bytesOf(memory, whole.memoryBytes)}
+            note={several}
             used={memory}
-            limit={asked.memoryBytes}
+            limit={whole.memoryBytes}
           />
           <Meter
             label="CPU"
-            text={cpu === null ? unknown : `${cores(cpu * 10)} of ${cores(asked.cpuMillicores)} cores`}
+            text={cpu === null ? unknown : `${cores(cpu * 10)} of ${cores(whole.cpuMillicores)} cores`}
+            note={several}
             used={cpu}
-            limit={asked.cpuMillicores / 10}
+            limit={whole.cpuMillicores / 10}
           />
         </>
       )}

@@ -13,6 +13,7 @@ import type { FleetRow, HostView } from "../deps.ts";
 import { type FleetPage, type FleetQuery, type FleetSort, fleetHref } from "../fleet-order.ts";
 import { bytesOf, cores, count, firstLine, plural, shortCount, shortHash } from "../format.ts";
 import { useShell } from "../shell.ts";
+import { wholeLimits } from "../whole-limits.ts";
 import { siteWord } from "../words.ts";
 
 /** All sites of the person, the ones that need them first. */
@@ -122,6 +123,7 @@ const bandwidthWords = {
 
 const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
   const { asked } = site.limits;
+  const whole = wholeLimits(site);
   const last = site.latestDeployment;
   const idle = site.status === "sleeping" || site.status === "stopped" || site.status === "archived";
   const disk = usage?.last?.diskBytes ?? site.diskUsedBytes;
@@ -166,14 +168,14 @@ const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
         <SmallMeter
           label="mem"
           used={memory}
-          limit={asked.memoryBytes}
-          title={`Memory: ${of(memory, (used) => bytesOf(used, asked.memoryBytes))}`}
+          limit={whole.memoryBytes}
+          title={`Memory: ${of(memory, (used) => bytesOf(used, whole.memoryBytes))}`}
         />
         <SmallMeter
           label="cpu"
           used={cpu}
-          limit={asked.cpuMillicores / 10}
-          title={`CPU: ${of(cpu, (used) => `${cores(used * 10)} of ${cores(asked.cpuMillicores)} cores`)}`}
+          limit={whole.cpuMillicores / 10}
+          title={`CPU: ${of(cpu, (used) => `${cores(used * 10)} of ${cores(whole.cpuMillicores)} cores`)}`}
         />
         <SmallMeter
           label="disk"

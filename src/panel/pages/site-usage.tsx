@@ -7,6 +7,7 @@ import { NoFigures, StaticChart } from "../components/static-chart.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import { Time } from "../components/time.tsx";
 import { bytesOf, cores, count, millis, plural } from "../format.ts";
+import { wholeLimits } from "../whole-limits.ts";
 import { type UsageRange, usageRanges } from "../usage-range.ts";
 
 export interface UsageProps {
@@ -70,11 +71,12 @@ const memoryPressure = ({ memoryLimitHits, memoryStallSeconds }: UsagePoint): st
 /** The span in one line, with what each figure is measured against. */
 const summaryOf = (chart: ChartData, { whole, site, bandwidthMonthBytes }: UsageProps): string => {
   const { asked } = site.limits;
+  const together = wholeLimits(site);
   switch (chart.name) {
     case "memory":
-      return `avg ${formatBytes(whole.memoryBytes.avg ?? 0)} · peak ${bytesOf(whole.memoryBytes.max ?? 0, asked.memoryBytes)} · ${plural(whole.oomKills, "OOM kill")}${memoryPressure(whole)}`;
+      return `avg ${formatBytes(whole.memoryBytes.avg ?? 0)} · peak ${bytesOf(whole.memoryBytes.max ?? 0, together.memoryBytes)} · ${plural(whole.oomKills, "OOM kill")}${memoryPressure(whole)}`;
     case "cpu":
-      return `avg ${cores((whole.cpuPercent.avg ?? 0) * 10)} · peak ${cores((whole.cpuPercent.max ?? 0) * 10)} of ${cores(asked.cpuMillicores)} cores · held back ${count(whole.throttledSeconds)} s`;
+      return `avg ${cores((whole.cpuPercent.avg ?? 0) * 10)} · peak ${cores((whole.cpuPercent.max ?? 0) * 10)} of ${cores(together.cpuMillicores)} cores · held back ${count(whole.throttledSeconds)} s`;
     case "requests":
       return `${count(whole.requests)} requests · ${plural(whole.errors, "error")}${whole.responseMs.avg === null ? "" : ` · mean answer ${millis(whole.responseMs.avg)}`}`;
     case "bandwidth":

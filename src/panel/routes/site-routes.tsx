@@ -1,7 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { Hono } from "hono";
 import { formatBytes } from "../../domain/size.ts";
-import type { SiteView, UsagePoint } from "../../domain/views.ts";
+import type { SiteView, TogetherView, UsagePoint } from "../../domain/views.ts";
 import { type ChartData, chartsOf, hasFigures, releaseMarks } from "../chart-data.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";
 import { cores, count } from "../format.ts";
@@ -11,6 +11,7 @@ import { type RenderPage, signedIn } from "../render.tsx";
 import { bucketed, merge, spacingMs } from "../series.ts";
 import { usageCsv } from "../usage-csv.ts";
 import { drawnFrom, overviewRange, rangeNamed, readingOf, type UsageRange } from "../usage-range.ts";
+import { wholeLimits } from "../whole-limits.ts";
 
 const chartPoints = 288;
 
@@ -19,15 +20,21 @@ export const limitWords = (site: SiteView) => {
   const { asked, applied } = site.limits;
   const kernel = (text: string, held: string | null) =>
     held === null ? `limit ${text}` : `limit ${text}, applied ${held}`;
+  const { together } = site;
+  const several = (show: (whole: TogetherView) => string): string | null =>
+    together === null || together.replicas < 2
+      ? null
+      : `limit ${show(together)} of all ${together.replicas} replicas`;
   return {
-    memory: kernel(
-      formatBytes(asked.memoryBytes),
-      applied?.memoryBytes ? formatBytes(applied.memoryBytes) : null,
-    ),
-    cpu: kernel(
-      `${cores(asked.cpuMillicores)} cores`,
-      applied?.cpuMillicores ? cores(applied.cpuMillicores) : null,
-    ),
+    memory:
+      several((one) => formatBytes(one.memoryBytes)) ??
+      kernel(formatBytes(asked.memoryBytes), applied?.memoryBytes ? formatBytes(applied.memoryBytes) : null),
+    cpu:
+      several((one) => `${cores(one.cpuMillicores)} cores`) ??
+      kernel(
+        `${cores(asked.cpuMillicores)} cores`,
+        applied?.cpuMillicores ? cores(applied.cpuMillicores) : null,
+      ),
     requests: `limit ${count(asked.requestsPerMinute)} a minute`,
     bandwidth: `even pace of ${formatBytes(asked.bandwidthBytesPerMonth)} a month`,
   };
@@ -61,7 +68,13 @@ export const siteRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     points: UsagePoint[],
   ): Promise<ChartData[]> => {
     const marks = releaseMarks(await deps.listReleases(person, site.slug), fromMs, toMs);
-    return chartsOf(points, { fromMs, toMs, most: chartPoints }, site.limits.asked, limitWords(site), marks);
+    return chartsOf(
+      points,
+      { fromMs, toMs, most: chartPoints },
+      { ...site.limits.asked, ...wholeLimits(site) },
+      limitWords(site),
+      marks,
+    );
   };
 
   app.get("/sites/:slug", async (c) => {

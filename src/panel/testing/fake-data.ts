@@ -87,6 +87,7 @@ export const fakeSite = (slug: string, fields: Partial<SiteView> = {}): SiteView
     gitRemote: `https://croft.example.org/git/${slug}.git`,
     status: "running",
     statusReason: null,
+    together: null,
     limits: {
       asked: limits,
       applied: {
