@@ -12,8 +12,18 @@ const tells: readonly Tells[] = ["replica.exited", "replica.crash_loop", "replic
 /** Several kills within this time are told of once. */
 const oomFoldMs = 10 * 60_000;
 
-const openOf = async (deps: Deps, kind: Tells, replicaId: string): Promise<EventRecord | undefined> =>
-  (await deps.store.openEvents(kind)).find((event) => replicaOf(event) === replicaId);
+const openOf = async (
+  deps: Deps,
+  kind: Tells,
+  replicaId: string,
+  survived = false,
+): Promise<EventRecord | undefined> =>
+  (await deps.store.openEvents(kind)).find(
+    (event) => replicaOf(event) === replicaId && survivedOf(event) === survived,
+  );
+
+const survivedOf = (event: EventRecord): boolean =>
+  (JSON.parse(event.details) as { survived?: boolean }).survived === true;
 
 /**
  * Tells of a replica that ended: the first time of a row, and once more when it becomes a loop.
@@ -46,7 +56,8 @@ export const tellExit = async (
     return;
   }
   const kind = oom ? "replica.oom" : "replica.exited";
-  if (restarts > 1 && (await openOf(deps, kind, replicaId))) return;
+  // Within a row, until it is forgiven, only another cause is news.
+  if (restarts > 1 && (!oom || (await openOf(deps, kind, replicaId)))) return;
   await tell(deps, {
     ...common,
     kind,
@@ -62,13 +73,13 @@ export const tellChildKilled = async (
   replicaId: string,
   limit: string,
 ): Promise<void> => {
-  if (await openOf(deps, "replica.oom", replicaId)) return;
+  if (await openOf(deps, "replica.oom", replicaId, true)) return;
   await tell(deps, {
     kind: "replica.oom",
     severity: "warning",
     environmentId,
     message: `The kernel ended a process of the app: together they used more than the memory limit of ${limit}. The app itself goes on.`,
-    details: { replica: replicaId },
+    details: { replica: replicaId, survived: true },
     lasts: true,
   });
 };

@@ -65,10 +65,10 @@ export const followReplica = async (
  * Whether it ended for memory: the kernel killed its main process, or one of its others just before. A kill that the
  * app survived is not to blame for how it ends later.
  */
-const blame = (
-  state: ReconcileState,
-  row: ReplicaRecord,
-  container: ReplicaState,
+export const blame = (
+  state: Pick<ReconcileState, "memoryKills">,
+  row: Pick<ReplicaRecord, "id">,
+  container: Pick<ReplicaState, "exitCode" | "oomKilled" | "finishedAtMs">,
 ): [oom: boolean, afterKill: boolean] => {
   const kill = state.memoryKills.get(row.id);
   state.memoryKills.delete(row.id);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { EventView } from "../../domain/event.ts";
 import { defaultLimits } from "../../domain/limits.ts";
 import { MB } from "../../domain/size.ts";
 import type { SiteView, UsagePoint } from "../../domain/views.ts";
@@ -18,6 +19,9 @@ const app = nodeApp(`
   const acts = {
     "/": (q, s) => s.end("fine"),
     "/eat": (q, s) => setInterval(() => hoard.push(Buffer.alloc(8e6, 1)), 10),
+    "/child": (q, s) => spawn(process.execPath, ["-e", "const a = []; setInterval(() => a.push(Buffer.alloc(8e6, 1)), 5)"])
+      .on("close", (code, signal) => s.end(String(signal))),
+    "/exit": () => process.exit(3),
     "/fork": async (q, s) => {
       const outcome = await Promise.all(Array.from({ length: 200 }, () => new Promise((resolve) => {
         const child = spawn("sleep", ["20"], { stdio: "ignore" });
@@ -98,6 +102,25 @@ test("over its memory an app is killed and started again, and everybody who asks
   await answers();
 });
 
+test("a process of an app is killed for memory: the app goes on, it is told, and a later end is not blamed on it", async () => {
+  const before = (await croft.site(slug)).replicas[0]!;
+  expect((await croft.visit(host, "/child")).body).toBe("SIGKILL");
+  await until(
+    "it is told",
+    () => croft.api<{ items: EventView[] }>("GET", `/sites/${slug}/events`),
+    ({ body }) => body.items.some(({ message }) => message.includes("The app itself goes on")),
+  );
+  expect((await croft.site(slug)).replicas[0]).toMatchObject({ state: "running", restarts: before.restarts });
+  await croft.visit(host, "/exit").catch(() => {});
+  const { replicas } = await siteWhen(
+    "it ended",
+    (site) => site.replicas[0]?.restarts === before.restarts + 1,
+  );
+  expect(replicas[0]).toMatchObject({ exitCode: 3, oomKills: before.oomKills });
+  expect(replicas[0]!.lastExit).toMatchObject({ exitCode: 3, signal: null, oomKilled: false });
+  await answers();
+});
+
 test("an app that tries to have more processes than it may gets errors, nobody else does", async () => {
   const { body } = await croft.visit(host, "/fork");
   const { started, errors } = JSON.parse(body) as { started: number; errors: string[] };
@@ -106,7 +129,7 @@ test("an app that tries to have more processes than it may gets errors, nobody e
   expect(errors).toContain("EAGAIN");
 
   await docker("kill", await containerOf(slug));
-  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 2);
+  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 3);
   await answers();
   const folder = await pidsCgroup(await containerOf(slug));
   const read = async (file: string) => Number(/(\d+)/.exec(await readFile(join(folder, file), "utf8"))?.[1]);
@@ -122,7 +145,7 @@ test("an app that tries to have more processes than it may gets errors, nobody e
   );
   expect(most).toBeLessThanOrEqual(64);
   await docker("kill", await containerOf(slug));
-  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 3);
+  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 4);
   await answers();
 });
 
@@ -244,6 +267,19 @@ test("an app that ends again and again is started after pauses that grow", async
   const site = await croft.site(looping);
   expect(site.status).toBe("failed");
   expect(site.statusReason).toContain("exit code 7");
+  const { replicas } = await until(
+    "it is a loop",
+    () => croft.site(looping),
+    (seen) => seen.replicas[0]?.state === "crash_loop",
+  );
+  expect(replicas[0]!.lastExit).toMatchObject({
+    exitCode: 7,
+    lastLines: expect.arrayContaining(["no database"]),
+  });
+  const { body } = await croft.api<{ items: EventView[] }>("GET", `/sites/${looping}/events`);
+  const told = body.items.map(({ kind }) => kind);
+  expect(told.filter((kind) => kind === "replica.exited")).toHaveLength(1);
+  expect(told.filter((kind) => kind === "replica.crash_loop")).toHaveLength(1);
 });
 
 test("the neighbour noticed nothing of all this", async () => {
