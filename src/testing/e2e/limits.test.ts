@@ -195,7 +195,8 @@ test("bandwidth is counted both ways", async () => {
 
 test("past its disk limit a site is stopped and says so; it starts again", async () => {
   await limit({ diskBytes: 16 * MB });
-  expect((await croft.visit(host, "/fill")).body).toBe("full");
+  // It may have been ended before it answers.
+  await croft.visit(host, "/fill");
   const stopped = await siteWhen("it is stopped", (site) => site.status === "stopped");
   expect(stopped.statusReason).toContain("disk limit");
   const page = await until(
@@ -219,7 +220,7 @@ test("past its disk limit a site is stopped and says so; it starts again", async
 
 test("what fills a volume stays: started as it is the site is stopped again, with a higher limit it runs", async () => {
   await limit({ diskBytes: 16 * MB });
-  expect((await croft.visit(host, "/keep")).body).toBe("kept");
+  await croft.visit(host, "/keep");
   await siteWhen("it is stopped", (site) => site.status === "stopped");
   await croft.api("POST", `/sites/${slug}/start`);
   await siteWhen("it is stopped again", (site) => site.status === "stopped");
