@@ -128,6 +128,10 @@ export const logParts = ({ store, engine, dockerHost, paths, openSecret, clock, 
     collector,
     /** Bytes on disk of what is kept of an environment's output; they do not count against its disk limit. */
     logBytes: logStore.bytes,
+    remove: async (environmentId: string): Promise<void> => {
+      await collector.forget(environmentId);
+      await logStore.remove(environmentId);
+    },
     jobs,
     retention,
     /** The engine, with what containers print taken in before they are removed. */

@@ -151,6 +151,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     removeFolder,
     nextTime,
     cancelDeployment: (id) => queue.cancel(id),
+    removeLog: logs.remove,
   };
   const supervisor = createSupervisor(supervisorDeps);
   const domains = domainDeps({

@@ -20,6 +20,8 @@ export interface Collector {
   notice(): void;
   /** Takes in all of what a container printed so far, before it is removed. Never throws; has a deadline. */
   drain(replicaId: string): Promise<void>;
+  /** Nothing more is taken in of an environment that is being removed. */
+  forget(environmentId: string): Promise<void>;
   /** Resolves when there may be more in an environment's log than before, or at the deadline. */
   changed(environmentId: string, deadlineMs: number, signal: AbortSignal): Promise<void>;
   /** Looks at this environment more often, until the returned function is called. */
@@ -114,6 +116,7 @@ export const createCollector = (deps: CollectorDeps): Collector => {
         if (!wanted.has(one.key) && one.pending.length === 0 && !one.reader.changed()) await close(one);
     });
 
+  const forgotten = new Set<string>();
   const failed = new Map<string, number>();
   const look = async (environmentId: string): Promise<void> => {
     try {
@@ -131,6 +134,7 @@ export const createCollector = (deps: CollectorDeps): Collector => {
   };
 
   const want = (source: LogSource): void => {
+    if (forgotten.has(source.environmentId)) return;
     const key = keyOf(source);
     wanted.set(key, source);
     const own = byEnvironment.get(source.environmentId) ?? new Set();
@@ -225,6 +229,12 @@ export const createCollector = (deps: CollectorDeps): Collector => {
         log.warn("the last lines of a container may be missing", { replica: replicaId, error }),
       );
     },
+    forget: (environmentId) =>
+      inTurn(environmentId, async () => {
+        forgotten.add(environmentId);
+        for (const [key, source] of wanted) if (source.environmentId === environmentId) wanted.delete(key);
+        for (const one of ofEnvironment(environmentId)) await close(one);
+      }),
     changed: (environmentId, deadlineMs, signal) =>
       new Promise((resolve) => {
         const own = waiting.get(environmentId) ?? new Set();

@@ -26,6 +26,7 @@ const cleanUp = async (deps: SupervisorDeps, site: SiteRecord): Promise<void> =>
       replicas.map((replica) => replica.id),
       deps.stopGraceSeconds,
     );
+    await deps.removeLog(environment.id);
     if (environment.networkSlot !== null)
       await deps.engine.removeNetwork(networkOf(deps.networkPool, environment).name);
     for (const release of await deps.store.releasesOf(environment.id)) {

@@ -151,4 +151,6 @@ export interface SupervisorDeps {
   nextTime(pattern: string, timeZone: string, afterMs: number): number | null;
   /** Ends deployments of a site that was deleted. */
   cancelDeployment(id: string): Promise<boolean>;
+  /** What is kept of an environment's output. */
+  removeLog(environmentId: string): Promise<void>;
 }
