@@ -2,10 +2,11 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type Dockerode from "dockerode";
 import type { DockerClient } from "./client.ts";
-import { inspectContainer } from "./containers.ts";
 import type { EngineDiskFacts } from "./engine-disk.ts";
 import { folderBytes } from "./folder-bytes.ts";
-import { containerName } from "./labels.ts";
+import { hasStatus } from "./errors.ts";
+import { containerName, replicaIdOf } from "./labels.ts";
+import { runIdOf } from "./one-off-config.ts";
 
 /** Rotated logs lie beside the current one as `<name>.1` … */
 const logBytesOf = async (logPath: string): Promise<number> => {
@@ -62,10 +63,28 @@ export const createDiskUsage = (client: DockerClient, engineDisk: EngineDiskFact
   /** So that counting in a hurry does not wait for the engine. */
   const remembered = new Map<string, Places>();
 
+  /** Of a replica, or of a command in a container of its own. */
+  const inspectOurs = (id: string): Promise<Dockerode.ContainerInspectInfo | null> =>
+    client.call("inspect container", (docker) =>
+      docker
+        .getContainer(containerName(id))
+        .inspect()
+        .then(
+          (info) => {
+            const of = [[info.Name], info.Config.Labels] as const;
+            return replicaIdOf(...of) === id || runIdOf(...of) === id ? info : null;
+          },
+          (error) => {
+            if (hasStatus(error, 404)) return null;
+            throw error;
+          },
+        ),
+    );
+
   const placesFor = async (replicaId: string): Promise<Places | null> => {
     const known = remembered.get(replicaId);
     if (known) return known;
-    const info = await inspectContainer(client, replicaId);
+    const info = await inspectOurs(replicaId);
     if (info === null) return null;
     const places = await placesOf(info);
     // A container that does not run may still get its place.

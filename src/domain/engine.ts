@@ -1,4 +1,5 @@
 import type { CommandEngine } from "./command-process.ts";
+import type { ImageOnDisk } from "./housekeeping.ts";
 import type { AppliedLimits } from "./limits.ts";
 
 /** The values of the labels on everything that Croft makes in the engine (`croft.managed=true` beside them). */
@@ -242,7 +243,7 @@ export interface Engine extends CommandEngine {
   /** Where the engine keeps images and containers, as this host sees it; null when it is another machine's. */
   dataFolder(): Promise<string | null>;
   /**
-   * Bytes on disk of the writable layer and of the log files. At idle priority, and slow for many files; `urgent` is
+   * Bytes on disk of the writable layer and of the log files, of a replica or of a one-off. At idle priority, and slow for many files; `urgent` is
    * counted at once.
    */
   diskUsage(
@@ -280,6 +281,8 @@ export interface Engine extends CommandEngine {
    * @returns bytes
    */
   pruneBuildCache(network: string, unusedForSeconds: number): Promise<number>;
+  /** All images, Croft's and others', with what each alone takes. */
+  imagesOnDisk(): Promise<ImageOnDisk[]>;
   /** Removes the tag; a release's image goes when nothing else names it. Idempotent. */
   removeImage(reference: string): Promise<void>;
   /** Removes everything labelled with this site: containers, networks, images. Volumes only when told. */

@@ -6,6 +6,7 @@ import type { EventKind, EventRecord } from "../domain/event.ts";
 import type { Log } from "../domain/log.ts";
 import type { GuardActRecord } from "../domain/guard.ts";
 import type { LinkRecord } from "../domain/link.ts";
+import type { RunRecord } from "../domain/run.ts";
 import type { ProcessRecord, RollingRestartRecord } from "../domain/process.ts";
 import type {
   AuditEntryRecord,
@@ -62,6 +63,7 @@ export interface SupervisorQueries extends SleepQueries {
     patch: Partial<Omit<DiskKeepingRecord, "environmentId">>,
   ): Promise<void>;
   openDeployments(): Promise<DeploymentRecord[]>;
+  openRuns(): Promise<RunRecord[]>;
   releaseById(id: string): Promise<ReleaseRecord | undefined>;
   releasesOf(environmentId: string): Promise<ReleaseRecord[]>;
   retireRelease(id: string, atMs: number): Promise<void>;

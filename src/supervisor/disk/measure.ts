@@ -56,15 +56,30 @@ export const measureDisk = async (
   const ofVolumes = volumes.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
   if (release && release.imageId === null)
     return { usedBytes: ofVolumes + (release.sizeBytes ?? 0), volumes };
-  const replicas = await deps.store.liveReplicasOf(environment.id);
-  const ofReplicas = urgent
-    ? await Promise.all(replicas.map(({ id }) => deps.engine.diskUsage(id, { urgent })))
-    : await oneByOne(replicas, ({ id }) => deps.engine.diskUsage(id));
+  const containers = [
+    ...(await deps.store.liveReplicasOf(environment.id)),
+    ...(await oneOffsOf(deps, environment.id)),
+  ];
+  const ofContainers = urgent
+    ? await Promise.all(containers.map(({ id }) => deps.engine.diskUsage(id, { urgent })))
+    : await oneByOne(containers, ({ id }) => deps.engine.diskUsage(id));
   return {
-    usedBytes: ofReplicas.reduce((sum, use) => sum + (use ? use.writableBytes + use.logBytes : 0), ofVolumes),
+    usedBytes: ofContainers.reduce(
+      (sum, use) => sum + (use ? use.writableBytes + use.logBytes : 0),
+      ofVolumes,
+    ),
     volumes,
   };
 };
+
+/** Commands of the environment that run in containers of their own. */
+export const oneOffsOf = async (
+  deps: { store: Pick<SupervisorDeps["store"], "openRuns"> },
+  environmentId: string,
+): Promise<{ id: string }[]> =>
+  (await deps.store.openRuns()).filter(
+    (run) => run.environmentId === environmentId && run.replicaId === null,
+  );
 
 const oneByOne = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> => {
   const results: R[] = [];

@@ -5,7 +5,7 @@ import type { EventRecord } from "../../domain/event.ts";
 import { formatBytes } from "../../domain/size.ts";
 import type { LiveEnvironment, SupervisorDeps } from "../deps.ts";
 import { tell } from "../tell.ts";
-import type { DiskUse } from "./measure.ts";
+import { type DiskUse, oneOffsOf } from "./measure.ts";
 
 /** Stops further apart than this are not of one series. */
 const seriesMs = 6 * 3_600_000;
@@ -33,7 +33,10 @@ export const stopForDisk = async (
   const replicas = await deps.store.liveReplicasOf(id);
   // The row goes into the queue of writes first, so that what ends now is not started again.
   const noted = deps.store.updateEnvironment(id, { stoppedReason: "disk_full" });
-  const ended = await Promise.allSettled(replicas.map((replica) => deps.engine.stopReplica(replica.id, 0)));
+  const ended = await Promise.allSettled([
+    ...replicas.map((replica) => deps.engine.stopReplica(replica.id, 0)),
+    ...(await oneOffsOf(deps, id)).map((run) => deps.engine.removeOneOff(run.id)),
+  ]);
   const endMs = Math.round(deps.clock.monotonicMs() - beganMs);
   await noted;
   for (const end of ended)

@@ -28,6 +28,8 @@ interface Known {
 interface Rows {
   environments: LiveEnvironment[];
   replicas: Map<string, string[]>;
+  /** With commands in containers of their own, of which the kernel's counters are not read. */
+  withRuns: Set<string>;
 }
 
 export interface DiskWatch {
@@ -64,7 +66,8 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     const replicas = new Map<string, string[]>();
     for (const { id, environmentId } of await deps.store.liveReplicas())
       replicas.set(environmentId, [...(replicas.get(environmentId) ?? []), id]);
-    rows = { environments, replicas, atMs: nowMs };
+    const withRuns = new Set((await deps.store.openRuns()).map((run) => run.environmentId));
+    rows = { environments, replicas, withRuns, atMs: nowMs };
     return rows;
   };
 
@@ -160,14 +163,15 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
 
   const couldBeOver = (environment: LiveEnvironment, present: Rows, now: Map<string, number>): boolean => {
     const replicaIds = present.replicas.get(environment.id) ?? [];
-    if (environment.stoppedReason !== null || replicaIds.length === 0) return false;
+    const hasRuns = present.withRuns.has(environment.id);
+    if (environment.stoppedReason !== null || (replicaIds.length === 0 && !hasRuns)) return false;
     const then = known.get(environment.id);
     const left = environment.diskBytes - (then?.usedBytes ?? environment.diskUsedBytes ?? 0);
     const written = since(replicaIds, now, then?.writtenBytes ?? new Map());
     const fallen = fallenBytes - (then?.fallenBytes ?? 0);
     const unexplained = unexplainedBytes - (then?.unexplainedBytes ?? 0);
     const isOld = deps.clock.monotonicMs() - (then?.countedAtMs ?? 0) > recountMs;
-    return (written >= left && (fallen >= left || isOld)) || (unexplained >= left && isOld);
+    return (written >= left && (fallen >= left || isOld)) || (unexplained >= left && (isOld || hasRuns));
   };
 
   const stopFastest = async (
