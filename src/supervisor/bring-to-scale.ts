@@ -38,7 +38,7 @@ export const bringToScale = async (
     const own = present.filter(({ process }) => process === desired.name);
     if (own.length > wanted) state.retire(leastNeeded(own).slice(0, own.length - wanted), true);
     if (own.length >= wanted) {
-      if (own.length > 1) await restartNext(deps, state, environment, own);
+      if (own.length > 0) await restartNext(deps, state, environment, own);
       continue;
     }
     // Its data may be written to by one at a time; when they are gone the supervisor looks again.

@@ -18,7 +18,10 @@ export const restartNext = async (
   const old = replicas.filter(({ createdAt }) => createdAt <= restart.askedAt);
   const next = old.find(({ state }) => state !== "running") ?? old[0];
   if (!next) return;
-  if (replicas.every(({ id, state }) => id === next.id || state === "running")) state.retire([next], true);
+  // What is down serves nobody: it need not wait for the others.
+  const mayGo =
+    next.state !== "running" || replicas.every(({ id, state }) => id === next.id || state === "running");
+  if (mayGo) state.retire([next], true);
 };
 
 /** Forgets restarts that are through. */
