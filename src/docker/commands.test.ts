@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
 import type { CommandProcess, OneOffSpec } from "../domain/command-process.ts";
 import type { NetworkRef, ReplicaSpec } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
@@ -49,6 +50,7 @@ const listen = () => {
 const oneOff = (argv: string[], change: Partial<OneOffSpec> = {}): OneOffSpec => ({
   runId: newId("run"),
   base,
+  group: fixture.owner.environment,
   argv,
   terminal: null,
   stdin: false,
@@ -141,6 +143,40 @@ test("too much memory ends it, and it says so", async () => {
   const running = await fixture.engine.startOneOff(spec, () => {});
   expect(await running.ended).toMatchObject({ exitCode: 137 });
   await fixture.engine.removeOneOff(spec.runId);
+});
+
+test("several of one group get no more together than one may alone", async () => {
+  // Each may have 48 MB, and so may both.
+  const hold = ["sh", "-c", "head -c 34m /dev/zero > /dev/shm/held && sleep 300"];
+  const first = oneOff(hold);
+  const second = oneOff(hold);
+  const one = await fixture.engine.startOneOff(first, () => {});
+  const { HostConfig } = await dockerApi("GET", `/containers/croft-${first.runId}/json`);
+  expect(HostConfig.CgroupParent).toBe(`/croft-one-off/${fixture.owner.environment}`);
+  const { cgroupOfProcess } = await import("./cgroup-paths.ts");
+  const { readCgroup, readCgroupLimits } = await import("./cgroup-readings.ts");
+  const { State } = await dockerApi("GET", `/containers/croft-${first.runId}/json`);
+  const cgroup = cgroupOfProcess(State.Pid)!;
+  const parent = (path: string | null) => path && path.slice(0, path.lastIndexOf("/"));
+  const shared =
+    cgroup.version === 2
+      ? { ...cgroup, folder: parent(cgroup.folder)! }
+      : {
+          ...cgroup,
+          memory: parent(cgroup.memory)!,
+          cpu: parent(cgroup.cpu),
+          cpuacct: parent(cgroup.cpuacct),
+          pids: parent(cgroup.pids),
+        };
+  expect(readCgroupLimits(shared)).toMatchObject({ memoryBytes: 48 * MB, cpuMillicores: 300, pids: 20 });
+  await eventually("the first holds its share", () => (readCgroup(cgroup)?.memoryBytes ?? 0) > 30 * MB);
+  const two = await fixture.engine.startOneOff(second, () => {});
+  // The kernel chooses; what matters is that not both can stay.
+  await Promise.race([one.ended, two.ended]);
+  expect(readCgroup(shared)!.memoryBytes).toBeLessThanOrEqual(48 * MB);
+  for (const spec of [first, second]) await fixture.engine.removeOneOff(spec.runId);
+  const folder = shared.version === 2 ? shared.folder : shared.memory;
+  await eventually("the group is gone", () => !existsSync(folder));
 });
 
 test("what is no program ends as in a shell, with a reason", async () => {

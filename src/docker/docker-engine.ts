@@ -11,11 +11,13 @@ import { createEngineDisk } from "./engine-disk.ts";
 import { dockerInfo, engineInfo } from "./engine-info.ts";
 import { createWatch } from "./events.ts";
 import { createFirewall } from "./firewall.ts";
+import { createImagesOnDisk } from "./images-on-disk.ts";
 import { createImages } from "./images.ts";
 import { createJoinNetwork, createLeaveNetwork } from "./join-network.ts";
 import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
 import { bridgeName, createNetworks } from "./networks.ts";
+import { createOneOffCgroups } from "./one-off-cgroup.ts";
 import { createOneOffs } from "./one-offs.ts";
 import { createReadings } from "./readings.ts";
 import { createReplicaList } from "./replica-list.ts";
@@ -53,7 +55,14 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
   const firewall = createFirewall(log, deps.hostFirewall, deps.installation);
-  const oneOffs = createOneOffs({ client, log, createContainer: containers.createContainer });
+  const oneOffs = createOneOffs({
+    client,
+    log,
+    cgroups: createOneOffCgroups(log, async () =>
+      deps.dockerHost.startsWith("unix:") ? (await dockerInfo(client)).CgroupDriver : null,
+    ),
+    createContainer: containers.createContainer,
+  });
   const readings = createReadings({ ...containers, log, clock });
   const cgroups = createBuildCgroups(log, async () => (await dockerInfo(client)).CgroupDriver);
   let folder: string | null = null;
@@ -138,6 +147,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
 
     build: createBuild({ client, cgroups, ...images, imageFolder }),
     ...images,
+    imagesOnDisk: createImagesOnDisk(client),
     removeSite: createRemoveSite({
       client,
       listReplicas,

@@ -12,6 +12,7 @@ export const runLabel = "croft.run";
 export const oneOffConfig = (
   { runId, base, argv, terminal, stdin, keepOutput }: OneOffSpec,
   config: Dockerode.ContainerCreateOptions,
+  cgroupParent: string | null,
 ): Dockerode.ContainerCreateOptions => {
   const owner = { ...base.owner, role: "helper" as const };
   return {
@@ -32,6 +33,7 @@ export const oneOffConfig = (
     AttachStderr: true,
     HostConfig: {
       ...config.HostConfig,
+      ...(cgroupParent === null ? {} : { CgroupParent: cgroupParent }),
       // What a person sees in their terminal is written down nowhere.
       ...(keepOutput ? {} : { LogConfig: { Type: "none", Config: {} } }),
     },

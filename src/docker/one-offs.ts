@@ -8,6 +8,7 @@ import { createAttachedStream } from "./attached-stream.ts";
 import type { DockerClient } from "./client.ts";
 import { deployFailed, dockerMessage, hasStatus, runtimeReason } from "./errors.ts";
 import { containerName, labelFilter } from "./labels.ts";
+import type { OneOffCgroups } from "./one-off-cgroup.ts";
 import { oneOffConfig, runIdOf } from "./one-off-config.ts";
 
 const startDeadlineMs = 60_000;
@@ -17,6 +18,7 @@ const waitSliceMs = 60_000;
 interface Deps {
   client: DockerClient;
   log: Log;
+  cgroups: OneOffCgroups;
   createContainer(
     spec: ReplicaSpec,
     adapt: (config: Dockerode.ContainerCreateOptions) => Dockerode.ContainerCreateOptions,
@@ -24,7 +26,7 @@ interface Deps {
 }
 
 /** Commands in containers of their own; see `CommandEngine` for each. */
-export const createOneOffs = ({ client, log, createContainer }: Deps) => {
+export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) => {
   const inspect = (runId: string): Promise<Dockerode.ContainerInspectInfo | null> =>
     client.call("inspect container", (docker) =>
       docker
@@ -132,7 +134,13 @@ export const createOneOffs = ({ client, log, createContainer }: Deps) => {
   return {
     async startOneOff(spec: OneOffSpec, onOutput: OnOutput): Promise<CommandProcess> {
       const base = { ...spec.base, replicaId: spec.runId, startCommand: null };
-      const id = await createContainer(base, (config) => oneOffConfig(spec, config));
+      const parent = await cgroups.enter(spec.group, spec.runId, spec.base.limits);
+      const id = await createContainer(base, (config) => oneOffConfig(spec, config, parent)).catch(
+        async (error) => {
+          await cgroups.leave(spec.runId);
+          throw error;
+        },
+      );
       try {
         // Before it starts, or its first words were lost.
         const stream = await attach(id, { stdin: spec.stdin, logs: false, live: true });
@@ -157,6 +165,7 @@ export const createOneOffs = ({ client, log, createContainer }: Deps) => {
         await removeById(id).catch((cause) =>
           log.warn("a one-off that did not start could not be removed", { container: id, cause }),
         );
+        await cgroups.leave(spec.runId);
         throw error;
       }
     },
@@ -171,6 +180,7 @@ export const createOneOffs = ({ client, log, createContainer }: Deps) => {
     async removeOneOff(runId: string): Promise<void> {
       const info = await inspect(runId);
       if (info) await removeById(info.Id);
+      await cgroups.leave(runId);
     },
 
     /** @param labels further `key=value` labels that must match */

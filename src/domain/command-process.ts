@@ -25,6 +25,8 @@ export interface CommandSpec {
 export interface OneOffSpec extends CommandSpec {
   /** What a replica of the same release would run with; its id, name, role and start command don't count. */
   base: ReplicaSpec;
+  /** One-offs of one group together get no more than the limits of `base`, where the engine can hold that. */
+  group: string;
   /** Whether the engine keeps the output, so that a later daemon can go on following. */
   keepOutput: boolean;
 }

@@ -156,6 +156,7 @@ export const createJobRunner = (deps: RunsDeps) => {
         {
           runId: run.id,
           base: await deps.specOf(environment.id, release.id),
+          group: environment.id,
           argv: JSON.parse(run.command) as string[],
           terminal: null,
           stdin: false,

@@ -122,7 +122,7 @@ export const createSessions = (deps: RunsDeps) => {
     const spec = { runId: run.id, argv, terminal, stdin };
     if (run.replicaId !== null) return engine.execInReplica(run.replicaId, spec, onOutput);
     const base = await deps.specOf(run.environmentId, run.releaseId!);
-    return engine.startOneOff({ ...spec, base, keepOutput: false }, onOutput);
+    return engine.startOneOff({ ...spec, base, group: run.environmentId, keepOutput: false }, onOutput);
   };
 
   /** Follows a started command to its end, whoever brings that about. */

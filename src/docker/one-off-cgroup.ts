@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContainerLimits } from "../domain/engine.ts";
+import type { Log } from "../domain/log.ts";
+import { parseMounts } from "./cgroup-paths.ts";
+
+const parentGroup = "croft-one-off";
+const cpuPeriodMicros = 100_000;
+
+/** A file below a group and what it is to hold; `optional` where not every kernel has it. */
+interface Setting {
+  controller: "memory" | "cpu" | "pids";
+  file: string;
+  value: string;
+  optional?: boolean;
+}
+
+const settingsV1 = ({ memoryBytes, cpuMillicores, pids }: ContainerLimits): Setting[] => [
+  { controller: "memory", file: "memory.limit_in_bytes", value: String(memoryBytes) },
+  { controller: "memory", file: "memory.memsw.limit_in_bytes", value: String(memoryBytes), optional: true },
+  // Once more: it cannot be raised past what memory and swap together were before.
+  { controller: "memory", file: "memory.limit_in_bytes", value: String(memoryBytes) },
+  { controller: "cpu", file: "cpu.cfs_period_us", value: String(cpuPeriodMicros) },
+  { controller: "cpu", file: "cpu.cfs_quota_us", value: String((cpuMillicores * cpuPeriodMicros) / 1000) },
+  { controller: "pids", file: "pids.max", value: String(pids) },
+];
+
+const settingsV2 = ({ memoryBytes, cpuMillicores, pids }: ContainerLimits): Setting[] => [
+  { controller: "memory", file: "memory.max", value: String(memoryBytes) },
+  { controller: "memory", file: "memory.swap.max", value: "0", optional: true },
+  {
+    controller: "cpu",
+    file: "cpu.max",
+    value: `${(cpuMillicores * cpuPeriodMicros) / 1000} ${cpuPeriodMicros}`,
+  },
+  { controller: "pids", file: "pids.max", value: String(pids) },
+];
+
+/**
+ * A group of the kernel that one-offs of one environment share, held to what one replica may use: however many are
+ * open, together they get no more. Only with Docker's cgroupfs driver on this machine; with systemd's, groups are
+ * units and not ours to make (there each has limits of its own, and their number is bounded).
+ */
+export const createOneOffCgroups = (log: Log, driver: () => Promise<string | null>) => {
+  let known: Promise<string | null> | null = null;
+  const users = new Map<string, Set<string>>();
+
+  const mounts = async () => parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
+
+  const make = async (group: string, limits: ContainerLimits): Promise<void> => {
+    const all = await mounts();
+    const isV1 = all.some(({ type, controllers }) => type === "cgroup" && controllers.includes("memory"));
+    for (const { controller, file, value, optional } of (isV1 ? settingsV1 : settingsV2)(limits)) {
+      const mount = all.find(({ type, controllers }) =>
+        isV1 ? type === "cgroup" && controllers.includes(controller) : type === "cgroup2",
+      );
+      if (!mount) continue;
+      const folder = join(mount.folder, parentGroup, group);
+      await mkdir(folder, { recursive: true });
+      if (!isV1)
+        for (const level of [mount.folder, join(mount.folder, parentGroup)])
+          await writeFile(join(level, "cgroup.subtree_control"), "+pids +memory +cpu");
+      if (optional && !existsSync(join(folder, file))) continue;
+      // Refused while what runs there uses more, or may: that ends, and the next one writes it again.
+      await writeFile(join(folder, file), value).catch((error) =>
+        log.debug("a group of one-offs keeps its limit for now", { group, file, error }),
+      );
+    }
+  };
+
+  return {
+    /** @returns Docker's `CgroupParent`; null where there is none of our own */
+    async enter(group: string, runId: string, limits: ContainerLimits): Promise<string | null> {
+      const runs = users.get(group) ?? new Set<string>();
+      users.set(group, runs.add(runId));
+      try {
+        if ((await (known ??= driver())) !== "cgroupfs") return null;
+        await make(group, limits);
+        return `/${parentGroup}/${group}`;
+      } catch (error) {
+        known = null;
+        log.warn("one-offs of a site share no limit; each has its own", { group, error });
+        return null;
+      }
+    },
+
+    /** The last one puts the light out. Idempotent. */
+    async leave(runId: string): Promise<void> {
+      for (const [group, runs] of users) {
+        if (!runs.delete(runId) || runs.size > 0) continue;
+        users.delete(group);
+        for (const { folder } of await mounts())
+          // Somebody came in meanwhile, or it is not empty yet: the next one that leaves tries again.
+          if (!users.has(group)) await rmdir(join(folder, parentGroup, group)).catch(() => {});
+      }
+    },
+  };
+};
+
+export type OneOffCgroups = ReturnType<typeof createOneOffCgroups>;
