@@ -36,10 +36,14 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
         ? null
         : await startAgain(context, environment, replicas);
     const message =
-      problem === null ? `Woken within ${took()} ms: ${why}.` : `Woken, ${why}, but ${problem}.`;
+      problem === null
+        ? `Woken within ${took()} ms: ${why}.`
+        : problem === gone
+          ? `Woken: ${why}. Its containers had been removed by somebody outside Croft; new ones take their place.`
+          : `Woken, ${why}, but ${problem}.`;
     const details = { tookMs: took(), from: record.state };
     await writeAwake(context, record, {
-      kind: problem === null ? "site.woken" : "site.wake_failed",
+      kind: problem === null || problem === gone ? "site.woken" : "site.wake_failed",
       message,
       details,
     });
@@ -93,6 +97,8 @@ const thaw = async (
   return whole;
 };
 
+const gone = "its containers are gone";
+
 /** Starts what there is and lets visitors in with the first that answers. @returns what is wrong, as half a sentence */
 const startAgain = async (
   context: SleepContext,
@@ -112,17 +118,17 @@ const startAgain = async (
         return [{ ...replica, ...patch }];
       } catch (error) {
         if (!(error instanceof AppError) || error.code === "engine_unavailable") throw error;
-        problems.push(`a container does not start: ${publicMessageOf(error)}`);
         // Another one is launched in its place.
         if (error.code === "not_found")
           await deps.store.updateReplica(replica.id, { state: "removed", endedAt: deps.clock.nowMs() });
+        else problems.push(`a container does not start: ${publicMessageOf(error)}`);
         return [];
       }
     }),
   );
   const all = started.flat();
   const web = all.filter(({ process }) => process === webProcess);
-  if (web.length === 0) return problems[0] ?? "its containers are gone and are made anew";
+  if (web.length === 0) return problems[0] ?? gone;
   const signal = AbortSignal.any([context.lifetime(), AbortSignal.timeout(wakeBudgetMs(environment))]);
   const first = await Promise.any(web.map((replica) => answers(context, environment, replica, signal))).catch(
     (error: AggregateError) => publicMessageOf(error.errors[0]),
