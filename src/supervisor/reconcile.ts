@@ -45,7 +45,7 @@ export interface ReconcileState {
 }
 
 /** An engine starts so many about as fast as more, and one site that hangs in it does not keep the others waiting. */
-const sitesAtOnce = 4;
+const sitesAtOnce = 8;
 
 /**
  * One pass of desired (rows) against actual (the engine). Only replicas that have a row here are touched, whatever
