@@ -129,6 +129,28 @@ describe("measured, and no regular count in the next hour", () => {
     }
   });
 
+  test("a command in a container of its own is held to it, too", async () => {
+    await limit(croft, slug, limitBytes);
+    const endless =
+      "n=0; while :; do n=$((n+1)); dd if=/dev/zero of=/var/tmp/f$n bs=1M count=32 || exit; done";
+    const ended = await croft.cli(["exec", slug, "--no-tty", "--", "sh", "-c", endless]);
+    expect(ended.exitCode).not.toBe(0);
+    expect((await openEvent(croft, slug, "disk.full")).message).toContain("may have 300 MB");
+    await until(
+      "nothing of it is left",
+      () => docker("ps", "-aq", "--filter", `label=croft.site=${slug}`),
+      (ids) => ids === "",
+      60_000,
+    );
+    await limit(croft, slug, limitBytes * 40);
+    await until(
+      "it starts again",
+      () => croft.visit(host),
+      ({ body }) => body === "up",
+      60_000,
+    );
+  });
+
   test("with a read-only root the app writes to volumes and /tmp alone", async () => {
     expect((await croft.visit(host, "/root")).body).toBe("yes yes yes");
     const changed = await croft.cli(["site", "change", slug, "--read-only-root", "on"]);
