@@ -11,6 +11,8 @@ import type { Log } from "../domain/log.ts";
 import type { Settings } from "../config.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { Deployments } from "../deploy/deployments.ts";
+import type { Finding } from "../doctor/finding.ts";
+import type { Housekeeping } from "../housekeeping/housekeeping.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { HttpsView } from "../domain/views.ts";
 import type { EdgeStatus, EngineStatus, HostView, PanelDeps } from "../panel/deps.ts";
@@ -56,6 +58,8 @@ interface PanelWiring {
   requests: RequestDeps;
   guard: Guard;
   logs: Pick<PanelDeps, "appLog" | "logStorage" | "setLogStorage" | "retention" | "setRetention">;
+  housekeeping: Housekeeping;
+  examine(): Promise<Finding[]>;
   backups: Pick<PanelDeps, "listBackups" | "createBackup">;
   domains: Pick<
     PanelDeps,
@@ -130,6 +134,18 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
       return wiring.guard.release(actor, slug);
     },
     ...wiring.backups,
+    storage: async (actor) => {
+      operatorOnly(actor);
+      return wiring.housekeeping.view();
+    },
+    cleanStorage: async (actor) => {
+      operatorOnly(actor);
+      return wiring.housekeeping.clean(actor);
+    },
+    examine: async (actor) => {
+      operatorOnly(actor);
+      return wiring.examine();
+    },
 
     fleet: async (actor) => {
       const views = await listSites(sites, actor);
@@ -152,7 +168,7 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
       await updateSite(sites, actor, slug, patch);
       return showSite(sites, actor, slug);
     },
-    deleteSite: (actor, slug, options) => deleteSite(sites, actor, slug, options),
+    deleteSite: async (actor, slug, options) => void (await deleteSite(sites, actor, slug, options)),
     stopSite: (actor, slug) => stopSite(sites, actor, slug),
     startSite: (actor, slug) => startSite(sites, actor, slug),
     restartSite: (actor, slug) => restartSite(sites, actor, slug),

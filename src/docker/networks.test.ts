@@ -74,6 +74,50 @@ test("a wrong subnet is repaired, and replicas move over with it, running or sto
   expect((await engine.restartReplica(stopped.replicaId)).address).toStartWith(`${start}.`);
 });
 
+test("a subnet in use elsewhere is refused before a network is taken apart", async () => {
+  const { engine, owner } = fixture;
+  const [taken, network] = [await fixture.network(), await fixture.network()];
+  const { replicaId, address } = await fixture.start("sleep 300", network);
+  await expect(
+    engine.ensureNetwork({ name: network.name, subnet: taken.subnet }, owner),
+  ).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(taken.name) });
+  expect((await engine.inspectReplica(replicaId))!.address).toBe(address);
+});
+
+test("an internal network joins two replicas by name and leads nowhere else; left, the name is gone", async () => {
+  const { engine, owner } = fixture;
+  const [mine, theirs] = [await fixture.network(), await fixture.network()];
+  const link = await eventually("a free subnet", async () => {
+    const network = { name: named(), subnet: randomSubnet(), internal: true };
+    return engine.ensureNetwork(network, owner).then(
+      () => network,
+      () => null,
+    );
+  });
+  const target = await fixture.start("while true; do echo stored | nc -l -p 6380; done", theirs);
+  const ask =
+    "while true; do nc -w 1 db 6380 </dev/null 2>/dev/null || echo none; ip route | grep -c default; sleep 0.2; done";
+  const asker = await fixture.start(ask, mine, { joins: [{ network: link.name, aliases: [] }] });
+  expect(asker.networks.map(({ name }) => name).toSorted()).toEqual([mine.name, link.name].toSorted());
+  // Its address stays the one on its own network.
+  expect(asker.address).toStartWith(mine.subnet.split(".").slice(0, 3).join("."));
+  const said = (word: string) =>
+    eventually(`it says ${word}`, async () => (await engine.logTail(asker.replicaId, 2)).includes(word));
+  await said("none");
+  await engine.joinNetwork(target.replicaId, link.name, ["db"]);
+  await engine.joinNetwork(target.replicaId, link.name, ["db"]);
+  await said("stored");
+  expect(
+    (await engine.inspectReplica(target.replicaId))!.networks.find(({ name }) => name === link.name)!.aliases,
+  ).toContain("db");
+  // One way out, as before.
+  await said("1");
+  await engine.leaveNetwork(target.replicaId, link.name);
+  await engine.leaveNetwork(target.replicaId, link.name);
+  await said("none");
+  await engine.removeNetwork(link.name);
+});
+
 test("a subnet in use elsewhere: conflict, which names it", async () => {
   const { engine, owner } = fixture;
   const taken = await fixture.network();

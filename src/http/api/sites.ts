@@ -97,11 +97,10 @@ export const siteRoutes = (deps: SiteRoutesDeps): ApiRoute[] => {
       }),
       status: 202,
       handle: async ({ actor, params, query }) => {
-        await deleteSite(sites, actor, params.slug!, {
+        return deleteSite(sites, actor, params.slug!, {
           confirm: query.confirm,
           volumes: query.volumes === "true",
         });
-        return {};
       },
     }),
     ...states.map(({ verb, summary, act }) =>

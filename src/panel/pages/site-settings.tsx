@@ -10,6 +10,8 @@ import { typeWords } from "../words.ts";
 export interface SettingsProps {
   site: SiteView;
   releases: ReleaseView[];
+  /** Sites that are linked to it. */
+  linkedFrom: string[];
   typed: Typed;
   refusal: Refusal | null;
   /** Which of the page's forms was refused. */
@@ -211,6 +213,7 @@ const Danger = (props: SettingsProps) => {
         <div>
           <h3 id="delete">Delete</h3>
           <p class="soft">
+            {props.linkedFrom.length > 0 && `${props.linkedFrom.join(", ")} would reach it no longer. `}
             {`Lost for good: ${plural(kept, "kept release")} with their images, the deployments' logs, environment variables, hooks, usage figures, the git repository in Croft, and the address ${site.urls[0] ? hostOfUrl(site.urls[0]) : ""}.`}
           </p>
           <PostForm action={`/sites/${site.slug}/delete`} class="delete">

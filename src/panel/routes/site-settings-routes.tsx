@@ -20,6 +20,7 @@ export const siteSettingsRoutes = (deps: PanelDeps, page: RenderPage): Hono<Pane
     <SiteSettings
       site={site}
       releases={await deps.listReleases(person, site.slug)}
+      linkedFrom={(await deps.processes.connections(person, site.slug)).linkedFrom.map((one) => one.site)}
       typed={refused?.form === "settings" ? refused.typed : { ...typedSite(site), ...refused?.typed }}
       refusal={refused?.refusal ?? null}
       refused={refused?.form ?? null}
