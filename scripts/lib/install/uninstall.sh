@@ -98,12 +98,20 @@ remove_data() {
   rmdir "$1" 2>/dev/null || rm "$1" 2>/dev/null || say "note: $1 is empty, but could not be removed itself"
 }
 
+# Volumes are file systems of their own: the folders that they are mounted at cannot be removed before.
+unmount_volumes() {
+  local mounted
+  mapfile -t mounted < <(awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac)
+  if [ ${#mounted[@]} -gt 0 ]; then change "unmount ${#mounted[@]} volumes" umount -- "${mounted[@]}"; fi
+}
+
 purge_data() {
   local folder
   folder=$(data_dir)
   if [ -d "$folder" ]; then
     # The name is from a file that people edit.
     [ -e "$folder/croft.db" ] || [ -z "$(ls -A "$folder")" ] || die "$folder does not look like Croft's data; nothing in it was removed"
+    unmount_volumes "$folder"
     change "remove $folder with all data, master key and backups" remove_data "$folder"
   fi
   if [ -d "${settings%/*}" ]; then change "remove ${settings%/*}" rm -rf "${settings%/*}"; fi
