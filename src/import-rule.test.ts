@@ -13,6 +13,7 @@ const features = [
   "backup",
   "doctor",
   "guard",
+  "housekeeping",
   "logs",
   "runs",
   "retention",

@@ -447,6 +447,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/events.ts")).events,
   },
   {
+    name: "storage",
+    usage: "",
+    summary: "what takes disk space, and what can go",
+    load: async () => (await import("./commands/storage.ts")).storage,
+  },
+  {
+    name: "storage clean",
+    usage: "",
+    summary: "remove layers and images that nothing needs; never volumes",
+    load: async () => (await import("./commands/storage.ts")).storageClean,
+  },
+  {
     name: "usage",
     usage: "SLUG [--resolution raw|hour|day] [--from T] [--to T]",
     summary: "memory, CPU, disk, traffic and response times",
@@ -521,7 +533,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "retention",
     usage:
-      "[--app-log-days 14] [--app-log-size 100m] [--deployment-log-days 90] [--audit-days 365] [--security-event-days 365] [--event-days 90] [--delivery-days 30] [--replica-days 30]",
+      "[--app-log-days 14] [--app-log-size 100m] [--deployment-log-days 90] [--audit-days 365] [--security-event-days 365] [--event-days 90] [--delivery-days 30] [--replica-days 30] [--build-cache-days 7] [--releases-kept 5]",
     summary: "how long logs and records are kept; with options, change it (operators)",
     load: async () => (await import("./commands/retention.ts")).retention,
   },

@@ -30,6 +30,7 @@ import { listSites } from "../sites/site-view.ts";
 import { removeVolumeData } from "../supervisor/clean-up.ts";
 import type { SupervisorDeps } from "../supervisor/deps.ts";
 import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
+import { retentionOf } from "../retention/settings.ts";
 import { withArchives } from "../retention/with-archives.ts";
 import { probe } from "../supervisor/probe.ts";
 import { nextTime } from "../jobs/next-time.ts";
@@ -50,7 +51,7 @@ import { createEdgeStatus } from "./edge-status.ts";
 import { createHostView } from "./host-view.ts";
 import { hookDeps } from "./hook-deps.ts";
 import { backupDeps } from "./backup-deps.ts";
-import { buildCacheJob } from "./build-cache.ts";
+import { housekeepingDeps } from "./housekeeping-deps.ts";
 import { startCroftJobs } from "./jobs.ts";
 import { prometheusText } from "./metrics.ts";
 import { mendRepositories } from "./mend-repositories.ts";
@@ -177,6 +178,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     paths,
     openSecret,
     notifier: createNotifier(),
+    releasesKept: async () => (await retentionOf(store)).releasesKept,
     settings: { ...defaultDeploySettings, drainDeadlineMs: settings.drainSeconds * 1000 },
     source: {
       fetchRepository: async (input) =>
@@ -276,6 +278,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
   const requests = requestDeps({ paths, sites, clock, log });
   const monthMeters = createMonthMeters(usage);
   const edgeStatus = createEdgeStatus({ up: supervisor.edgeUp, health: edge.health });
+  const { housekeeping, job: tidying } = housekeepingDeps({ store, deploy: deployDeps, paths, clock, log });
   const host = createHostView({
     version,
     dataDir: settings.dataDir,
@@ -297,7 +300,23 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     urlOf,
   });
 
+  const examineHost = () =>
+    examine(
+      doctorDeps({
+        hardVolumes,
+        diskSpace: supervisorDeps.diskSpace,
+        settings,
+        store,
+        clock,
+        engine: supervisor.engineStatus,
+        edge: edgeStatus.details,
+        pointsHere: domains.routes.domains.pointsHere,
+      }),
+    );
+
   const pages = panelDeps({
+    examine: examineHost,
+    housekeeping,
     settings,
     clock,
     log,
@@ -335,19 +354,8 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     processes: { sites, figures: figures.of },
     host,
     guard,
-    examine: () =>
-      examine(
-        doctorDeps({
-          hardVolumes,
-          diskSpace: supervisorDeps.diskSpace,
-          settings,
-          store,
-          clock,
-          engine: supervisor.engineStatus,
-          edge: edgeStatus.details,
-          pointsHere: domains.routes.domains.pointsHere,
-        }),
-      ),
+    examine: examineHost,
+    housekeeping,
     ...backups,
     requests: requests.deps,
     runs: running.runs,
@@ -378,14 +386,6 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     pageError: pageError(pages),
   });
 
-  const buildCache = buildCacheJob({
-    engine,
-    log,
-    network: deployDeps.buildNetwork.name,
-    dataDir: settings.dataDir,
-    engineUp: deployDeps.engineUp,
-  });
-
   return {
     app,
     certificates: domains.certificates,
@@ -413,7 +413,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, buildCache, requests.job, ...logs.jobs, running.job],
+        more: [...backups.jobs, ...domains.jobs, tidying, requests.job, ...logs.jobs, running.job],
         clock,
         log,
       }),

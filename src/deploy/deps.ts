@@ -147,7 +147,6 @@ export interface DeploySettings {
   buildWaitMs: { hard: number; soft: number };
   drainDeadlineMs: number;
   stopGraceSeconds: number;
-  releasesKept: number;
 }
 
 export const defaultDeploySettings: DeploySettings = {
@@ -159,7 +158,6 @@ export const defaultDeploySettings: DeploySettings = {
   buildWaitMs: { hard: 10 * 60_000, soft: 60_000 },
   drainDeadlineMs: 30_000,
   stopGraceSeconds: 10,
-  releasesKept: 5,
 };
 
 export interface DeployDeps {
@@ -167,6 +165,8 @@ export interface DeployDeps {
   engine: Engine;
   /** Whether the engine answered when it was last spoken to; while it is away nothing is claimed. */
   engineUp(): boolean;
+  /** How many of each environment can be rolled back to, the one that serves among them. */
+  releasesKept(): Promise<number>;
   source: SourceControl;
   openSecret(ciphertext: string, place: string): Promise<string>;
   paths: DeployPaths;

@@ -7,7 +7,7 @@ export const retireOldReleases = async (deps: DeployDeps, environmentId: string)
   const kept = (await deps.store.releasesOf(environmentId)).filter((release) => release.retiredAt === null);
   const surplus = kept
     .filter((release) => release.id !== environment?.currentReleaseId)
-    .slice(deps.settings.releasesKept - 1);
+    .slice((await deps.releasesKept()) - 1);
   for (const release of surplus)
     await discardRelease(deps, release).catch((error) =>
       deps.log.warn("an old release could not be removed; it is tried again with the next deployment", {

@@ -15,6 +15,10 @@ export interface Retention {
   deliveryDays: number;
   /** Rows of containers that are gone. */
   replicaDays: number;
+  /** Layers that builds left, for the next build of the same app; on a disk that fills they go early. */
+  buildCacheDays: number;
+  /** Of each environment, to roll back to: the one that serves among them. */
+  releasesKept: number;
 }
 
 export const defaultRetention: Retention = {
@@ -26,6 +30,8 @@ export const defaultRetention: Retention = {
   eventDays: 90,
   deliveryDays: 30,
   replicaDays: 30,
+  buildCacheDays: 7,
+  releasesKept: 5,
 };
 
 const days = (least: number, most = 3650) => {
@@ -49,6 +55,8 @@ export const logDaysSchema = z
   .min(1, "must be a whole number of days from 1 to 365")
   .max(365, "must be a whole number of days from 1 to 365");
 
+const releasesMessage = "must be a whole number from 2 to 50";
+
 /** A month is the least for what tells who did what. */
 export const retentionPatchSchema = z.strictObject({
   appLogDays: logDaysSchema.optional(),
@@ -59,6 +67,13 @@ export const retentionPatchSchema = z.strictObject({
   eventDays: days(1),
   deliveryDays: days(1),
   replicaDays: days(1),
+  buildCacheDays: days(1, 365),
+  releasesKept: z
+    .number({ error: releasesMessage })
+    .int(releasesMessage)
+    .min(2, releasesMessage)
+    .max(50, releasesMessage)
+    .optional(),
 });
 export type RetentionPatch = z.infer<typeof retentionPatchSchema>;
 

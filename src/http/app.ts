@@ -8,6 +8,7 @@ import { deploymentRoutes } from "./api/deployments.ts";
 import { doctorRoutes, type DoctorRoutesDeps } from "./api/doctor.ts";
 import { domainRoutes, type DomainRoutesDeps } from "./api/domains.ts";
 import { eventRoutes } from "./api/events.ts";
+import { storageRoutes, type StorageRoutesDeps } from "./api/storage.ts";
 import { edgeRulesRoutes } from "./api/edge-rules.ts";
 import { sleepRoutes } from "./api/sleep.ts";
 import { trafficRoutes } from "./api/traffic.ts";
@@ -40,6 +41,7 @@ export interface AppDeps
     DomainRoutesDeps,
     HookRoutesDeps,
     HostRoutesDeps,
+    StorageRoutesDeps,
     ProcessRoutesDeps,
     GuardRoutesDeps,
     DoctorRoutesDeps,
@@ -83,6 +85,7 @@ export const createApp = (deps: AppDeps): Hono<AppEnv> => {
     ...guardRoutes(deps),
     ...doctorRoutes(deps),
     ...eventRoutes(deps),
+    ...storageRoutes(deps),
     ...httpsRoutes(deps),
   ];
   const openApi = openApiDocument(routes, deps.version);

@@ -17,6 +17,8 @@ import type { TopPaths } from "../requests/top-paths.ts";
 import type { UploadInput } from "../certificates/upload.ts";
 import type { Scope } from "../identity/schemas.ts";
 import type { AddDomainInput, ChangeDomainInput } from "../sites/domains.ts";
+import type { Finding } from "../doctor/finding.ts";
+import type { StorageView } from "../domain/housekeeping.ts";
 import type { EventPage } from "../sites/events.ts";
 import type { AddLinkInput, ConnectionsView } from "../domain/link.ts";
 import type { ProcessSettings, Scale } from "../domain/process.ts";
@@ -160,6 +162,11 @@ export interface PanelDeps extends RunPanelDeps {
   signOut(c: Context): Promise<void>;
   me(actor: Person): Promise<UserView>;
   /** What happened without anybody asking, newest first. */
+  /** What takes disk space; for operators. */
+  storage(actor: Person): Promise<StorageView>;
+  cleanStorage(actor: Person): Promise<{ freedBytes: number }>;
+  /** What the host offers and lacks; for operators. */
+  examine(actor: Person): Promise<Finding[]>;
   siteEvents(actor: Person, slug: string, page: { limit: number; cursor?: string }): Promise<EventPage>;
   events(actor: Person, page: { limit: number; cursor?: string }): Promise<EventPage>;
   listUsers(actor: Person): Promise<UserView[]>;

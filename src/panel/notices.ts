@@ -8,6 +8,7 @@ const notices: Record<string, string> = {
   "access-log": "Saved. It holds for requests from now on.",
   settings: "Saved. Changes to how it is built or started take effect with the next deploy.",
   "log-storage": "Saved. What is too much or too old goes within the hour.",
+  cleaned: "Tidied up. What nothing needs is gone.",
   retention: "Saved. What is too old goes with the next night.",
   "guard-released": "The site is released. The guard leaves it alone for ten minutes.",
   env: "Saved. It takes effect with the next deploy.",

@@ -13,6 +13,8 @@ const dayFlags = {
   "event-days": "eventDays",
   "delivery-days": "deliveryDays",
   "replica-days": "replicaDays",
+  "build-cache-days": "buildCacheDays",
+  "releases-kept": "releasesKept",
 } as const;
 
 const names: Record<keyof Retention, string> = {
@@ -24,6 +26,13 @@ const names: Record<keyof Retention, string> = {
   eventDays: "events",
   deliveryDays: "webhook deliveries",
   replicaDays: "containers that are gone",
+  buildCacheDays: "layers of builds",
+  releasesKept: "releases of each site",
+};
+
+const amountOf = (field: keyof Retention, value: number): string => {
+  if (field === "appLogBytes") return formatBytes(value);
+  return field === "releasesKept" ? `the newest ${value}` : `${value} days`;
 };
 
 export const retention = defineCommand({
@@ -36,6 +45,8 @@ export const retention = defineCommand({
     "event-days": { type: "string" },
     "delivery-days": { type: "string" },
     "replica-days": { type: "string" },
+    "build-cache-days": { type: "string" },
+    "releases-kept": { type: "string" },
   },
   words: [0, 0],
   run: async (context, _, flags) => {
@@ -56,7 +67,7 @@ export const retention = defineCommand({
         ["WHAT", "KEPT"],
         ...Object.entries(names).map(([field, name]) => {
           const value = kept[field as keyof Retention];
-          return [name, field === "appLogBytes" ? formatBytes(value) : `${value} days`];
+          return [name, amountOf(field as keyof Retention, value)];
         }),
       ]),
     );

@@ -4,6 +4,7 @@ import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";
 import { Empty } from "../components/empty.tsx";
 import { HostFigures } from "../components/host-figures.tsx";
+import { Live } from "../components/live.tsx";
 import { SmallMeter } from "../components/meter.tsx";
 import { hostOfUrl } from "../components/site-header.tsx";
 import { Sparkline } from "../components/sparkline.tsx";
@@ -27,8 +28,10 @@ export const Fleet = (props: { all: FleetRow[]; page: FleetPage; query: FleetQue
         </a>
       </div>
     </header>
-    <HostFigures rows={props.all} host={props.host} query={props.query} />
-    {props.all.length === 0 ? <NoSites /> : <FleetTable {...props} />}
+    <Live id="fleet" everySeconds={props.all.length === 0 ? null : 10}>
+      <HostFigures rows={props.all} host={props.host} query={props.query} />
+      {props.all.length === 0 ? <NoSites /> : <FleetTable {...props} />}
+    </Live>
   </>
 );
 

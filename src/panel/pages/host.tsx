@@ -1,6 +1,7 @@
 /** @jsxImportSource hono/jsx */
 import { formatBytes } from "../../domain/size.ts";
 import type { GuardView } from "../../domain/guard.ts";
+import type { StorageView } from "../../domain/housekeeping.ts";
 import type { HttpsView } from "../../domain/views.ts";
 import { Badge } from "../components/badge.tsx";
 import { Command } from "../components/command.tsx";
@@ -8,11 +9,12 @@ import { Empty } from "../components/empty.tsx";
 import { ActButton, FormErrors } from "../components/form.tsx";
 import { HostEdge, HostHttps } from "../components/host-edge.tsx";
 import { guardMoves, HostGuard } from "../components/host-guard.tsx";
+import { HostUse } from "../components/host-use.tsx";
 import { Live } from "../components/live.tsx";
 import { Meter } from "../components/meter.tsx";
 import { Cell, Head, NameCell, Row, Table } from "../components/table.tsx";
 import { Time } from "../components/time.tsx";
-import type { BackupView, HostView } from "../deps.ts";
+import type { BackupView, FleetRow, HostView } from "../deps.ts";
 import type { Refusal } from "../form.ts";
 import { bytesOf, cores } from "../format.ts";
 
@@ -23,6 +25,8 @@ const upDown = (up: boolean) =>
 export const Host = (props: {
   host: HostView;
   https: HttpsView | null;
+  /** Which sites use the machine; null for people who may not see it. */
+  use: { rows: FleetRow[]; storage: StorageView } | null;
   /** Null for people who may not see it. */
   guard: GuardView | null;
   backups: BackupView[] | null;
@@ -48,6 +52,11 @@ export const Host = (props: {
                 {https && <HostHttps https={https} />}
               </div>
             </Live>
+            {props.use && (
+              <Live id="use-part" everySeconds={10}>
+                <HostUse {...props.use} />
+              </Live>
+            )}
             {props.guard && (
               <Live id="guard-part" everySeconds={guardMoves(props.guard) ? 3 : null}>
                 <HostGuard guard={props.guard} />

@@ -68,6 +68,8 @@ const dayFields: { name: keyof Retention; label: string; hint: string }[] = [
   { name: "eventDays", label: "Events of sites and host", hint: "Days." },
   { name: "deliveryDays", label: "Deliveries to webhooks", hint: "Days." },
   { name: "replicaDays", label: "Containers that are gone", hint: "Days that they are remembered." },
+  { name: "buildCacheDays", label: "Layers of builds", hint: "Days; they make the next build quick." },
+  { name: "releasesKept", label: "Releases of each site", hint: "2 to 50, to roll back to." },
 ];
 
 /** How long what is written down is kept, for the whole installation. */

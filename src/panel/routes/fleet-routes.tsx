@@ -35,7 +35,7 @@ export const fleetRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =
     const [all, host] = await Promise.all([deps.fleet(person), deps.host(person)]);
     return page(
       c,
-      { title: "Sites" },
+      { title: "Sites", scripts: ["live.js"] },
       <Fleet all={all} page={fleetPage(all, query, pageSize)} query={query} host={host} />,
     );
   });

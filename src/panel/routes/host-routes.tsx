@@ -3,6 +3,8 @@ import { Hono } from "hono";
 import { AppError } from "../../errors.ts";
 import type { PanelDeps, PanelEnv, Person } from "../deps.ts";
 import { attempt, readForm, type Refusal, type Typed } from "../form.ts";
+import { HostDoctor } from "../pages/host-doctor.tsx";
+import { HostStorage } from "../pages/host-storage.tsx";
 import { Host } from "../pages/host.tsx";
 import { People } from "../pages/people.tsx";
 import { type RenderPage, signedIn } from "../render.tsx";
@@ -19,6 +21,7 @@ export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
     <Host
       host={await deps.host(person)}
       https={person.isAdmin ? await deps.https(person) : null}
+      use={person.isAdmin ? { rows: await deps.fleet(person), storage: await deps.storage(person) } : null}
       guard={person.isAdmin ? await deps.guard(person) : null}
       backups={person.isAdmin ? await deps.listBackups(person) : null}
       refusal={refusal}
@@ -28,6 +31,39 @@ export const hostRoutes = (deps: PanelDeps, page: RenderPage): Hono<PanelEnv> =>
   app.get("/host", async (c) =>
     page(c, { title: "Host", scripts: ["live.js"] }, await host(signedIn(c), null)),
   );
+
+  app.get("/host/storage", async (c) => {
+    const person = signedIn(c);
+    const storage = await deps.storage(person);
+    return page(
+      c,
+      { title: "Disk space", scripts: ["live.js"] },
+      <HostStorage storage={storage} refusal={null} />,
+    );
+  });
+
+  app.post("/host/storage/clean", async (c) => {
+    const person = signedIn(c);
+    operatorsOnly(person);
+    await readForm(c);
+    return attempt(
+      async () => {
+        await deps.cleanStorage(person);
+        return c.redirect("/host/storage?done=cleaned", 303);
+      },
+      async (refusal) =>
+        page(
+          c,
+          { title: "Error: tidy up", status: refusal.status },
+          <HostStorage storage={await deps.storage(person)} refusal={refusal} />,
+        ),
+    );
+  });
+
+  app.get("/host/doctor", async (c) => {
+    const person = signedIn(c);
+    return page(c, { title: "Doctor" }, <HostDoctor findings={await deps.examine(person)} />);
+  });
 
   app.post("/host/backups", async (c) => {
     const person = signedIn(c);

@@ -7,6 +7,7 @@ import { conflict, invalid, notFound } from "../../errors.ts";
 import type { FleetRow, PanelDeps, Person } from "../deps.ts";
 import { fakeNowMs, fakeRelease, fakeSite, fakeUsage } from "./fake-data.ts";
 import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts";
+import { fakeFindings, fakeStorage } from "./fake-host.ts";
 import { fakeEvents } from "./fake-happenings.ts";
 import { fakeLogs } from "./fake-logs.ts";
 import { fakeGuard } from "./fake-guard.ts";
@@ -193,6 +194,12 @@ export const fakeDeps = (
       memory: { usedBytes: 2.1 * GB, totalBytes: 3.8 * GB },
       disk: { usedBytes: 66 * GB, totalBytes: 80 * GB },
     }),
+    storage: async () => fakeStorage,
+    cleanStorage: async () => {
+      called("cleanStorage");
+      return { freedBytes: 300 * MB };
+    },
+    examine: async () => fakeFindings,
     listBackups: async () => [
       {
         id: "bak_1",

@@ -54,5 +54,7 @@ export const pagePaths = [
   "/account/keys",
   "/host",
   "/host/https",
+  "/host/storage",
+  "/host/doctor",
   "/people",
 ];
