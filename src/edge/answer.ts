@@ -16,6 +16,7 @@ import { isWorthIt, writeCodedHead } from "./rules/compression.ts";
 import { dressHead } from "./rules/dress-answer.ts";
 import { createPacker, packBody, type Packer } from "./rules/pack-answer.ts";
 import { slowAnswer } from "./slow-down.ts";
+import { quicken } from "./pace.ts";
 import { takeTurn } from "./turns.ts";
 import { cancelUpstream, closeUpstream } from "./upstream-connection.ts";
 
@@ -224,7 +225,10 @@ const passBody = (
     release(exchange, upstream);
     completeExchange(exchange);
   } else if (visitor.out.pendingBytes > 0) pauseUpstream(upstream);
-  else if (!slowAnswer(exchange, upstream)) takeTurn(edge, upstream, end - from);
+  else if (!slowAnswer(exchange, upstream)) {
+    quicken(exchange, upstream);
+    takeTurn(edge, upstream, end - from);
+  }
 };
 
 const passPacked = (

@@ -15,6 +15,8 @@ export interface ByteSocket {
   resume(): void;
   setKeepAlive(enable: boolean, initialDelayMs: number): boolean;
   readonly remoteAddress: string;
+  /** Its descriptor, -1 once it is closed. Absent: it is none of the kernel's. */
+  readonly fd?: number;
   /** It is a stream of HTTP/2. Absent: a connection of HTTP/1. */
   readonly http2?: boolean;
   /** Bytes that were taken are still read from where they lie. Absent: never. */

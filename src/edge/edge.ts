@@ -10,6 +10,7 @@ import { serveAgain } from "./exchange.ts";
 import { abandonExchange } from "./exchange-end.ts";
 import { createTraffic } from "./traffic.ts";
 import { createHeadWriter } from "./head-writer.ts";
+import { boundUnsent, narrowBuffers } from "./kernel-buffers.ts";
 import type { Meter } from "./meter.ts";
 import { createIdLine, createLastProvenance } from "./provenance.ts";
 import { upstreamDrained, upstreamFailed, upstreamOpened } from "./request.ts";
@@ -109,13 +110,15 @@ const beside = { reusePort: true } as object;
  */
 export const listen = (edge: Edge, address: { host: string; port: number }): TCPSocketListener<Visitor> => {
   try {
-    return Bun.listen<Visitor>({
+    const listener = Bun.listen<Visitor>({
       hostname: address.host,
       port: address.port,
       ...beside,
       allowHalfOpen: true,
       socket: visitorHandlers(edge),
     });
+    boundUnsent(listener, narrowBuffers);
+    return listener;
   } catch (cause) {
     const taken = (cause as { code?: string }).code === "EADDRINUSE";
     const why = taken

@@ -208,6 +208,7 @@ const createExchange = (
     deadlineMs: Number.POSITIVE_INFINITY,
     answered: false,
     chunkedOut: false,
+    quick: false,
     complete: false,
     source: null,
     tunnel: null,

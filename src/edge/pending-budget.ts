@@ -1,5 +1,6 @@
 import { abandonExchange } from "./exchange-end.ts";
 import type { Outlet } from "./byte-socket.ts";
+import { slacken } from "./pace.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { closeVisitor } from "./visitor-end.ts";
 
@@ -63,7 +64,10 @@ const keptFor = (visitor: Visitor, nowMs: number, copying: Copying): number => {
   let bytes = visitor.held === null ? 0 : keptBy(visitor.held);
   const sending = sendingOf(exchange);
   if (out.pendingBytes > 0) {
-    if (nowMs - out.pendingSinceMs > slowMs) trim(out, copying);
+    if (nowMs - out.pendingSinceMs > slowMs) {
+      if (exchange !== null) slacken(exchange);
+      trim(out, copying);
+    }
     bytes += keptIn(out);
   }
   if (sending !== undefined && sending.pendingBytes > 0) {

@@ -165,6 +165,8 @@ export interface UpstreamConnection {
   /** Bytes of an incomplete head. */
   held: Uint8Array | null;
   paused: boolean;
+  /** Much of an answer may wait in it. */
+  wide: boolean;
   /** May be used again after the present answer. */
   keepAlive: boolean;
   framing: "none" | "length" | "chunked" | "close";
@@ -274,6 +276,8 @@ export interface Exchange {
   answered: boolean;
   /** The answer is framed in chunks for the visitor. */
   chunkedOut: boolean;
+  /** The answer is long, and the visitor takes it quickly. */
+  quick: boolean;
   /** All of the answer is given to the visitor's outlet. */
   complete: boolean;
   /** What else goes on for this exchange (a file being read), told when there is room again or nobody listens. */

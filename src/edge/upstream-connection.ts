@@ -1,5 +1,6 @@
 import type { Socket, SocketHandler } from "bun";
 import { createOutlet, discard } from "./byte-socket.ts";
+import { boundUnread, narrowBuffers } from "./kernel-buffers.ts";
 import type { Edge, Exchange, Replica, UpstreamConnection } from "./state.ts";
 
 /** What happens on upstream connections, told to the exchange's code. */
@@ -31,6 +32,7 @@ export const connectUpstream = (
     heard: false,
     held: null,
     paused: false,
+    wide: false,
     keepAlive: true,
     framing: "none",
     events: false,
@@ -78,6 +80,7 @@ const handlers = (events: UpstreamEvents): SocketHandler<UpstreamConnection> => 
       socket.terminate();
       return;
     }
+    boundUnread(socket, narrowBuffers);
     connection.out = createOutlet(socket as never);
     connection.phase = "idle";
     events.opened(connection);

@@ -7,6 +7,7 @@ import type { Shared } from "../h2/state.ts";
 import { handshakesFor, makeRoom } from "../capacity.ts";
 import { createTlsFront, type TlsFront } from "../proxy-protocol/tls-front.ts";
 import { visitorFaulted } from "../edge.ts";
+import { boundUnsent, narrowBuffers } from "../kernel-buffers.ts";
 import type { Edge, Visitor } from "../state.ts";
 import { visitorData, visitorDrained, visitorEnded, visitorOpened } from "../visitor.ts";
 import { type CertificateBook, certificateFor, contextOptions } from "./certificate-set.ts";
@@ -89,6 +90,7 @@ export const listenTls = async (edge: Edge, options: TlsListenerOptions): Promis
     connections.stop();
     throw cannotBind(host, port, cause);
   });
+  boundUnsent((listening as unknown as { _handle: object })._handle, narrowBuffers);
   listening.on("error", (error) => edge.log.error("the HTTPS listener failed", { error }));
   const bound = listening.address() as { address: string; port: number };
   let fallback = edge.certificates.fallback;

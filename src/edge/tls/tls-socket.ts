@@ -95,6 +95,10 @@ export class TlsByteSocket<T> implements ByteSocket {
     return this.socket.writableLength > 0;
   }
 
+  get fd(): number {
+    return (this.socket as TLSSocket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  }
+
   shutdown(): void {
     if (!this.socket.writableEnded) this.socket.end();
   }
