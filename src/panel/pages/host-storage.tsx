@@ -48,7 +48,7 @@ export const HostStorage = ({ storage, refusal }: { storage: StorageView; refusa
               limit={disk.totalBytes}
             />
           </dl>
-          <div class="danger-row">
+          <div class="danger-row storage-act">
             <div>
               <h3>{freeable > 0 ? `${formatBytes(freeable)} can go` : "Nothing to tidy up"}</h3>
               <p class="soft">
@@ -96,26 +96,32 @@ export const HostStorage = ({ storage, refusal }: { storage: StorageView; refusa
           </Table>
         )}
         {sites.length > 0 && (
-          <Table
-            caption="Sites that take most: images, volumes and logs"
-            heads={
-              <>
-                <Head>Site</Head>
-                <Head num>Takes</Head>
-              </>
-            }
-          >
-            {sites.map(({ site, bytes }) => (
-              <Row>
-                <NameCell>
-                  <a href={`/sites/${site}`}>{site}</a>
-                </NameCell>
-                <Cell num label="Takes">
-                  {formatBytes(bytes)}
-                </Cell>
-              </Row>
-            ))}
-          </Table>
+          <section class="storage-sites" aria-labelledby="most">
+            <div class="section-head">
+              <h2 id="most">Sites that take most</h2>
+              <p class="soft">images, volumes and logs</p>
+            </div>
+            <Table
+              caption="Sites that take most: images, volumes and logs"
+              heads={
+                <>
+                  <Head>Site</Head>
+                  <Head num>Takes</Head>
+                </>
+              }
+            >
+              {sites.map(({ site, bytes }) => (
+                <Row>
+                  <NameCell>
+                    <a href={`/sites/${site}`}>{site}</a>
+                  </NameCell>
+                  <Cell num label="Takes">
+                    {formatBytes(bytes)}
+                  </Cell>
+                </Row>
+              ))}
+            </Table>
+          </section>
         )}
       </Live>
     </>
