@@ -9,12 +9,13 @@ const watchedMs = 200;
 const sourcesMs = 5000;
 /** Where the engine's files cannot be read it is asked again this seldom. */
 const readableMs = 60_000;
+const awayMs = 2000;
 const drainDeadlineMs = 3000;
 
 export interface Collector {
   /** Runs until the signal. */
   start(signal: AbortSignal): Promise<void>;
-  /** Whether output is collected on this engine at all. */
+  /** False where the engine's files were found not to be readable: nothing is stored then. */
   isOn(): boolean;
   /** There are other containers than before. */
   notice(): void;
@@ -45,7 +46,8 @@ export const createCollector = (deps: CollectorDeps): Collector => {
   const turns = new Map<string, Promise<unknown>>();
   const watched = new Map<string, number>();
   const waiting = new Map<string, Set<() => void>>();
-  let readable = false;
+  /** Null until the engine was asked: what is stored can be read meanwhile. */
+  let readable: boolean | null = null;
   let stale = true;
   let wake: () => void = () => {};
 
@@ -169,13 +171,18 @@ export const createCollector = (deps: CollectorDeps): Collector => {
       wake = end;
     });
 
+  const isReadable = async (): Promise<boolean> => {
+    if (readable !== true) readable = await outputs.readable();
+    return readable;
+  };
+
   const loop = async (signal: AbortSignal): Promise<void> => {
     let sourcesAtMs = Number.NEGATIVE_INFINITY;
     let passAtMs = Number.NEGATIVE_INFINITY;
+    let isAway = false;
     while (!signal.aborted) {
       try {
-        readable ||= await outputs.readable();
-        if (!readable) {
+        if (!(await isReadable())) {
           await sleep(readableMs, signal);
           continue;
         }
@@ -191,8 +198,13 @@ export const createCollector = (deps: CollectorDeps): Collector => {
           if (needsLook(environmentId)) await look(environmentId);
         }
       } catch (error) {
-        log.warn("what sites print could not be looked after; it is tried again", { error });
+        // The engine is away: what it has written by then is read when it is back.
+        if (!isAway) log.warn("what sites print cannot be looked after at present", { error });
+        isAway = true;
+        await sleep(awayMs, signal);
+        continue;
       }
+      isAway = false;
       const dueMs = passAtMs + passMs - clock.monotonicMs();
       if (!signal.aborted && !stale)
         await sleep(Math.max(10, watched.size > 0 ? Math.min(watchedMs, dueMs) : dueMs), signal);
@@ -211,14 +223,14 @@ export const createCollector = (deps: CollectorDeps): Collector => {
 
   return {
     start: loop,
-    isOn: () => readable,
+    isOn: () => readable !== false,
     notice() {
       stale = true;
       wake();
     },
     async drain(replicaId) {
-      if (!readable) return;
       const work = async (): Promise<void> => {
+        if (readable === false || !(await isReadable())) return;
         const source =
           [...wanted.values()].find((one) => one.replicaId === replicaId) ?? (await deps.sourceOf(replicaId));
         if (!source) return;
