@@ -42,7 +42,7 @@ export const limitFields: readonly LimitField[] = [
   {
     name: "diskBytes",
     label: "Disk",
-    hint: "What the app writes beside its volumes. Past it the site is stopped.",
+    hint: "Files, volumes and logs together. Past it writes fail or the site is stopped.",
     ...bytes,
   },
   {

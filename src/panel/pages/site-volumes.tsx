@@ -64,9 +64,7 @@ export const SiteVolumes = (props: {
                   <Cell label="Used">
                     <VolumeUse volume={volume} limitBytes={site.limits.asked.diskBytes} />
                   </Cell>
-                  <Cell label="Held by">
-                    {volume.kind === "loop" ? "a file system of its own" : "measuring"}
-                  </Cell>
+                  <Cell label="Held by">{volume.kind === "loop" ? "own file system" : "measuring"}</Cell>
                   <Cell class="acts-cell">
                     <VolumeActs
                       base={base}
@@ -94,7 +92,9 @@ const VolumeUse = ({ volume, limitBytes }: { volume: VolumeView; limitBytes: num
   return (
     <span class="small-meter">
       <span class="num">
-        {volume.usedBytes === null ? "not measured yet" : bytesOf(volume.usedBytes, limit)}
+        {volume.usedBytes === null
+          ? "not measured yet"
+          : bytesOf(volume.usedBytes, limit).replaceAll(" ", "\u00a0")}
       </span>
       <Bar used={volume.usedBytes} limit={limit} />
     </span>
