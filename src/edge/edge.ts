@@ -52,6 +52,7 @@ export const createEdge = (deps: {
     connecting: new Set(),
     slowed: new Set(),
     turns: createTurns(),
+    sweeping: false,
     held: new Map(),
     heldBytes: 0,
     wakeCalls: createWakeCalls(),

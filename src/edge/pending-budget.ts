@@ -1,5 +1,5 @@
 import { abandonExchange } from "./exchange-end.ts";
-import type { Outlet } from "./byte-socket.ts";
+import { type Outlet, spend } from "./byte-socket.ts";
 import { slacken } from "./pace.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { closeVisitor } from "./visitor-end.ts";
@@ -29,36 +29,41 @@ const keptIn = ({ pending }: Outlet): number => {
 const isSmallRest = (bytes: Uint8Array): boolean =>
   bytes.buffer.byteLength >= Math.max(smallBytes, 2 * bytes.length);
 
-/** How much one sweep may still copy: hundreds of megabytes at once would hold up everybody. */
-interface Copying {
-  leftBytes: number;
+const mostCopiedBytes = 1024 * 1024;
+
+/** What one look at all visitors has counted, and how much it may still copy: hundreds of megabytes would take long. */
+export interface PendingCount {
+  bytes: number;
+  copyLeftBytes: number;
 }
 
-const mostCopiedBytes = 1024 * 1024;
+export const createPendingCount = (): PendingCount => ({ bytes: 0, copyLeftBytes: mostCopiedBytes });
 
 /**
  * Copies rests out of buffers more than twice their size, once a reader has turned out to be slow. By a constructor,
  * since `slice` of a Buffer is a view.
  */
-const trim = (outlet: Outlet, copying: Copying): void => {
+const trim = (outlet: Outlet, count: PendingCount): void => {
   const { pending, socket } = outlet;
   // Below TLS a part of the same buffer is on its way still.
   if (socket.holding === true) return;
   for (let i = 0; i < pending.length; i++) {
     const rest = pending[i]!;
     if (!isSmallRest(rest)) continue;
-    if (copying.leftBytes < rest.length) return;
-    copying.leftBytes -= rest.length;
+    if (count.copyLeftBytes < rest.length) return;
+    count.copyLeftBytes -= rest.length;
     pending[i] = new Uint8Array(rest);
-    // Left to the collector, since another rest may be of the same buffer.
-    if (outlet.spent?.buffer === rest.buffer) outlet.spent = null;
+    if (outlet.spent?.buffer !== rest.buffer) continue;
+    // Otherwise left to the collector, since another rest may be of the same buffer.
+    if (pending.length === 1) spend(outlet.spent);
+    outlet.spent = null;
   }
 };
 
 const slowMs = 1_000;
 
 /** Bytes that the edge keeps for a visitor: what it sent ahead, and what somebody is to take. */
-const keptFor = (visitor: Visitor, nowMs: number, copying: Copying): number => {
+const keptFor = (visitor: Visitor, nowMs: number, count: PendingCount): number => {
   const { out, exchange } = visitor;
   if (visitor.held !== null && isSmallRest(visitor.held)) visitor.held = new Uint8Array(visitor.held);
   let bytes = visitor.held === null ? 0 : keptBy(visitor.held);
@@ -66,12 +71,12 @@ const keptFor = (visitor: Visitor, nowMs: number, copying: Copying): number => {
   if (out.pendingBytes > 0) {
     if (nowMs - out.pendingSinceMs > slowMs) {
       if (exchange !== null) slacken(exchange);
-      trim(out, copying);
+      trim(out, count);
     }
     bytes += keptIn(out);
   }
   if (sending !== undefined && sending.pendingBytes > 0) {
-    if (nowMs - sending.pendingSinceMs > slowMs) trim(sending, copying);
+    if (nowMs - sending.pendingSinceMs > slowMs) trim(sending, count);
     bytes += keptIn(sending);
   }
   return bytes;
@@ -89,23 +94,28 @@ const pendingSince = ({ out, exchange, held }: Visitor): number => {
   );
 };
 
+/** Adds what is kept for a visitor, and keeps less of it where that can be had cheaply. */
+export const countPending = (count: PendingCount, visitor: Visitor, nowMs: number): void => {
+  count.bytes += keptFor(visitor, nowMs, count);
+};
+
 /** Above the bound, those go who have kept the edge waiting for longest. @returns how many went */
-export const shedPending = (edge: Edge, mostBytes = mostPendingBytes): number => {
-  let bytes = 0;
-  const copying = { leftBytes: mostCopiedBytes };
+export const shedPending = (edge: Edge, count: PendingCount, mostBytes = mostPendingBytes): number => {
+  if (count.bytes <= mostBytes) return 0;
   const { nowMs } = edge.clock;
-  for (const visitor of edge.visitors) bytes += keptFor(visitor, nowMs, copying);
-  if (bytes <= mostBytes) return 0;
   const slow = [...edge.visitors].filter((visitor) => pendingSince(visitor) < Number.POSITIVE_INFINITY);
   slow.sort((a, b) => pendingSince(a) - pendingSince(b));
   let gone = 0;
   for (const visitor of slow) {
-    if (bytes <= mostBytes) break;
-    bytes -= keptFor(visitor, nowMs, copying);
+    if (count.bytes <= mostBytes) break;
+    count.bytes -= keptFor(visitor, nowMs, count);
     if (visitor.exchange !== null) abandonExchange(visitor.exchange);
     closeVisitor(visitor, true);
     gone++;
   }
-  edge.log.warn("too much waits for slow visitors: the slowest were cut", { cut: gone, keptBytes: bytes });
+  edge.log.warn("too much waits for slow visitors: the slowest were cut", {
+    cut: gone,
+    keptBytes: count.bytes,
+  });
   return gone;
 };

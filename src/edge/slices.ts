@@ -1,11 +1,11 @@
 /** How long one piece of work may hold up everybody else. */
-const sliceMs = 4;
+const usualMs = 4;
 
 /**
  * Does long work piece by piece (each `yield` is a place to stop), and lets others go on in between.
  * @returns what the work returns
  */
-export const inSlices = async <T>(work: Generator<void, T>): Promise<T> => {
+export const inSlices = async <T>(work: Generator<void, T>, sliceMs = usualMs): Promise<T> => {
   for (;;) {
     const untilMs = performance.now() + sliceMs;
     while (performance.now() < untilMs) {

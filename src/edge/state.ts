@@ -47,6 +47,8 @@ export interface Edge {
   readonly slowed: Set<Exchange>;
   /** Of large answers. */
   readonly turns: Turns;
+  /** A look at all visitors is under way. */
+  sweeping: boolean;
   /** Wait for another target, by route id. */
   readonly held: Map<string, Set<Exchange>>;
   /** For whom somebody has begun to wait. */

@@ -5,10 +5,11 @@ import { isUsedUp, refill } from "./bandwidth.ts";
 import { cutTunnel } from "./cut-tunnel.ts";
 import { keepDate } from "./date-line.ts";
 import { sweepSession } from "./h2/session.ts";
-import { shedPending } from "./pending-budget.ts";
+import { countPending, createPendingCount, shedPending } from "./pending-budget.ts";
 import { sweepIdle } from "./replica-pool.ts";
 import { sharersOf } from "./shared/memory.ts";
 import { shareCounts } from "./shared/share.ts";
+import { inSlices } from "./slices.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
 import { abandonConnect } from "./upstream-connection.ts";
@@ -22,9 +23,8 @@ import { CloseCode } from "./websocket-frames.ts";
  */
 export const sweep = (edge: Edge): void => {
   const { nowMs } = edge.clock;
-  for (const visitor of edge.visitors) sweepVisitor(visitor, nowMs);
+  if (!edge.sweeping) void sweepVisitors(edge);
   for (const session of edge.sessions) sweepSession(session, nowMs);
-  shedPending(edge);
   const wallMs = Date.now();
   keepDate(edge.date, wallMs);
   shareCounts(edge);
@@ -41,6 +41,30 @@ export const sweep = (edge: Edge): void => {
     if (replica.retired && replica.active === 0) edge.router.replicas.delete(key);
   }
 };
+
+/** Many may be late at once, and to close a connection with much on its way takes the kernel a while. */
+const sliceMs = 1;
+
+const sweepVisitors = async (edge: Edge): Promise<void> => {
+  edge.sweeping = true;
+  try {
+    await inSlices(eachVisitor(edge), sliceMs);
+  } catch (error) {
+    edge.log.error("looking after visitors' deadlines failed", { error });
+  }
+  edge.sweeping = false;
+};
+
+function* eachVisitor(edge: Edge): Generator<void, void> {
+  const count = createPendingCount();
+  for (const visitor of edge.visitors) {
+    const { nowMs } = edge.clock;
+    sweepVisitor(visitor, nowMs);
+    if (visitor.phase !== "closed") countPending(count, visitor, nowMs);
+    yield;
+  }
+  shedPending(edge, count);
+}
 
 const isBlocked = ({ target }: Exchange): boolean =>
   target.bandwidth.rule?.policy === "block" && isUsedUp(target);
