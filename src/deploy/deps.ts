@@ -2,6 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { DeploymentStatus, StepName } from "../domain/deployment.ts";
 import type { Engine, NetworkRef } from "../domain/engine.ts";
 import { GB } from "../domain/size.ts";
+import type { LinkRecord } from "../domain/link.ts";
 import type { ProcessRecord } from "../domain/process.ts";
 import type { HealthCheck } from "../domain/site.ts";
 import type { Log } from "../domain/log.ts";
@@ -67,6 +68,7 @@ export interface DeployQueries {
   processesOf(environmentId: string): Promise<ProcessRecord[]>;
   internalEnvironments(): Promise<Set<string>>;
   volumesOf(environmentId: string): Promise<VolumeRecord[]>;
+  linksOf(environmentId: string): Promise<LinkRecord[]>;
 }
 
 export interface DeployStore extends DeployQueries {
@@ -120,6 +122,8 @@ export interface ReplicaControl {
   remove(replicaIds: string[], graceSeconds: number): Promise<void>;
   /** Linked sites find the environment's present replicas by name. */
   connect(environmentId: string): Promise<void>;
+  /** Asks for a look at what runs: a deployment may have left less than there should be. */
+  look(): void;
   probe(replica: ReplicaRecord, check: HealthCheck, host: string, signal: AbortSignal): Promise<ProbeResult>;
 }
 

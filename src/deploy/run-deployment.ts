@@ -188,6 +188,8 @@ const fail = async (deps: DeployDeps, job: Job, cause: unknown): Promise<void> =
   for (const from of ["building", "deploying"] as const)
     await deps.store.advance(deployment.id, from, to, patch);
   deps.notifier.notify(deployment.id);
+  // Of what runs once the release before was ended for this one.
+  deps.replicas.look();
 };
 
 const writeEnd = (journal: Journal, interruption: Interruption | null, message: string): void => {

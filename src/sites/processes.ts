@@ -165,6 +165,8 @@ export const setProcess = async (
   if (name === webProcess)
     throw invalid("name", "web is set by the site's own fields, its limits and its replicas");
   if (site.type === "static") throw conflict(`${slug} is a static site: nothing runs; change its type first`);
+  if ((await sites.store.linksOf(environment.id)).some((link) => link.name === name))
+    throw conflict(`name: ${name} is a link of ${slug}, which its processes reach by that name`);
   const nowMs = sites.clock.nowMs();
   const before = await listProcesses(deps, actor, slug, environmentName);
   const present = before.find((one) => one.name === name);

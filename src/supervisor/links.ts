@@ -8,6 +8,7 @@ import type { SupervisorDeps } from "./deps.ts";
 import { linkNetworkOf, networkSlots } from "./networks.ts";
 
 const maxSubnetsTried = 64;
+const forgottenAfterMs = 120_000;
 
 type Deps = Pick<SupervisorDeps, "store" | "engine" | "log" | "networkPool" | "clock">;
 
@@ -45,7 +46,13 @@ export const linksOfLaunch = async (
   const joins: NonNullable<ReplicaSpec["joins"]> = [];
   const variables: Record<string, string> = {};
   for (const link of await deps.store.linksOf(environmentId)) {
-    joins.push({ network: (await ensureLinkNetwork(deps, link)).name, aliases: [] });
+    try {
+      joins.push({ network: (await ensureLinkNetwork(deps, link)).name, aliases: [] });
+    } catch (error) {
+      // Better started without it than not at all: the supervisor goes on trying.
+      if (!(error instanceof AppError) || error.code !== "conflict") throw error;
+      deps.log.warn("a link has no network yet", { link: link.name, error });
+    }
     Object.assign(variables, linkVariables(link.name, await targetFacts(deps, link)));
   }
   return { joins, variables };
@@ -94,7 +101,8 @@ export const keepLinks = async (deps: Deps, environmentId: string | null = null)
 
 const cut = async (deps: Deps, link: LinkRecord): Promise<void> => {
   await deps.engine.removeNetwork(linkNetworkOf(deps.networkPool, link).name);
-  await deps.store.deleteLink(link.id);
+  // What was being launched as it was cut may make its network once more.
+  if (deps.clock.nowMs() - (link.cutAt ?? 0) > forgottenAfterMs) await deps.store.deleteLink(link.id);
 };
 
 const keepLink = async (

@@ -106,7 +106,9 @@ export const upSpan = (
   nowMs: number,
 ): number => {
   const startedAtMs = new Map(environment.replicas.map((replica) => [replica.id, replica.startedAtMs]));
-  const spans = (used?.running ?? []).map(({ id, ranOn }) => {
+  const beside = new Set(environment.replicas.flatMap(({ id, beside }) => (beside ? id : [])));
+  const serving = (used?.running ?? []).filter(({ id }) => !beside.has(id));
+  const spans = serving.map(({ id, ranOn }) => {
     const sinceMs = startedAtMs.get(id) ?? null;
     return ranOn || sinceMs === null ? spanMs : Math.min(spanMs, Math.max(0, nowMs - sinceMs));
   });

@@ -13,7 +13,13 @@ export interface LiveEnvironment {
   /** Nothing of it runs, since it sleeps: it counts as up, and uses nothing. */
   asleep?: boolean;
   /** Those that should have a running container; `oomKills`: how often it ended that way. */
-  replicas: { id: string; startedAtMs: number | null; oomKills: number }[];
+  replicas: {
+    id: string;
+    startedAtMs: number | null;
+    oomKills: number;
+    /** Answers no visitors where others do: it uses, but its running is not the site's. */
+    beside?: boolean;
+  }[];
   diskUsedBytes: number | null;
 }
 

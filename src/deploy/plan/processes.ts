@@ -119,7 +119,8 @@ const readFile = async (source: SourceFolder) => {
 const parseProcfile = (text: string): { commands: Map<string, string>; warnings: string[] } => {
   const commands = new Map<string, string>();
   const warnings: string[] = [];
-  for (const [, name, command] of text.matchAll(/^([A-Za-z0-9_-]+)[ \t]*:[ \t]*(\S[^\r\n]*?)[ \t]*\r?$/gm)) {
+  for (const [, name, rest] of text.matchAll(/^([A-Za-z0-9_-]+)[ \t]*:([^\r\n]*)/gm)) {
+    if (rest!.trim() === "") continue;
     if (name === "release") {
       warnings.push("the Procfile's release process is not run");
       continue;
@@ -127,7 +128,10 @@ const parseProcfile = (text: string): { commands: Map<string, string>; warnings:
     const parsed = processNameSchema.safeParse(name);
     if (!parsed.success)
       throw failed(`Procfile: process ${name}: the name ${parsed.error.issues[0]!.message}`);
-    if (!commands.has(parsed.data)) commands.set(parsed.data, command!);
+    const asCommand = command.safeParse(rest!.trim());
+    if (!asCommand.success)
+      throw failed(`Procfile: process ${name}: its command ${asCommand.error.issues[0]!.message}`);
+    if (!commands.has(parsed.data)) commands.set(parsed.data, asCommand.data);
   }
   return { commands, warnings };
 };

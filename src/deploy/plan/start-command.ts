@@ -12,7 +12,7 @@ export interface Start {
 /** The `web` process of a Procfile, null without one. */
 export const procfileWeb = async (source: SourceFolder): Promise<string | null> => {
   const text = await source.head("Procfile", 64 * 1024);
-  return text === null ? null : (/^web[ \t]*:[ \t]*(\S[^\r\n]*?)[ \t]*\r?$/m.exec(text)?.[1] ?? null);
+  return text === null ? null : (/^web[ \t]*:([^\r\n]*\S)/m.exec(text)?.[1]?.trim() ?? null);
 };
 
 /** What the site or the Procfile says, which goes before anything that Croft would guess. */

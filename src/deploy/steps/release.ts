@@ -5,6 +5,7 @@ import type { ReleaseRecord } from "../../domain/records.ts";
 import type { ReleaseConfig } from "../../domain/release.ts";
 import { processesToFreeze } from "../../domain/process.ts";
 import { healthCheckSchema } from "../../domain/site.ts";
+import { AppError } from "../../errors.ts";
 import type { DeployDeps } from "../deps.ts";
 import type { Job } from "../job.ts";
 import { assertFits } from "./fetch.ts";
@@ -29,6 +30,14 @@ export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Pro
   const settings = await deps.store.processesOf(environment.id);
   const planned = isStatic ? null : built.processes;
   const hasWeb = planned?.hasWeb ?? true;
+  const processes = isStatic ? [] : processesToFreeze(planned?.others ?? [], settings);
+  const linked = new Set((await deps.store.linksOf(environment.id)).map(({ name }) => name));
+  const both = processes.find(({ name }) => linked.has(name));
+  if (both)
+    throw new AppError(
+      "deploy_failed",
+      `process ${both.name} has the name of a link: its name would mean both; link the other site under another name`,
+    );
   const config: ReleaseConfig = {
     kind: isStatic ? "static" : "container",
     imageId: isStatic ? null : built.image.imageId,
@@ -37,7 +46,7 @@ export const makeRelease = async (deps: DeployDeps, job: Job, built: Built): Pro
     startCommand: isStatic ? null : (site.startCommand ?? (planned?.webCommand || null)),
     healthCheck: healthCheckSchema.parse(JSON.parse(environment.healthCheck)),
     hasWeb,
-    processes: isStatic ? [] : processesToFreeze(planned?.others ?? [], settings),
+    processes,
   };
   const env = (await deps.store.envVarsOf(environment.id)).map(({ key, ciphertext, isSecret }) => ({
     key,
