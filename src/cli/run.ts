@@ -39,7 +39,7 @@ const createContext = (env: Environment, io: Io, json: boolean, parts: CliParts)
 const parse = (entry: CommandEntry, command: Command, args: string[]) => {
   // `--wait` may stand alone or carry a value, which parseArgs does not know.
   const prepared = args.map((arg) =>
-    arg === "--wait" && "wait" in command.options ? "--wait=success" : arg,
+    arg === "--wait" && command.options.wait?.type === "string" ? "--wait=success" : arg,
   );
   let parsed;
   try {

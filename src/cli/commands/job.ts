@@ -131,13 +131,12 @@ const waitFor = async (client: Client, path: string, id: string, signal: AbortSi
 };
 
 export const jobRun = defineCommand({
-  // `--wait` alone comes as --wait=success.
-  options: { wait: { type: "string" } },
+  options: { wait: { type: "boolean" } },
   words: [2, 2],
   run: async ({ client, print, io }, [slug, name], { wait, environment }) => {
     const api = await client();
     let run = await api.send<RunView>("POST", jobPath(slug!, name!, "/run", environment));
-    if (wait !== undefined && isOpen(run.status))
+    if (wait && isOpen(run.status))
       run = await waitFor(api, jobPath(slug!, name!, "/runs", environment), run.id, io.signal);
     print(run, () => {
       const said = run.reason === null ? "" : `: ${run.reason}`;
