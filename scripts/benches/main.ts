@@ -10,6 +10,8 @@ import { edgeH2Bench, edgeLogBench, edgeSmallBench, edgeTlsBench } from "./edge/
 import { edgeSwapBench } from "./edge/swap.ts";
 import { edgeTransferBench } from "./edge/transfer.ts";
 import type { Row } from "./row.ts";
+import { manySitesBench } from "./supervisor/many-sites.ts";
+import { wakeBench } from "./supervisor/wake.ts";
 import { usageBench } from "./usage.ts";
 import { zeroDowntimeBench } from "./zero-downtime.ts";
 
@@ -36,6 +38,8 @@ const benches: Bench[] = [
   { run: zeroDowntimeBench, names: ["deploy/zero-downtime"], minutes: 15 },
   { run: daemonBench, names: ["daemon/idle-memory", "daemon/idle-cpu", "daemon/boot"], minutes: 15 },
   { run: usageBench, names: ["usage/sample"], minutes: 15 },
+  { run: wakeBench, names: ["supervisor/wake-frozen", "supervisor/wake-stopped"], minutes: 15 },
+  { run: manySitesBench, names: ["supervisor/many-sites"], minutes: 30 },
 ];
 
 /** By a group (`edge`) or a figure (`edge/h1-small`). */
