@@ -22,6 +22,8 @@ export interface ReconcileState {
   pausedSince: Map<string, number>;
   /** Environments that were put to sleep, as of this pass. */
   asleep: Set<string>;
+  /** Environments that stand still while what they have on the disk is counted. */
+  standStill: ReadonlySet<string>;
   /** The engine has just come back, or is looked at for the first time since the start. */
   engineIsNew: "back" | "first" | null;
   /** What ended did so with its engine or the host, as of this pass. */
@@ -68,9 +70,9 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
   state.restarted = 0;
   // What the host guard has paused stands still, too.
-  state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId)).union(
-    await heldEnvironments(deps.store),
-  );
+  state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId))
+    .union(await heldEnvironments(deps.store))
+    .union(state.standStill);
   state.endedWithEngine =
     state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
   await removeStrays(deps, actual, rows);

@@ -78,6 +78,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     memoryKills: new Map(),
     pausedSince: new Map(),
     asleep: new Set(),
+    standStill: disk.held,
     engineIsNew: "first",
     sinceMs: deps.clock.nowMs(),
     endedWithEngine: false,

@@ -2,6 +2,7 @@ import { lookEveryMs, reserveBytes } from "../../domain/disk.ts";
 import { formatBytes, MB } from "../../domain/size.ts";
 import type { LiveEnvironment, SupervisorDeps } from "../deps.ts";
 import { actOnDisk, keepDisk, openDiskEvents } from "./keep-disk.ts";
+import { countStill } from "./hold-still.ts";
 import { type DiskUse, measureDisk } from "./measure.ts";
 import { stopForDisk } from "./stop-for-disk.ts";
 
@@ -40,6 +41,8 @@ export interface DiskWatch {
   /** Counts one environment at once, such as after its limit changed. */
   countOne(environmentId: string): Promise<void>;
   run(signal: AbortSignal): Promise<void>;
+  /** Environments that stand still while they are counted. */
+  held: ReadonlySet<string>;
 }
 
 /**
@@ -52,6 +55,7 @@ export interface DiskWatch {
 export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWatch => {
   const known = new Map<string, Known>();
   const busy = new Set<string>();
+  const held = new Set<string>();
   let lastFree: number[] = [];
   let fallenBytes = 0;
   let unexplainedBytes = 0;
@@ -109,16 +113,22 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     busy.add(environment.id);
     try {
       const began = beginning();
-      const use = await measureDisk(deps, environment, { urgent: true });
-      if (use === null) return;
-      note(environment.id, use, began.writtenBytes, began);
-      const times = {
-        lookMs: Math.round(atMs.saw - atMs.before),
-        countMs: Math.round(deps.clock.monotonicMs() - atMs.saw),
-      };
-      if (await actOnDisk(deps, environment, use, await openDiskEvents(deps), times)) {
+      const replicaIds = (await presentRows()).replicas.get(environment.id) ?? [];
+      const { counted: use, letGoOn } = await countStill(deps, environment.id, replicaIds, held, () =>
+        measureDisk(deps, environment, { urgent: true }),
+      );
+      try {
+        if (use === null) return;
+        note(environment.id, use, began.writtenBytes, began);
+        const times = {
+          lookMs: Math.round(atMs.saw - atMs.before),
+          countMs: Math.round(deps.clock.monotonicMs() - atMs.saw),
+        };
+        if (!(await actOnDisk(deps, environment, use, await openDiskEvents(deps), times))) return;
         rows = null;
         kick();
+      } finally {
+        await letGoOn();
       }
     } finally {
       busy.delete(environment.id);
@@ -194,6 +204,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
   };
 
   return {
+    held,
     look,
     count: async () => {
       const began = beginning();
