@@ -69,6 +69,7 @@ export const containerConfig = (
       CapAdd: capabilities,
       SecurityOpt: ["no-new-privileges:true"],
       RestartPolicy: { Name: "no" },
+      // The log is read from these files (container-outputs.ts), so it has to be this driver, unpacked
       LogConfig: {
         Type: "json-file",
         Config: {
