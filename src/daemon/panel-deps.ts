@@ -30,6 +30,7 @@ import { readAccessLog } from "../requests/access-log.ts";
 import type { RequestDeps } from "../requests/deps.ts";
 import { listTopPaths } from "../requests/top-paths.ts";
 import { pauseSite, resumeSite } from "../sites/pause.ts";
+import { changeSleep, showSleep, sleepSite, wakeSite } from "../sites/sleep.ts";
 import { restartSite } from "../sites/restart.ts";
 import { setSplit } from "../sites/split.ts";
 import { startSite, stopSite } from "../sites/stop-start.ts";
@@ -174,6 +175,12 @@ export const panelDeps = (wiring: PanelWiring): PanelDeps => {
     restartSite: (actor, slug) => restartSite(sites, actor, slug),
     pauseSite: (actor, slug, input) => pauseSite(sites, actor, slug, input),
     resumeSite: (actor, slug) => resumeSite(sites, actor, slug),
+    sleep: {
+      show: (actor, slug) => showSleep(sites, actor, slug),
+      change: (actor, slug, input) => changeSleep(sites, actor, slug, input),
+      sleep: (actor, slug, how) => sleepSite(sites, actor, slug, how),
+      wake: (actor, slug) => wakeSite(sites, actor, slug),
+    },
     endSplit: async (actor, slug) => void (await setSplit(sites, actor, slug, { releases: [] })),
     showRules: (actor, slug) => showEdgeRules(sites, actor, slug),
     setRules: async (actor, slug, patch) => void (await setEdgeRules(sites, actor, slug, patch)),

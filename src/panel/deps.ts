@@ -24,6 +24,7 @@ import type { AddLinkInput, ConnectionsView } from "../domain/link.ts";
 import type { ProcessSettings, Scale } from "../domain/process.ts";
 import type { ProcessView } from "../domain/process-view.ts";
 import type { SiteFields } from "../domain/site.ts";
+import type { SleepHow, SleepPolicyInput, SleepPolicyView } from "../domain/sleep.ts";
 import type { PauseInput } from "../domain/traffic.ts";
 import type {
   ApiKeyView,
@@ -212,6 +213,12 @@ export interface PanelDeps extends RunPanelDeps {
   restartSite(actor: Person, slug: string): Promise<void>;
   pauseSite(actor: Person, slug: string, input: PauseInput): Promise<void>;
   resumeSite(actor: Person, slug: string): Promise<void>;
+  sleep: {
+    show(actor: Person, slug: string): Promise<SleepPolicyView>;
+    change(actor: Person, slug: string, input: SleepPolicyInput): Promise<void>;
+    sleep(actor: Person, slug: string, how: SleepHow): Promise<void>;
+    wake(actor: Person, slug: string): Promise<void>;
+  };
   endSplit(actor: Person, slug: string): Promise<void>;
   setLimits(actor: Person, slug: string, patch: LimitsPatch & { cpuBurst?: boolean }): Promise<void>;
   showRules(actor: Person, slug: string): Promise<EdgeRulesView>;

@@ -15,6 +15,7 @@ import { guard } from "./routes/guard.ts";
 import { hostRoutes } from "./routes/host-routes.tsx";
 import { httpsRoutes } from "./routes/https-routes.tsx";
 import { logRoutes } from "./routes/log-routes.tsx";
+import { sleepRoutes } from "./routes/sleep-routes.tsx";
 import { processRoutes } from "./routes/process-routes.tsx";
 import { requestRoutes } from "./routes/request-routes.tsx";
 import { rulesRoutes } from "./routes/rules-routes.tsx";
@@ -68,6 +69,7 @@ export const panelRoutes = (deps: PanelDeps): Hono<PanelEnv> => {
   app.route("/", requestRoutes(deps, page));
   app.route("/", runRoutes(deps, page));
   app.route("/", logRoutes(deps, page));
+  app.route("/", sleepRoutes(deps, page));
   app.route("/", accountRoutes(deps, page));
   app.route("/", eventRoutes(deps, page));
   app.route("/", hostRoutes(deps, page));

@@ -4,6 +4,7 @@ import { plural, sentence } from "../format.ts";
 import { siteWord } from "../words.ts";
 import { Badge } from "./badge.tsx";
 import { ActButton } from "./form.tsx";
+import { SleepNotice } from "./sleep-notice.tsx";
 import { TrafficNotice } from "./traffic-notice.tsx";
 
 export const siteTabs = [
@@ -79,11 +80,12 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
           )}
         </div>
       </header>
-      {site.statusReason && (
+      {site.statusReason && site.status !== "sleeping" && (
         <p class={`reason ${siteWord(site.status).tone}`} role="status">
           {sentence(site.statusReason)}
         </p>
       )}
+      <SleepNotice site={site} />
       <TrafficNotice site={site} />
       <nav class="tabs" aria-label={`Pages of ${site.slug}`}>
         <ul>

@@ -156,6 +156,13 @@ export const SiteSettings = (props: SettingsProps) => {
           <button class="main">Save</button>
         </PostForm>
       </section>
+      <section class="card form-card" aria-labelledby="sleep">
+        <h2 id="sleep">Sleep</h2>
+        <p class="soft">
+          While nobody visits a site, it is frozen and later stopped; the next request wakes it.{" "}
+          <a href={`/sites/${site.slug}/sleep`}>When this one sleeps</a>
+        </p>
+      </section>
       <Danger {...props} />
     </>
   );

@@ -232,6 +232,10 @@ export const fakeSites = (more = 0): SiteView[] => [
   }),
   fakeSite("potluck", {
     status: "sleeping",
+    sleep: {
+      ...{ state: "frozen", since: ago(3 * hour), reason: "nobody has visited it for 30 minutes" },
+      memory: { beforeBytes: 96 * MB, afterBytes: 61 * MB },
+    },
     latestDeployment: fakeDeployment({
       id: "dep_potluck",
       site: "potluck",

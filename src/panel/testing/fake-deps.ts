@@ -10,6 +10,7 @@ import { fakeCertificate, fakeDnsProvider, fakeDomain } from "./fake-domains.ts"
 import { fakeFindings, fakeStorage } from "./fake-host.ts";
 import { fakeEvents } from "./fake-happenings.ts";
 import { fakeLogs } from "./fake-logs.ts";
+import { fakeSleep } from "./fake-sleep.ts";
 import { fakeGuard } from "./fake-guard.ts";
 import { fakeProcesses } from "./fake-processes.ts";
 import { fakeTopPaths } from "./fake-requests.ts";
@@ -369,5 +370,6 @@ export const fakeDeps = (
       return { items: lines.slice(-limit), dropped: slug === "archive" ? 3 : 0, whole: true };
     },
     ...fakeLogs(world, site),
+    sleep: fakeSleep(world, site),
   };
 };
