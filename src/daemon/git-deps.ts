@@ -99,7 +99,13 @@ export const gitDeps = (wiring: GitWiring): { remote: GitRemoteDeps; hooks: Push
           deploymentId: deployment.id,
           follow: async (onLine, signal) => {
             const end = await deployments.follow(deployment.id, (line) => onLine(line.message), signal);
-            return end.ok && site ? { ...end, message: wiring.urlOf(site.slug, environment.name) } : end;
+            if (!end.ok || !site) return end;
+            const unrouted = (await store.internalEnvironments()).union(await store.environmentsWithoutWeb());
+            const isRouted = !unrouted.has(environment.id);
+            const message = isRouted
+              ? wiring.urlOf(site.slug, environment.name)
+              : "it runs, without an address";
+            return { ...end, message };
           },
         };
       },

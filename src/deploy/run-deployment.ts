@@ -128,8 +128,12 @@ export const finish = async (
       .catch((error) => deps.log.warn("linked sites are not led to a release yet", { error }));
   });
   const stopped = (await deps.store.environmentById(environment.id))?.stoppedReason ?? null;
-  const url = deps.urlOf(site.slug, environment.name);
-  if (stopped === null) journal.write("deploy", `release ${release.number} serves at ${url}`);
+  const isInternal = (await deps.store.internalEnvironments()).has(environment.id);
+  const hasAddress = !isInternal && (JSON.parse(release.config) as ReleaseConfig).hasWeb !== false;
+  const where = hasAddress
+    ? `serves at ${deps.urlOf(site.slug, environment.name)}`
+    : "runs, without an address";
+  if (stopped === null) journal.write("deploy", `release ${release.number} ${where}`);
   else journal.write("deploy", `release ${release.number} serves once the site is started again`, "warning");
   await journal.step("drain", () => drainReplicas(deps, job, old));
   await journal.flush();

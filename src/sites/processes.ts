@@ -114,6 +114,7 @@ export const scaleSite = async (
   const { site, environment } = await reachSite(sites, actor, slug, "change", environmentName);
   const nowMs = sites.clock.nowMs();
   const before = await listProcesses(deps, actor, slug, environmentName);
+  if (before.length === 0) throw conflict(`nothing runs of ${slug}: the edge serves its files`);
   for (const name of Object.keys(counts))
     if (!before.some((one) => one.name === name))
       throw invalid(name, `is no process of ${slug}; it has ${before.map((one) => one.name).join(", ")}`);

@@ -4,7 +4,7 @@ import { bridgeName } from "../../docker/networks.ts";
 import { run, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { ownDocker, type OwnDocker, webImage } from "./own-docker.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 // What links sites with a Docker that is restarted, and after what people do to networks by hand.
 
@@ -35,7 +35,7 @@ const containerOf = (slug: string, process = "web"): Promise<string> =>
   );
 const asked = async (): Promise<string> => (await croft.visit(`${shop}.localhost`)).body.trim();
 const answers = () =>
-  until("the store answers the shop", asked, (said) => said.startsWith("stored"), 60_000, 300);
+  until("the store answers the shop", asked, (said) => said.startsWith("stored"), 120_000, 300);
 const deployed = (slug: string, count: number) =>
   until(
     `${count} deployments of ${slug}`,
@@ -44,7 +44,7 @@ const deployed = (slug: string, count: number) =>
         await croft.api<{ items: { status: string }[] }>("GET", `/sites/${slug}/deployments`)
       ).body.items.filter(({ status }) => status === "success").length,
     (successes) => successes >= count,
-    60_000,
+    120_000,
   );
 
 beforeAll(async () => {
@@ -113,14 +113,14 @@ test("after a restart of Docker all processes are back, and linked as they were"
     "web and worker run",
     async () => (await croft.api<{ items: ProcessView[] }>("GET", `/sites/${shop}/processes`)).body.items,
     (items) => items.length === 2 && items.every(({ replicas }) => replicas.running === 1),
-    60_000,
+    120_000,
   );
   expect(processes.map(({ name }) => name)).toEqual(["web", "worker"]);
 });
 
 test("a deleted site leaves no link behind", async () => {
   expect((await croft.api("DELETE", `/sites/${store}?confirm=${store}&volumes=true`)).status).toBe(202);
-  await until("its network is gone", linkNetwork, (name) => name === "", 60_000);
+  await until("its network is gone", linkNetwork, (name) => name === "", 120_000);
   expect((await croft.api<{ links: unknown[] }>("GET", `/sites/${shop}/links`)).body.links).toEqual([]);
   expect((await croft.site(shop)).status).toBe("running");
 });

@@ -5,7 +5,7 @@ import { loadApp, startLoad } from "../load/load.ts";
 import { docker, nodeApp, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { tenantOf } from "./tenant.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(300_000);
 
 let croft: TestCroft;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ const runs = (slug: string, wanted: Record<string, number>) =>
     `${JSON.stringify(wanted)} of ${slug}`,
     () => running(slug),
     (now) => Bun.deepEquals(now, wanted),
-    60_000,
+    120_000,
   );
 const command = async (...args: string[]): Promise<string> => {
   const { exitCode, stdout, stderr } = await croft.cli(args);
@@ -32,6 +32,13 @@ const command = async (...args: string[]): Promise<string> => {
 
 /** A key-value server of a line, as a cache would be: `SET k v` and `GET k` over TCP. */
 const storeCode = `const d = new Map(); require("net").createServer((s) => s.on("error", () => {}).on("data", (b) => { const [v, k, w] = String(b).trim().split(" "); if (v === "SET") d.set(k, w); s.end((v === "GET" ? d.get(k) || "none" : "ok") + "\\n"); })).listen(6380)`;
+const deployed = (slug: string) =>
+  until(
+    `${slug} is deployed`,
+    () => croft.lastDeployment(slug),
+    ({ status }) => status === "success",
+    120_000,
+  );
 const createStore = async (slug: string): Promise<void> => {
   await croft.createSite(slug, {
     image: "node:22-bookworm-slim",
@@ -39,12 +46,7 @@ const createStore = async (slug: string): Promise<void> => {
     port: 6380,
     internal: true,
   });
-  await until(
-    "the store is deployed",
-    () => croft.lastDeployment(slug),
-    ({ status }) => status === "success",
-    60_000,
-  );
+  await deployed(slug);
 };
 
 const ask = `
@@ -71,6 +73,10 @@ const app = (version: string): Record<string, string> => ({
     process.on("SIGTERM", () => { console.log("worker ${version} goes"); process.exit(0); });`,
   Procfile: "web: node server.js\nworker: node worker.js\nrelease: exit 1\n",
 });
+
+/** Reaches where it is told to, without a build. */
+const reachCode = `const net = require("net"); require("http").createServer((q, s) => { const u = new URL(q.url, "http://x").searchParams; if (!u.get("host")) return s.end("up"); const c = net.connect({ host: u.get("host"), port: 6380, timeout: 2000 }, () => c.write("GET beat\\n")); c.on("data", (b) => s.end(b)).on("error", (e) => s.end(e.code)).on("timeout", () => { c.destroy(); s.end("timeout"); }); }).listen(process.env.PORT)`;
+const prober = { image: "node:22-bookworm-slim", port: 3000, startCommand: `exec node -e '${reachCode}'` };
 
 const addressesOf = async (slug: string): Promise<string[]> =>
   (
@@ -104,10 +110,9 @@ test("a worker and an internal store reached by name; nobody else reaches it, an
   // Another site of the same owner, not linked, and one of somebody else.
   const tenant = await tenantOf(croft, `bob${process.pid}`);
   const foreign = uniqueSlug("foreign");
-  await tenant.createSite(foreign);
-  expect((await tenant.push(foreign, app("x"))).exitCode).toBe(0);
-  await croft.createSite(other);
-  expect((await croft.push(other, app("x"))).exitCode).toBe(0);
+  await tenant.createSite(foreign, prober);
+  await croft.createSite(other, prober);
+  for (const slug of [foreign, other]) await deployed(slug);
   const refused = await tenant.api("POST", `/sites/${foreign}/links`, { to: store });
   expect(refused.status).toBe(404);
   const hosts = [store, "store", ...(await addressesOf(store))];
@@ -131,6 +136,17 @@ test("a worker and an internal store reached by name; nobody else reaches it, an
   expect(workers.items.map(({ state, release }) => ({ state, release }))).toEqual([
     { state: "running", release: 2 },
   ]);
+
+  // A worker that ends at once fails the deployment with its last words, and the old one works on.
+  const before = (await processesOf(shop)).flatMap(({ items }) => items.map(({ id }) => id));
+  const failing = await croft.push(shop, {
+    ...app("v3"),
+    "worker.js": `console.log("no queue to work on"); process.exit(3);`,
+  });
+  expect(failing.output).toContain("no queue to work on");
+  expect((await croft.lastDeployment(shop)).error?.message).toMatch(/process worker .*3.* within 3 s/);
+  expect((await processesOf(shop)).flatMap(({ items }) => items.map(({ id }) => id))).toEqual(before);
+  expect(await running(shop)).toEqual({ web: 1, worker: 1 });
 
   await command("unlink", shop, "store");
   await until("the name is known no longer", beat, (said) => !said.startsWith("v2-"));
@@ -166,7 +182,7 @@ test("scaling, a restart and a deployment of several replicas under load fail no
           web!.items.every(({ id }) => !before.has(id))
         );
       },
-      90_000,
+      120_000,
     );
     expect(fewest.count).toBeGreaterThanOrEqual(3);
     expect((await croft.push(slug, loadApp("r2"))).exitCode).toBe(0);
@@ -179,7 +195,7 @@ test("scaling, a restart and a deployment of several replicas under load fail no
       ([web]) =>
         web!.items.length === 2 &&
         web!.items.every(({ release, state }) => release === 1 && state === "running"),
-      60_000,
+      120_000,
     );
   } finally {
     await load.stop();
@@ -269,26 +285,12 @@ test("bounds of replicas are said; limits of a process are its own and the kerne
   await runs(slug, { web: 1, worker: 0, clock: 2 });
 });
 
-test("a worker that ends at once fails the deployment with its last words, and the old one works on", async () => {
-  const slug = uniqueSlug("fails");
-  await croft.createSite(slug);
-  expect((await croft.push(slug, app("v1"))).exitCode).toBe(0);
-  const before = (await processesOf(slug)).flatMap(({ items }) => items.map(({ id }) => id));
-  const { output } = await croft.push(slug, {
-    ...app("v2"),
-    "worker.js": `console.log("no queue to work on"); process.exit(3);`,
-  });
-  expect(output).toContain("no queue to work on");
-  expect((await croft.lastDeployment(slug)).error?.message).toMatch(/process worker .*3.* within 3 s/);
-  expect((await processesOf(slug)).flatMap(({ items }) => items.map(({ id }) => id))).toEqual(before);
-  expect(await running(slug)).toEqual({ web: 1, worker: 1 });
-});
-
 test("a site of workers alone runs without an address; stopped and started it works again", async () => {
   const slug = uniqueSlug("workers");
   await croft.createSite(slug, { type: "app" });
   const { exitCode, output } = await croft.push(slug, { ...app("v1"), Procfile: "worker: node worker.js\n" });
   expect(exitCode, output).toBe(0);
+  expect(output).toContain("Live: it runs, without an address");
   expect(await croft.site(slug)).toMatchObject({ status: "running", urls: [] });
   const unknown = await croft.visit("no-such-site.localhost");
   expect((await croft.visit(`${slug}.localhost`)).status).toBe(unknown.status);
