@@ -27,22 +27,22 @@ export const limitFields: readonly LimitField[] = [
   {
     name: "memoryBytes",
     label: "Memory",
-    hint: "With swap: none is given beside it. Past it the app is killed and started again.",
+    hint: "Of each replica, with swap: none is given beside it. Past it the app is killed and started again.",
     ...bytes,
   },
   {
     name: "cpuMillicores",
     label: "CPU, cores",
-    hint: "0.5 is half a core. Past it the app is slowed down.",
+    hint: "Of each replica; 0.5 is half a core. Past it the app is slowed down.",
     show: cores,
     read: (text) => (/^\d*\.?\d+$/.test(text) ? Math.round(Number(text) * 1000) : null),
     wrong: "must be a number of cores such as 0.5",
   },
-  { name: "pids", label: "Processes", hint: "Threads count too.", ...number },
+  { name: "pids", label: "Processes", hint: "Of each replica; threads count too.", ...number },
   {
     name: "diskBytes",
     label: "Disk",
-    hint: "Files, volumes and logs together. Past it writes fail or the site is stopped.",
+    hint: "Files, volumes and logs of all replicas together. Past it writes fail or the site is stopped.",
     ...bytes,
   },
   {

@@ -63,7 +63,7 @@ const describe = (answer: LimitsAnswer): string => {
     applied === null
       ? "Nothing runs yet that limits could be read from.\n"
       : `Read from the kernel at ${localTime(applied.readAt)}.\n`;
-  return table(rows) + when;
+  return `${table(rows)}Memory, CPU and pids are of each replica (croft ps).\n${when}`;
 };
 
 export const siteLimits = defineCommand({
