@@ -10,6 +10,7 @@ import { createDiskUsage } from "./disk-usage.ts";
 import { createEngineDisk } from "./engine-disk.ts";
 import { dockerInfo, engineInfo } from "./engine-info.ts";
 import { createWatch } from "./events.ts";
+import { createSetLongestFile } from "./file-limit.ts";
 import { createFirewall } from "./firewall.ts";
 import { createImagesOnDisk } from "./images-on-disk.ts";
 import { createImages } from "./images.ts";
@@ -132,6 +133,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     writes: async (byProcesses) => readings.writes(await imageFolder(), byProcesses),
     dataFolder: imageFolder,
     diskUsage: createDiskUsage(client, engineDisk),
+    setLongestFile: createSetLongestFile({ inspectReplica, log }),
     async diskFacts() {
       const { layerQuota, detail, folder } = await engineDisk.facts();
       return { layerQuota, detail, folder };

@@ -5,6 +5,7 @@ import { newId } from "../domain/id.ts";
 import { silentLog } from "../domain/log.ts";
 import { MB } from "../domain/size.ts";
 import { dockerFixture, eventually, randomSubnet } from "../testing/docker-fixture.ts";
+import { docker as dockerCli } from "../testing/e2e/croft.ts";
 import { type DataDisk, ownDocker, webImage } from "../testing/e2e/own-docker.ts";
 import { createDockerEngine } from "./docker-engine.ts";
 import { mountOptionsOf } from "./mount-options.ts";
@@ -83,6 +84,17 @@ test("a file can be no longer than asked, and with a read-only root only volumes
       });
     };
     expect(await said({ longestFileBytes: 5 * MB })).toContain(String(5 * MB));
+    const waits =
+      "until [ -e /tmp/go ]; do sleep 0.1; done; dd if=/dev/zero of=/long bs=1M count=20; stat -c %s /long; echo ended; sleep 60";
+    const { replicaId } = await fixture.start(waits, network, { disk: disk({ longestFileBytes: 30 * MB }) });
+    expect(await fixture.engine.setLongestFile(replicaId, 7 * MB)).toBe(true);
+    await dockerCli("exec", `croft-${replicaId}`, "touch", "/tmp/go");
+    expect(
+      await eventually("the shorter file", async () => {
+        const lines = await fixture.engine.logTail(replicaId, 20);
+        return lines.includes("ended") && lines;
+      }),
+    ).toContain(String(7 * MB));
     const closed = await said({ readOnlyRoot: true });
     expect(closed.join("\n")).toContain("Read-only file system");
     expect(closed).toContain("tmp");

@@ -250,6 +250,8 @@ export interface Engine extends CommandEngine {
     replicaId: string,
     options?: { urgent?: boolean },
   ): Promise<{ writableBytes: number; logBytes: number } | null>;
+  /** How long files of a running replica may get. @returns false where only a restart can change it */
+  setLongestFile(replicaId: string, bytes: number): Promise<boolean>;
   /** Asked of the engine now and then only. */
   diskFacts(): Promise<EngineDisk>;
   /** The last lines the replica printed, oldest first. */

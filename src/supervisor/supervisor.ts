@@ -16,8 +16,9 @@ import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
 import { createSleepControl, type SleepControl } from "./sleep/sleep-control.ts";
 import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
-import { mountAllVolumes } from "./volumes.ts";
+import { changeLongestFile, mountAllVolumes } from "./volumes.ts";
 import { reconcile, type ReconcileState } from "./reconcile.ts";
+import { createStartQueue } from "./start-queue.ts";
 
 export interface EngineStatus {
   up: boolean;
@@ -49,6 +50,8 @@ export interface Supervisor extends Omit<SleepControl, "start" | "follow"> {
 }
 
 const fullPassMs = 10_000;
+/** Docker takes about as long for more at once, and what else it is asked waits behind them. */
+const startsAtOnce = 8;
 
 export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const limits = createLimitKeeper(deps);
@@ -83,6 +86,15 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     sinceMs: deps.clock.nowMs(),
     endedWithEngine: false,
     restarted: 0,
+    starts: createStartQueue(startsAtOnce, (replicaId, error) => {
+      if (lifetime.aborted || (error instanceof AppError && error.code === "engine_unavailable")) return;
+      deps.log.warn("a container could not be started again; the next pass tries", {
+        replica: replicaId,
+        error,
+      });
+    }),
+    ranks: new Map(),
+    kick: () => kick(),
     warming: new Set(),
     launchAfterMs,
     warmUp: (environment, replica) => void warmUp(environment, replica),
@@ -252,6 +264,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   return {
     start: (signal) => {
       lifetime = signal;
+      signal.addEventListener("abort", state.starts.clear, { once: true });
       sleep.start(signal);
       void mountAllVolumes(deps);
       deps.engine.watch((event) => {
@@ -279,6 +292,9 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     },
     applyLimits: async (environmentId) => {
       await limits.apply(environmentId);
+      await changeLongestFile(deps, environmentId).catch((error) =>
+        deps.log.warn("how long files may get was not changed", { environmentId, error }),
+      );
       void disk
         .countOne(environmentId)
         .catch((error) => deps.log.warn("a site's disk was not counted", { error }));

@@ -89,3 +89,17 @@ export const replicaDiskOf = async (
     readOnlyRoot,
   };
 };
+
+/** After a change of the disk limit: what runs may write files as long as what starts from now on. */
+export const changeLongestFile = async (
+  deps: Pick<SupervisorDeps, "store" | "engine" | "log">,
+  environmentId: string,
+): Promise<void> => {
+  const environment = await deps.store.environmentById(environmentId);
+  if (!environment) return;
+  const { longestFileBytes } = await replicaDiskOf(deps, environment, 1);
+  if (longestFileBytes === null) return;
+  for (const { id } of await deps.store.liveReplicasOf(environmentId))
+    if (!(await deps.engine.setLongestFile(id, longestFileBytes)))
+      deps.log.warn("longer files can be written once the site is restarted", { replica: id });
+};
