@@ -33,6 +33,8 @@ export interface Outlet {
   movedAtMs: number;
   /** Since when something has been pending without a break. */
   pendingSinceMs: number;
+  /** What the other side had taken in all when it was last looked at, of what has not moved since. */
+  seen: { movedAtMs: number; takenBytes: bigint | null } | null;
   /** A write found the socket closed. */
   broken: boolean;
   /** A received buffer whose memory goes once nothing is pending any more. */
@@ -50,6 +52,7 @@ export const createOutlet = (socket: ByteSocket): Outlet => ({
   pendingBytes: 0,
   movedAtMs: 0,
   pendingSinceMs: 0,
+  seen: null,
   broken: false,
   spent: null,
 });

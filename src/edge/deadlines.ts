@@ -7,7 +7,7 @@ export interface Deadlines {
   keepAliveMs: number;
   /** Without progress of a request body. */
   bodyMs: number;
-  /** Without progress of what the visitor should read. */
+  /** Without progress of what the visitor should read; up to half of it longer for who took something meanwhile. */
   stallMs: number;
   connectMs: number;
   /** For another table, when every replica refuses the connection; 0: not at all. */

@@ -12,6 +12,7 @@ import { shareCounts } from "./shared/share.ts";
 import { inSlices } from "./slices.ts";
 import type { Edge, Exchange, Visitor } from "./state.ts";
 import { resumeSlowed } from "./slow-down.ts";
+import { isStalled } from "./stalled.ts";
 import { abandonConnect } from "./upstream-connection.ts";
 import { visitorLate } from "./visitor.ts";
 import { closeVisitor } from "./visitor-end.ts";
@@ -89,7 +90,7 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
   const { out, exchange, edge } = visitor;
   const { stallMs } = edge.deadlines;
   if (out.pendingBytes > 0) {
-    if (nowMs - out.movedAtMs < stallMs) return;
+    if (!isStalled(out, nowMs, stallMs)) return;
     if (exchange !== null) abandonExchange(exchange);
     closeVisitor(visitor, true);
     return;
@@ -102,7 +103,7 @@ const sweepVisitor = (visitor: Visitor, nowMs: number): void => {
     }
     const sending = exchange.upstream?.out;
     if (sending != null && sending.pendingBytes > 0) {
-      if (nowMs - sending.movedAtMs >= stallMs) failExchange(exchange, 504);
+      if (isStalled(sending, nowMs, stallMs)) failExchange(exchange, 504);
       return;
     }
     if (exchange.deadlineMs <= nowMs) {
