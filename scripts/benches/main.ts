@@ -9,6 +9,7 @@ import { edgeSlowBench } from "./edge/slow.ts";
 import { edgeH2Bench, edgeLogBench, edgeSmallBench, edgeTlsBench } from "./edge/small.ts";
 import { edgeSwapBench } from "./edge/swap.ts";
 import { edgeTransferBench } from "./edge/transfer.ts";
+import { logsBench } from "./logs.ts";
 import type { Row } from "./row.ts";
 import { manySitesBench } from "./supervisor/many-sites.ts";
 import { wakeBench } from "./supervisor/wake.ts";
@@ -40,6 +41,7 @@ const benches: Bench[] = [
   { run: usageBench, names: ["usage/sample"], minutes: 15 },
   { run: wakeBench, names: ["supervisor/wake-frozen", "supervisor/wake-stopped"], minutes: 15 },
   { run: manySitesBench, names: ["supervisor/many-sites"], minutes: 30 },
+  { run: logsBench, names: ["logs/collect", "logs/search"] },
 ];
 
 /** By a group (`edge`) or a figure (`edge/h1-small`). */
