@@ -22,7 +22,7 @@ export const tellBack = async (deps: Deps, restarted: number): Promise<void> => 
   const nowMs = deps.clock.nowMs();
   for (const event of [lost, ...more]) await deps.store.endEvent(event.id, nowMs);
   const seconds = Math.max(1, Math.round((nowMs - lost.at) / 1000));
-  const containers = restarted === 1 ? "1 container was" : `${restarted} containers were`;
+  const containers = restarted === 1 ? "1 container is being" : `${restarted} containers are being`;
   await tell(deps, {
     kind: "engine.back",
     severity: "info",

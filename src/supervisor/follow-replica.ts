@@ -44,21 +44,41 @@ export const followReplica = async (
     present = ended;
   }
   if (present.nextRestartAt !== null && present.nextRestartAt > nowMs) return present.nextRestartAt;
+  if (state.endedWithEngine) state.restarted++;
+  state.starts.add(row.id, state.ranks.get(environment.id) ?? 0, () =>
+    startAgain(deps, state, environment, row.id),
+  );
+  return null;
+};
+
+/** Beside the passes: an engine takes its time for each, and has many to start after a restart of its own. */
+const startAgain = async (
+  deps: SupervisorDeps,
+  state: ReconcileState,
+  environment: LiveEnvironment,
+  replicaId: string,
+): Promise<void> => {
+  const row = await deps.store.replicaById(replicaId);
+  const now = await deps.store.environmentById(environment.id);
+  // It may have been stopped, or given up, since it was put in line.
+  if (row?.state !== "exited" || !now || now.stoppedReason !== null) return;
   state.memoryKills.delete(row.id);
   let restarted: ReplicaState;
   try {
     await ensureVolumes(deps, row.environmentId);
     restarted = await deps.engine.restartReplica(row.id);
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "deploy_failed") throw error;
-    const replaced = await replaceContainer(deps, environment, present, error);
-    return replaced ? nowMs : noteFailedStart(deps, environment, present, error);
+    if (error instanceof AppError && error.code === "deploy_failed") {
+      if (!(await replaceContainer(deps, environment, row, error)))
+        await noteFailedStart(deps, environment, row, error);
+      state.kick();
+      return;
+    }
+    throw error;
   }
-  state.restarted++;
   const started = { state: "starting" as const, address: restarted.address, nextRestartAt: null };
-  if (await deps.store.moveReplica(row.id, "exited", { ...started, reason: present.reason }))
-    state.warmUp(environment, { ...present, ...started });
-  return null;
+  if (await deps.store.moveReplica(row.id, "exited", started))
+    state.warmUp(environment, { ...row, ...started });
 };
 
 /**

@@ -13,6 +13,7 @@ import { buildNetworkOf, networkOf } from "./networks.ts";
 import { restoreOrder } from "./restore-order.ts";
 import type { SleepControl } from "./sleep/sleep-control.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
+import type { StartQueue } from "./start-queue.ts";
 import { tell } from "./tell.ts";
 
 export interface ReconcileState {
@@ -30,8 +31,14 @@ export interface ReconcileState {
   endedWithEngine: boolean;
   /** When this daemon began, wall time. */
   sinceMs: number;
-  /** How many replicas this pass has started again. */
+  /** How many replicas this pass has found to have ended with their engine. */
   restarted: number;
+  /** Starts of containers that ended, beside the passes. */
+  starts: StartQueue;
+  /** By environment: its place in the order of restoring, as of this pass. */
+  ranks: ReadonlyMap<string, number>;
+  /** Asks for a pass soon. */
+  kick(): void;
   /** Replicas that a warm-up is waiting for. */
   warming: Set<string>;
   /** Earliest next try to launch a missing replica, by release and process: an image that cannot start must not spin. */
@@ -46,8 +53,8 @@ export interface ReconcileState {
   retire(replicas: ReplicaRecord[], drain?: boolean): void;
 }
 
-/** An engine starts so many about as fast as more, and one site that hangs in it does not keep the others waiting. */
-const sitesAtOnce = 8;
+/** One site that hangs in the engine does not keep the others waiting. */
+const sitesAtOnce = 4;
 
 /**
  * One pass of desired (rows) against actual (the engine). Only replicas that have a row here are touched, whatever
@@ -86,6 +93,7 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   const byEnvironment = Map.groupBy(rows, (row) => row.environmentId);
   let nextMs: number | null = null;
   const ordered = restoreOrder(environments, priorities, links);
+  state.ranks = new Map(ordered.map(({ id }, rank) => [id, rank]));
   const look = async (environment: LiveEnvironment): Promise<void> => {
     const own = byEnvironment.get(environment.id) ?? [];
     const beside = sharesInForce(splits.get(environment.id), environment.currentReleaseId)

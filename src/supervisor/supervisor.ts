@@ -160,14 +160,17 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       const host = deps.hostOf(environment.slug, environment.name);
       const deadlineMs = deps.clock.monotonicMs() + check.deadlineSeconds * 1000;
       for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.6, check.intervalSeconds * 1000)) {
-        const ok = await isReady(replica, check, host);
+        // It may have ended and been started once more meanwhile, at another address.
         const row = await deps.store.replicaById(replica.id);
         if (lifetime.aborted || row?.state !== "starting") return;
+        const ok = await isReady(row, check, host);
+        if (lifetime.aborted) return;
         // Past the deadline it serves all the same: it did pass its check when it was released.
         if (ok || deps.clock.monotonicMs() > deadlineMs) break;
         await Bun.sleep(pauseMs);
       }
-      await deps.store.updateReplica(replica.id, { state: "running", startedAt: deps.clock.nowMs() });
+      const running = { state: "running" as const, startedAt: deps.clock.nowMs() };
+      if (!(await deps.store.moveReplica(replica.id, "starting", running))) return;
       await routes.publish(AbortSignal.timeout(10_000));
       // A restart one after the other goes on with the next.
       kick();
