@@ -51,14 +51,6 @@ export const sleepQueries = (db: Kysely<Schema>) => ({
       .execute();
   },
 
-  /** With jobs that run by the clock. */
-  environmentsWithJobs: async (): Promise<Set<string>> =>
-    new Set(
-      (
-        await db.selectFrom("jobs").select("environmentId").distinct().where("enabled", "=", 1).execute()
-      ).map(({ environmentId }) => environmentId),
-    ),
-
   allActivities: (): Promise<ActivityRecord[]> => db.selectFrom("activities").selectAll().execute(),
   activityOf: (environmentId: string): Promise<ActivityRecord | undefined> =>
     db.selectFrom("activities").selectAll().where("environmentId", "=", environmentId).executeTakeFirst(),
