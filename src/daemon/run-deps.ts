@@ -20,6 +20,7 @@ interface RunWiring {
   log: Log;
   sites: SiteDeps;
   supervisor: SupervisorDeps;
+  wake(environmentId: string): Promise<unknown>;
   openSecret(ciphertext: string, place: string): Promise<string>;
 }
 
@@ -36,6 +37,7 @@ export const runDeps = (wiring: RunWiring) => {
     settings: defaultRunSettings,
     reachSite: (actor, slug, action, environment) =>
       reachSite(wiring.sites, actor, slug, action, environment),
+    wake: wiring.wake,
     specOf: (environmentId, releaseId) => oneOffSpec(wiring.supervisor, environmentId, releaseId),
     nextTime: (schedule, timeZone, afterMs) => {
       try {

@@ -258,6 +258,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     log,
     sites,
     supervisor: supervisorDeps,
+    wake: (environmentId) => supervisor.wake(environmentId, "a command is to run in it"),
     openSecret,
   });
   const deployments = createDeployments({

@@ -110,6 +110,8 @@ export interface RunsDeps {
     action: SiteAction,
     environment?: string,
   ): Promise<{ site: SiteRecord; environment: EnvironmentRecord }>;
+  /** A site that sleeps has to be awake for what runs in its replica. */
+  wake(environmentId: string): Promise<unknown>;
   /** What a replica of the release would run with; makes sure of its network and volumes. */
   specOf(environmentId: string, releaseId: string): Promise<ReplicaSpec>;
   openSecret(ciphertext: string, place: string): Promise<string>;

@@ -85,6 +85,7 @@ beforeEach(async () => {
       endInReplica: async () => {},
     },
     reachSite: (actor, slug, action, environment) => reachSite({ store }, actor, slug, action, environment),
+    wake: async () => {},
     specOf: async () => ({}) as ReplicaSpec,
     openSecret: async () => "a secret value",
     nextTime,

@@ -54,6 +54,7 @@ export const createSessions = (deps: RunsDeps) => {
   const open = new Map<string, { environmentId: string; end(status: RunStatus, reason: string): void }>();
 
   const replicaOf = async (environment: EnvironmentRecord): Promise<string> => {
+    await deps.wake(environment.id);
     const replicas = await store.liveReplicasOf(environment.id);
     const running = replicas.find(
       (one) => one.state === "running" && one.releaseId === environment.currentReleaseId,

@@ -22,6 +22,7 @@ export interface SleepQueries {
   allActivities(): Promise<ActivityRecord[]>;
   putActivities(records: readonly ActivityRecord[]): Promise<void>;
   addSleepDay(record: SleepDayRecord): Promise<void>;
+  openRuns(): Promise<{ environmentId: string; replicaId: string | null }[]>;
   environmentsWithJobs(): Promise<Set<string>>;
   setting(key: string): Promise<string | null>;
 }

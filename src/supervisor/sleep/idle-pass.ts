@@ -30,6 +30,7 @@ export const idlePass = async (
     const record = book.get(id);
     // What is asked of a sleeper wakes it, if anything does.
     if (record === undefined) activity.see(id, reading, lifeOf(environment.currentReleaseId, replicas));
+    if (house.inUse.has(id)) activity.touch(id);
     const policy = house.policies.get(id)!;
     const scheduled = scheduledAt(context, house, id, record?.asleepSince ?? null);
     if (scheduled !== null) {

@@ -24,6 +24,8 @@ export interface House {
   /** Other sites reach them past the edge. */
   linked: Set<string>;
   guarded: Set<string>;
+  /** A command or a terminal of somebody is open in one of their replicas. */
+  inUse: Set<string>;
   nowMs: number;
 }
 
@@ -67,6 +69,11 @@ export const readHouse = async ({
     guarded: new Set(
       acts.flatMap(({ kind, environmentId }) => (kind === "pause" ? (environmentId ?? []) : [])),
     ),
+    inUse: new Set(
+      (await store.openRuns()).flatMap(({ environmentId, replicaId }) =>
+        replicaId === null ? [] : environmentId,
+      ),
+    ),
     nowMs: clock.nowMs(),
   };
 };
@@ -89,6 +96,7 @@ export const obstacle = (house: House, environmentId: string): string | null => 
   if (house.unrouted.has(environmentId)) return "it has no address that a request could wake it by";
   if (house.deploying.has(environmentId)) return "it is being deployed";
   if (house.guarded.has(environmentId)) return "the host guard has paused it";
+  if (house.inUse.has(environmentId)) return "a command or a terminal is open in it";
   if ((house.pauses.get(environmentId)?.resumesAt ?? 0) > house.nowMs) return "it is paused";
   const replicas = house.replicas.get(environmentId) ?? [];
   if (environment.currentReleaseId === null || replicas.length === 0) return "nothing of it runs";

@@ -29,6 +29,8 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
     const startedMs = deps.clock.monotonicMs();
     const environment = (await deps.store.liveEnvironments()).find(({ id }) => id === environmentId);
     if (environment === undefined) return false;
+    // What the host guard holds goes on when that ends it; until then nobody else lets it.
+    if ((await heldEnvironments(deps.store)).has(environmentId)) return false;
     const replicas = await replicasOf(deps, environmentId);
     const took = (): number => Math.max(1, Math.round(deps.clock.monotonicMs() - startedMs));
     const problem =
