@@ -13,6 +13,7 @@ import { logsBench } from "./logs.ts";
 import type { Row } from "./row.ts";
 import { manySitesBench } from "./supervisor/many-sites.ts";
 import { wakeBench } from "./supervisor/wake.ts";
+import { noisyNeighbourBench } from "./supervisor/noisy-neighbour.ts";
 import { usageBench } from "./usage.ts";
 import { zeroDowntimeBench } from "./zero-downtime.ts";
 
@@ -38,6 +39,7 @@ const benches: Bench[] = [
   { run: deployBench, names: ["deploy/overhead", "deploy/push-to-live", "deploy/rollback"], minutes: 15 },
   { run: zeroDowntimeBench, names: ["deploy/zero-downtime"], minutes: 15 },
   { run: daemonBench, names: ["daemon/idle-memory", "daemon/idle-cpu", "daemon/boot"], minutes: 15 },
+  { run: () => noisyNeighbourBench(), names: ["supervisor/noisy-neighbour"], minutes: 8 },
   { run: usageBench, names: ["usage/sample"], minutes: 15 },
   { run: wakeBench, names: ["supervisor/wake-frozen", "supervisor/wake-stopped"], minutes: 15 },
   { run: manySitesBench, names: ["supervisor/many-sites"], minutes: 30 },

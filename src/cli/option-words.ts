@@ -30,7 +30,7 @@ const words: Readonly<Record<string, string>> = {
   "--confirm": "Its name once more, so that nothing goes by mistake.",
   "--cpu": "Processor cores, such as 0.5.",
   "--cpu-busy": "Overloaded from so many percent of all processors on, while work waits for them.",
-  "--cpu-stall": "And from so many percent of the time in which work waits for a processor.",
+  "--cpu-stall": "And from so many percent of the time in which work waits for a processor; 100 is never.",
   "--disabled": "Do not run it by the clock yet.",
   "logs --download":
     "Write all that is kept and matches to this file; .ndjson for JSON lines, .gz for a packed one.",
@@ -64,7 +64,8 @@ const words: Readonly<Record<string, string>> = {
   "deploy --image": "Deploy this container image.",
   "--in-replica": "Beside the app, inside a running replica, in place of a container of its own.",
   "--installation": "For the panel and all sites in place of one.",
-  "--io-stall": "Overloaded disks: from so many percent of the time in which work waits for them.",
+  "--io-stall":
+    "Overloaded disks: from so many percent of the time in which work waits for them; 100 is never.",
   "--internal": "Give it no address: only linked sites reach it, by name.",
   "--key": "PEM file of the certificate's private key.",
   "dns add --key": "Key file as tsig-keygen writes it.",
@@ -79,7 +80,8 @@ const words: Readonly<Record<string, string>> = {
   "--max-size": "How much of what the site prints is kept, packed, on disk; default for the installation's.",
   "--max-seconds": "How long one request waits before it is answered 503.",
   "--memory": "Memory of each container, such as 128m.",
-  "--memory-stall": "Short of memory: from so many percent of the time in which work waits for it.",
+  "--memory-stall":
+    "Short of memory: from so many percent of the time in which work waits for it; 100 is never.",
   "--min-disk": "Free disk that is to stay; auto is a twentieth, 2 to 10 GB.",
   "--min-memory": "Available memory that is to stay; auto is a twentieth, 128 MB to 1 GB.",
   "--missed":

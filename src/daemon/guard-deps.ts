@@ -58,6 +58,6 @@ export const guardDeps = (wiring: {
       }));
     },
     apply: supervisor.applyGuard,
-    sleepIdle: (why) => supervisor.sleepIdle(why),
+    sleepIdle: supervisor.sleepIdle,
   };
 };

@@ -40,6 +40,7 @@ const fields = z.strictObject({
   diskFreeBytes: bytes(16 * MB, 100 * 1024 * GB),
   /** Less available memory than this; null: a twentieth, 128 MB at least and 1 GB at most. */
   memoryAvailableBytes: bytes(16 * MB, 1024 * GB),
+  /** Of the time in which work waits for it; here and below 100 is never. */
   memoryStalledPercent: whole(1, 100),
   /** Both together: processors are busy, and work waits for them. */
   cpuBusyPercent: whole(1, 100),

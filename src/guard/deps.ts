@@ -47,6 +47,9 @@ export interface GuardDeps {
   consumption(withWrites: boolean): Promise<Consumption[]>;
   /** Brings limits, pauses and routes of an environment in line with the acts in force. Idempotent. */
   apply(environmentId: string): Promise<void>;
-  /** Puts idle sites to sleep whose policy allows it. @returns their environments */
-  sleepIdle(why: string): Promise<string[]>;
+  /**
+   * Puts idle sites to sleep whose policy allows it; frozen they give back processors, stopped memory, too.
+   * @returns their environments
+   */
+  sleepIdle(why: string, how: "freeze" | "stop"): Promise<string[]>;
 }

@@ -86,7 +86,7 @@ export const createGuard = (deps: GuardDeps): Guard => {
       for (const act of acts.all.toReversed()) await acts.undo(act);
       return;
     }
-    await ladder.climb(pressures, settings, figures);
+    await ladder.climb(pressures, settings);
     if (acts.all.length === 0 || clock.monotonicMs() - heldAtMs < holdEveryMs) return;
     heldAtMs = clock.monotonicMs();
     await acts.hold();

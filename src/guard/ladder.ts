@@ -1,4 +1,4 @@
-import type { GuardSettings, HostFigures, PressureKind } from "../domain/guard.ts";
+import type { GuardSettings, PressureKind } from "../domain/guard.ts";
 import type { Acts } from "./acts.ts";
 import type { GuardDeps, GuardSite } from "./deps.ts";
 import type { Pressure } from "./pressure.ts";
@@ -9,12 +9,12 @@ const spareMs = 10 * 60_000;
 /** Who is paused again within this time is paused for longer: it would only begin anew. */
 const repeatMs = 60 * 60_000;
 const longestHoldMs = 15 * 60_000;
-/** Processors and disks are there to be used: somebody is to blame who takes at least so much of them. */
-const leastShare: Record<PressureKind, number> = { cpu: 0.15, io: 0.3, disk: 0.3, memory: 0.01 };
+/** Of what all sites use together: where many take a little each, nobody is to blame. */
+const leastShare = 0.3;
 
 export interface Ladder {
   /** Takes one step up while there is pressure and it is time, one down once it has been gone long enough. */
-  climb(pressures: readonly Pressure[], settings: GuardSettings, figures: HostFigures): Promise<void>;
+  climb(pressures: readonly Pressure[], settings: GuardSettings): Promise<void>;
   /** Leaves these environments alone for a while. */
   spare(environmentIds: readonly string[]): void;
 }
@@ -36,17 +36,13 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
   const isSpared = (environmentId: string): boolean =>
     (spared.get(environmentId) ?? Number.NEGATIVE_INFINITY) > deps.clock.monotonicMs();
 
-  const culpritOf = async (
-    kind: PressureKind,
-    figures: HostFigures,
-  ): Promise<{ site: GuardSite; suspect: Suspect } | null> => {
+  const culpritOf = async (kind: PressureKind): Promise<{ site: GuardSite; suspect: Suspect } | null> => {
     const sites = await deps.sites();
     const owners = new Map(
       sites.flatMap((site) => site.replicaIds.map((id) => [id, site.environmentId] as const)),
     );
-    const machine = { cores: deps.cores, memoryBytes: figures.memory?.totalBytes ?? 0 };
-    for (const suspect of suspects.of(kind, (id) => owners.get(id), machine)) {
-      if (suspect.share < leastShare[kind]) return null;
+    for (const suspect of suspects.of(kind, (id) => owners.get(id), deps)) {
+      if (suspect.share < leastShare) return null;
       const site = sites.find(({ environmentId }) => environmentId === suspect.environmentId);
       const isPaused = acts.all.some(
         (act) => act.kind === "pause" && act.environmentId === suspect.environmentId,
@@ -62,9 +58,9 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
     pausedBefore.set(environmentId, { atMs: nowMs, times });
   };
 
-  const stepUp = async (pressure: Pressure, figures: HostFigures): Promise<void> => {
+  const stepUp = async (pressure: Pressure): Promise<void> => {
     const isStorage = pressure.kind === "disk" || pressure.kind === "memory";
-    const culprit = await culpritOf(pressure.kind, figures);
+    const culprit = await culpritOf(pressure.kind);
     const nowMs = deps.clock.monotonicMs();
     // Busy processors that nobody here keeps busy are not for Croft to mend.
     if (!isStorage && culprit === null) return;
@@ -74,7 +70,7 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
       if (!pressure.urgent) return;
     }
     if (!pressure.urgent) {
-      const slept = await deps.sleepIdle(pressure.text);
+      const slept = await deps.sleepIdle(pressure.text, pressure.kind === "memory" ? "stop" : "freeze");
       if (slept.length > 0) return acts.noteSlept(pressure, slept);
     }
     if (culprit === null) return;
@@ -104,12 +100,12 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
   };
 
   return {
-    climb: async (pressures, settings, figures) => {
+    climb: async (pressures, settings) => {
       const pressure = worst(pressures);
       if (pressure === null) return stepDown(settings);
       calmSinceMs = null;
       const dueMs = lastStepMs + settings.stepSeconds * 1000;
-      if (pressure.urgent || deps.clock.monotonicMs() >= dueMs) await stepUp(pressure, figures);
+      if (pressure.urgent || deps.clock.monotonicMs() >= dueMs) await stepUp(pressure);
     },
     spare: (environmentIds) => {
       for (const id of environmentIds) spared.set(id, deps.clock.monotonicMs() + spareMs);

@@ -23,12 +23,16 @@ export interface Pressure {
 }
 
 /** Disk and memory are written full at gigabytes a second: then it does not wait for the bound to be reached. */
-const urgentMs = { disk: 12_000, memory: 6_000 };
+const urgentMs = { disk: 12_000, memory: 3_000 };
 /** Only that near to the bound: everything that starts takes memory fast. */
-const urgentBelow = { disk: 8, memory: 3 };
+const urgentBelow = { disk: 8, memory: 2 };
+/** One look may catch a burst. */
+const urgentLooks = 2;
 /** Once under pressure, it ends a little above the bound, so that it does not come and go. */
 const easedBytes = 1.1;
-const easedPercent = 0.8;
+const easedPoints = 5;
+/** A share of time that is never exceeded: whoever sets it wants nothing done. */
+const never = 100;
 
 interface Look {
   over: boolean;
@@ -51,7 +55,7 @@ const bytesLook = (
   const noun = what === "disk" ? "disk space" : "memory";
   const pace = urgent ? `, and it falls by ${formatBytes(perMs * 1000)} a second` : "";
   return {
-    over: freeBytes < boundBytes * (isOn ? easedBytes : 1) || urgent,
+    over: freeBytes < boundBytes * (isOn ? easedBytes : 1),
     urgent,
     text: `the server has ${formatBytes(freeBytes)} of free ${noun} left${pace} (${formatBytes(boundBytes)} are to stay free)`,
   };
@@ -64,7 +68,7 @@ const lookAt = (
   settings: GuardSettings,
   isOn: boolean,
 ): Look | null => {
-  const eased = isOn ? easedPercent : 1;
+  const reaches = (value: number, bound: number): boolean => value >= bound - (isOn ? easedPoints : 0);
   const ms = before === null ? 0 : now.atMs - before.atMs;
   switch (kind) {
     case "disk": {
@@ -79,7 +83,8 @@ const lookAt = (
       const fall = before?.memory ? { bytes: before.memory.availableBytes - freeBytes, ms } : null;
       const look = bytesLook("memory", { freeBytes, boundBytes: settings.memoryAvailableBytes }, fall, isOn);
       const stalled = now.memoryStalledPercent;
-      if (look.over || stalled === null || stalled < settings.memoryStalledPercent * eased) return look;
+      const bound = settings.memoryStalledPercent;
+      if (look.over || stalled === null || bound === never || !reaches(stalled, bound)) return look;
       const text = `programs of the server wait ${percent(stalled)} of the time for memory`;
       return { over: true, urgent: false, text };
     }
@@ -87,7 +92,10 @@ const lookAt = (
       const { cpuBusyPercent: busy, cpuStalledPercent: stalled } = now;
       if (busy === null || stalled === null) return null;
       return {
-        over: busy >= settings.cpuBusyPercent * eased && stalled >= settings.cpuStalledPercent * eased,
+        over:
+          settings.cpuStalledPercent !== never &&
+          reaches(busy, settings.cpuBusyPercent) &&
+          reaches(stalled, settings.cpuStalledPercent),
         urgent: false,
         text: `the server's processors are overloaded (${percent(busy)} busy, and work waits for them ${percent(stalled)} of the time)`,
       };
@@ -96,7 +104,8 @@ const lookAt = (
       const stalled = now.ioStalledPercent;
       if (stalled === null) return null;
       const text = `the server's disks are overloaded (work waits for them ${percent(stalled)} of the time)`;
-      return { over: stalled >= settings.ioStalledPercent * eased, urgent: false, text };
+      const bound = settings.ioStalledPercent;
+      return { over: bound !== never && reaches(stalled, bound), urgent: false, text };
     }
   }
 };
@@ -114,22 +123,24 @@ const beginAfterMs = { disk: 1500, memory: 1500 };
 export const createPressureWatch = (): PressureWatch => {
   const state = new Map<
     PressureKind,
-    { overSinceMs: number | null; overAtMs: number; on: Pressure | null }
+    { overSinceMs: number | null; overAtMs: number; urgentLooks: number; on: Pressure | null }
   >();
   let before: HostFigures | null = null;
 
   const noteKind = (kind: PressureKind, now: HostFigures, settings: GuardSettings): boolean => {
-    const one = state.get(kind) ?? { overSinceMs: null, overAtMs: 0, on: null };
+    const one = state.get(kind) ?? { overSinceMs: null, overAtMs: 0, urgentLooks: 0, on: null };
     state.set(kind, one);
     const look = lookAt(kind, now, before, settings, one.on !== null);
-    if (look?.over) {
+    one.urgentLooks = look?.urgent ? one.urgentLooks + 1 : 0;
+    const urgent = one.urgentLooks >= urgentLooks;
+    if (look && (look.over || urgent)) {
       one.overSinceMs ??= now.atMs;
       one.overAtMs = now.atMs;
       const waitMs =
         kind === "disk" || kind === "memory" ? beginAfterMs[kind] : settings.patienceSeconds * 1000;
-      if (one.on) one.on = { ...one.on, text: look.text, urgent: look.urgent };
-      else if (look.urgent || now.atMs - one.overSinceMs >= waitMs)
-        one.on = { kind, sinceMs: now.atMs, text: look.text, urgent: look.urgent };
+      if (one.on) one.on = { ...one.on, text: look.text, urgent };
+      else if (urgent || now.atMs - one.overSinceMs >= waitMs)
+        one.on = { kind, sinceMs: now.atMs, text: look.text, urgent };
       return true;
     }
     // One calm look in an overloaded minute does not begin its patience anew.
@@ -137,7 +148,7 @@ export const createPressureWatch = (): PressureWatch => {
       one.overSinceMs = null;
       one.on = null;
     } else if (one.on) one.on = { ...one.on, urgent: false };
-    return one.overSinceMs !== null;
+    return one.overSinceMs !== null || one.urgentLooks > 0;
   };
 
   return {

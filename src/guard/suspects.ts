@@ -16,7 +16,7 @@ export interface Suspect {
   environmentId: string;
   /** What it uses, for people: `0.49 cores`. */
   text: string;
-  /** Share of the whole, 0 to 1: of the machine's processors and memory, of what all sites write. */
+  /** Share of what all sites use together, 0 to 1. */
   share: number;
 }
 
@@ -42,7 +42,7 @@ export interface Suspects {
   of(
     kind: PressureKind,
     environmentOf: (replicaId: string) => string | undefined,
-    machine: { cores: number; memoryBytes: number },
+    machine: { cores: number },
   ): Suspect[];
 }
 
@@ -117,28 +117,20 @@ const added = (a: Use, b: Use): Use => ({
 const ranked = (
   kind: PressureKind,
   all: { environmentId: string; use: Use }[],
-  machine: { cores: number; memoryBytes: number },
+  machine: { cores: number },
 ): Suspect[] => {
-  const by = (
-    score: (use: Use) => number,
-    from: number,
-    whole: number,
-    text: (use: Use) => string,
-  ): Suspect[] =>
-    all
+  const by = (score: (use: Use) => number, from: number, text: (use: Use) => string): Suspect[] => {
+    const whole = all.reduce((sum, { use }) => sum + score(use), 0);
+    return all
       .filter(({ use }) => score(use) >= from)
       .toSorted((a, b) => score(b.use) - score(a.use))
-      .map(({ environmentId, use }) => ({
-        environmentId,
-        text: text(use),
-        share: whole > 0 ? Math.min(1, score(use) / whole) : 0,
-      }));
+      .map(({ environmentId, use }) => ({ environmentId, text: text(use), share: score(use) / whole }));
+  };
   switch (kind) {
     case "cpu":
       return by(
         ({ cores }) => cores,
-        least.cores,
-        machine.cores,
+        Math.max(least.cores, machine.cores / 40),
         ({ cores }) => `${cores.toFixed(2)} cores`,
       );
     case "memory": {
@@ -146,7 +138,6 @@ const ranked = (
       const grown = by(
         ({ grownBytes }) => grownBytes,
         least.growthBytes,
-        machine.memoryBytes,
         ({ memoryBytes, grownBytes }) =>
           `${formatBytes(memoryBytes)} of memory, ${formatBytes(grownBytes)} more than a minute ago`,
       );
@@ -154,7 +145,6 @@ const ranked = (
       return by(
         ({ memoryBytes }) => memoryBytes,
         least.growthBytes,
-        machine.memoryBytes,
         ({ memoryBytes }) => `${formatBytes(memoryBytes)} of memory`,
       );
     }
@@ -163,7 +153,6 @@ const ranked = (
       return by(
         ({ writtenPerSecond }) => writtenPerSecond,
         least.writtenPerSecond,
-        all.reduce((sum, { use }) => sum + use.writtenPerSecond, 0),
         ({ writtenPerSecond }) => `${formatBytes(writtenPerSecond)} written a second`,
       );
   }

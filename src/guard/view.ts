@@ -27,9 +27,8 @@ export const guardView = async (state: {
   const owners = new Map(
     [...sites.values()].flatMap((site) => site.replicaIds.map((id) => [id, site.environmentId] as const)),
   );
-  const machine = { cores: deps.cores, memoryBytes: figures?.memory?.totalBytes ?? 0 };
   const heaviest = (kind: (typeof pressureKinds)[number]): SuspectView | null => {
-    const [first] = suspects.of(kind, (id) => owners.get(id), machine);
+    const [first] = suspects.of(kind, (id) => owners.get(id), deps);
     const site = first && sites.get(first.environmentId);
     return site ? { site: site.slug, environment: site.environment, text: first.text } : null;
   };
