@@ -9,6 +9,7 @@ import { frozenVariables } from "../domain/release.ts";
 import type { Job } from "../jobs/schedule.ts";
 import { createCollector } from "../logs/collector.ts";
 import { openLogStore } from "../logs/log-store.ts";
+import { searchLimit } from "../logs/search-limit.ts";
 import type { SiteLogsDeps } from "../logs/site-logs.ts";
 import { unstoredLogs } from "../logs/unstored.ts";
 import type { RetentionDeps } from "../retention/deps.ts";
@@ -106,12 +107,7 @@ export const logParts = ({ store, engine, dockerHost, paths, openSecret, clock, 
       name: "sites' logs",
       when: "0 25 * * * *",
       atStart: true,
-      run: async (signal) =>
-        logStore.tend(
-          new Set((await store.liveEnvironments()).map((environment) => environment.id)),
-          clock.nowMs(),
-          signal,
-        ),
+      run: async (signal) => logStore.tend(new Set(await store.environmentIds()), clock.nowMs(), signal),
     },
     {
       name: "old rows",
@@ -171,6 +167,7 @@ export const logParts = ({ store, engine, dockerHost, paths, openSecret, clock, 
         secrets,
         nowMs: clock.nowMs,
       }),
+      limit: searchLimit(),
       insertAudit: store.insertAudit,
       clock,
     }),

@@ -16,3 +16,11 @@ test("values with characters of patterns and replacements mean themselves", () =
   expect(maskSecrets(["$&.*(a+)+"])("x $&.*(a+)+ y aaaaaa")).toBe("x ******** y aaaaaa");
   expect(maskSecrets([""])("text")).toBe("text");
 });
+
+test("values are found as JSON and addresses write them, too", () => {
+  const mask = maskSecrets(['pa"ss\\wo rd&x']);
+  expect(mask(JSON.stringify({ password: 'pa"ss\\wo rd&x' }))).toBe('{"password":"********"}');
+  expect(mask(`postgres://u:${encodeURIComponent('pa"ss\\wo rd&x')}@db/x`)).toBe(
+    "postgres://u:********@db/x",
+  );
+});

@@ -32,10 +32,21 @@ const lane = () => {
   };
 };
 
+/**
+ * One part at a time over all who search and download, first come, first served, and everything else in between: a part
+ * takes some milliseconds, and however many search, nobody else waits for longer.
+ */
+const turns = () => {
+  let last: Promise<void> = Promise.resolve();
+  return (): Promise<void> =>
+    (last = last.then(() => new Promise((resolve) => setImmediate(() => resolve()))));
+};
+
 /** What sites' containers printed, in files of each environment's own. Only what was asked for is held open. */
 export const openLogStore = ({ dir, keep, log }: LogStoreDeps): LogStore => {
   const open = new Map<string, Promise<SiteLog>>();
   const inTurn = lane();
+  const readTurn = turns();
   const folderOf = (environmentId: string): string => {
     if (!isFolderName(environmentId)) throw new RangeError(`not an id: ${environmentId}`);
     return join(dir, environmentId);
@@ -43,7 +54,12 @@ export const openLogStore = ({ dir, keep, log }: LogStoreDeps): LogStore => {
   const of = (environmentId: string): Promise<SiteLog> => {
     const present = open.get(environmentId);
     if (present) return present;
-    const opened = openSiteLog(folderOf(environmentId), { keep: () => keep(environmentId), inTurn, log });
+    const opened = openSiteLog(folderOf(environmentId), {
+      keep: () => keep(environmentId),
+      inTurn,
+      readTurn,
+      log,
+    });
     open.set(environmentId, opened);
     // Tried anew at the next call.
     opened.catch(() => open.delete(environmentId));

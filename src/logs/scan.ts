@@ -45,10 +45,12 @@ const endOf = (bytes: Buffer, at: number): number => {
   return lf === -1 ? bytes.length : lf + 1;
 };
 
+/** @param base how far into the segment the bytes begin */
 const forwardsIn = function* (
   number: number,
   bytes: Buffer,
   from: number,
+  base: number,
   filter: CompiledFilter,
 ): Generator<Found> {
   const find = finder(bytes, filter);
@@ -63,7 +65,11 @@ const forwardsIn = function* (
     const end = endOf(bytes, start);
     const line = lineAt(bytes, start, end, filter);
     if (line)
-      yield { line, start: { segment: number, offset: start }, end: { segment: number, offset: end } };
+      yield {
+        line,
+        start: { segment: number, offset: base + start },
+        end: { segment: number, offset: base + end },
+      };
     start = end;
   }
 };
@@ -112,10 +118,12 @@ export const forwards = async function* (
     if (segment.number > next) offset = 0;
     let length = offset;
     if (canHold(segment, filter)) {
-      const bytes = await log.load(segment.number);
+      // With the byte before: it says whether a line begins here.
+      const base = Math.max(0, offset - 1);
+      const bytes = await log.load(segment.number, base);
       if (bytes) {
-        length = bytes.length;
-        yield* forwardsIn(segment.number, bytes, Math.min(offset, length), filter);
+        length = base + bytes.length;
+        yield* forwardsIn(segment.number, bytes, Math.min(offset - base, bytes.length), base, filter);
       }
     }
     // The last one grows: whoever follows goes on there.

@@ -18,6 +18,8 @@ import { parseSegment, type Place, type Segment, segmentName } from "./segment.t
 
 /** Small enough to be unpacked and looked through without holding anybody up. */
 export const segmentBytes = 1024 * 1024;
+/** What is read without waiting for a turn: the last lines. */
+const smallBytes = 64 * 1024;
 const closeAfterMs = 24 * 3_600_000;
 const zstdLevel = 3;
 
@@ -38,8 +40,8 @@ export interface SiteLog {
   segments(): readonly Segment[];
   end(): Place;
   bytes(): number;
-  /** A segment, unpacked; of the one that is written to what is there. Null once it is gone. */
-  load(number: number): Promise<Buffer | null>;
+  /** A segment, unpacked, from a byte on; of the one that is written to what is there. Null once it is gone. */
+  load(number: number, from?: number): Promise<Buffer | null>;
   /** Lets go of what is too old or too much, and closes a segment that has been open for a day. */
   tend(nowMs: number): Promise<void>;
 }
@@ -48,10 +50,24 @@ export interface SiteLogDeps {
   keep(): Promise<Keep>;
   /** Runs one piece of work at a time over all sites. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** Resolves when it is a reader's turn to look through one more part. */
+  readTurn(): Promise<void>;
   log: Log;
 }
 
 const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+
+/** Who follows a log asks for its last lines over and over. */
+const readPart = async (path: string, from: number, to: number): Promise<Buffer> => {
+  const file = await open(path, "r");
+  try {
+    const bytes = Buffer.alloc(Math.max(0, to - from));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+};
 
 /** Everything up to the last record of positions; what stands behind it was not written to its end. */
 const wholePart = (bytes: Buffer): { length: number; positions: Record<string, string> } | null => {
@@ -87,15 +103,16 @@ export const openSiteLog = async (folder: string, deps: SiteLogDeps): Promise<Si
   const closing = new Set<number>();
   let positions: Record<string, string> = {};
   const pathOf = (segment: Segment): string => join(folder, segmentName(segment));
-  const load = async (number: number): Promise<Buffer | null> => {
+  const load = async (number: number, from = 0): Promise<Buffer | null> => {
     // Closing one gives it another name: looked for once more then.
     for (let attempt = 0; attempt < 3; attempt++) {
       const segment = segments.find((one) => one.number === number);
       if (!segment) return null;
       const { closed, bytes } = segment;
       try {
-        const raw = await readFile(pathOf(segment));
-        return closed ? Buffer.from(await Bun.zstdDecompress(raw)) : raw.subarray(0, bytes);
+        if (closed || bytes - from > smallBytes) await deps.readTurn();
+        if (!closed) return await readPart(pathOf(segment), from, bytes);
+        return Buffer.from(await Bun.zstdDecompress(await readFile(pathOf(segment)))).subarray(from);
       } catch (error) {
         if (isGone(error)) continue;
         deps.log.warn("a part of a site's log cannot be read", { path: pathOf(segment), error });

@@ -11,6 +11,7 @@ import type { Collector } from "./collector.ts";
 import { compileFilter, type LogFilter } from "./filter.ts";
 import type { LogStore } from "./log-store.ts";
 import { type LogPage, logView, readAfter, readAll, readPage } from "./query.ts";
+import type { SearchLimit } from "./search-limit.ts";
 import { parsePlace } from "./segment.ts";
 import type { UnstoredLogs } from "./unstored.ts";
 
@@ -25,6 +26,7 @@ export interface SiteLogsDeps {
   collector: Collector;
   /** For engines whose output is not collected. */
   unstored: UnstoredLogs;
+  limit: SearchLimit;
   insertAudit(entry: AuditEntryRecord): Promise<void>;
   clock: Clock;
 }
@@ -128,10 +130,9 @@ export const readSiteLog = async (
   const limit = query.limit ?? query.lines ?? 200;
   if (deps.collector.isOn()) {
     const { order, cursor } = query;
-    return {
-      ...(await readPage(deps.store, environmentId, { ...filter, order, limit, cursor })),
-      stored: true,
-    };
+    const wanted = { ...filter, order, limit, cursor };
+    const page = await deps.limit(actor, () => readPage(deps.store, environmentId, wanted));
+    return { ...page, stored: true };
   }
   const { matches } = compileFilter(filter);
   const lines = (await deps.unstored.tail(environmentId, mostLines)).filter(matches);

@@ -16,6 +16,17 @@ export const retentionQueries = (db: Kysely<Schema>) => ({
       .execute();
   },
 
+  /** Of all sites that are not deleted, whatever state they are in. */
+  environmentIds: async (): Promise<string[]> =>
+    (
+      await db
+        .selectFrom("environments")
+        .innerJoin("sites", "sites.id", "environments.siteId")
+        .select("environments.id")
+        .where("sites.deletedAt", "is", null)
+        .execute()
+    ).map(({ id }) => id),
+
   /** Ids grow with time, so the oldest are the first. @returns how many went */
   deleteAuditBefore: async (atMs: number, limit: number): Promise<number> => {
     const { numDeletedRows } = await db
