@@ -44,14 +44,22 @@ const bodies: Record<string, object> = {
   "/sites": { slug: "api" },
   "/hooks": { provider: "github" },
   "/volumes": { name: "more", mountPath: "/more" },
-  "/data": { sizeBytes: 500_000_000 },
   "/domains": { name: "www.example.org" },
   "/certificates": { certificate: "none", key: "none" },
   "/split": { releases: [] },
+  "/scale": { web: 1 },
+  "/exec": { command: ["true"] },
+  "/jobs": { name: "night", schedule: "0 3 * * *", command: "true" },
+  "/links": { to: "api" },
 };
 
-const bodyOf = (method: string, path: string): object | undefined =>
-  method === "GET" || method === "DELETE" ? undefined : (bodies[path.slice(path.lastIndexOf("/"))] ?? {});
+const bodyOf = (method: string, path: string): object | undefined => {
+  if (method === "GET" || method === "DELETE") return undefined;
+  // Volumes, jobs, processes and domains of the victim have one name.
+  const [, of, name] = /\/(\w+)\/(data)$/.exec(path) ?? [];
+  if (name !== undefined) return { volumes: { sizeBytes: 500_000_000 }, jobs: { enabled: false } }[of!] ?? {};
+  return bodies[path.slice(path.lastIndexOf("/"))] ?? {};
+};
 
 /** A site of bob's with one of everything that has an id. */
 const victimOf = async () => {
