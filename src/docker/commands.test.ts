@@ -251,6 +251,17 @@ test("inside a replica nothing remains of a command that is ended, however it hi
   expect((await fixture.engine.inspectReplica(replica.replicaId))?.running).toBe(true);
 });
 
+test("a replica that stands still runs no command, and says so", async () => {
+  const replica = await fixture.start("while :; do sleep 1; done", network);
+  await fixture.engine.pauseReplica(replica.replicaId);
+  const spec = { runId: newId("run"), argv: ["id"], terminal: null, stdin: false };
+  await expect(fixture.engine.execInReplica(replica.replicaId, spec, () => {})).rejects.toMatchObject({
+    code: "conflict",
+    publicMessage: expect.stringContaining("asleep"),
+  });
+  await fixture.engine.unpauseReplica(replica.replicaId);
+});
+
 test("a terminal inside a replica ends with it", async () => {
   const { heard, running, replica, left } = await inReplica(["sh"], true);
   await running.write(new TextEncoder().encode("stty size; sleep 304\n"));

@@ -51,6 +51,8 @@ export const createReplicaExec = ({ client, log, inspectReplica }: Deps) => {
           Tty: terminal !== null,
         })
         .catch((error: unknown) => {
+          if (/is paused/.test(dockerMessage(error)))
+            throw conflict("the replica is asleep; wake the site first, or use a container of its own");
           if (hasStatus(error, 400, 404, 409, 500))
             throw deployFailed(`the command did not start: ${dockerMessage(error)}`, error);
           throw error;

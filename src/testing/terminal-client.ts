@@ -21,7 +21,7 @@ export const terminalClient = (
   const socket = new WebSocket(url, {
     protocols: [protocol],
     headers,
-    tls: { rejectUnauthorized: false },
+    tls: { rejectUnauthorized: false, serverName: headers.host },
   } as unknown as string[]);
   socket.binaryType = "arraybuffer";
   const decoder = new TextDecoder();

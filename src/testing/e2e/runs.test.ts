@@ -1,88 +1,41 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import type { JobView } from "../../domain/job.ts";
-import type { RunView } from "../../domain/run.ts";
+import { openBrowser } from "../../panel/testing/browser.ts";
 import { eventually } from "../docker-fixture.ts";
 import { terminalClient } from "../terminal-client.ts";
-import { docker, nodeApp, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
-import { type Tenant, tenantOf } from "./tenant.ts";
+import { testCertificate } from "../test-certificate.ts";
+import { freePort, uniqueSlug, until } from "./croft.ts";
+import { bearer, runFixture, type RunFixture } from "./run-fixture.ts";
+import type { Tenant } from "./tenant.ts";
 
-// Commands, terminals and jobs on a real daemon, edge and app, as people, strangers and crashes meet them.
+// Commands and terminals on a real daemon, edge and app, as people and strangers meet them.
 
 setDefaultTimeout(120_000);
 
-let croft: TestCroft;
-let owner: Tenant;
-let stranger: Tenant;
-const slug = uniqueSlug("runs");
-const canary = "canary-of-a-secret-variable";
+const panel = "croft.runs.test";
+const https = freePort();
+let fixture: RunFixture;
 
 beforeAll(async () => {
-  croft = await startCroft();
-  owner = await tenantOf(croft, "olga");
-  stranger = await tenantOf(croft, "sven");
-  await owner.createSite(slug);
-  await owner.api("PUT", `/sites/${slug}/env`, { set: { TOKEN: canary }, secret: true });
-  await owner.api("POST", `/sites/${slug}/volumes`, { name: "data", mountPath: "/data" });
-  const { exitCode, output } = await owner.push(
-    slug,
-    nodeApp('require("node:http").createServer((q, s) => s.end("up")).listen(process.env.PORT);'),
-  );
-  expect(exitCode, output).toBe(0);
+  // The certificate is our own: no authority is to be asked.
+  fixture = await runFixture({
+    CROFT_HTTPS: `127.0.0.1:${https}`,
+    CROFT_BASE_DOMAIN: "runs.test",
+    CROFT_ACME_DIRECTORY: "https://127.0.0.1:1/directory",
+  });
+  const { status } = await fixture.croft.api("POST", "/certificates", await pemOf([panel]));
+  expect(status).toBe(201);
 });
-afterAll(() => croft?.destroy());
+afterAll(() => fixture?.croft.destroy());
 
-const helpers = async (): Promise<string[]> =>
-  (
-    await docker(
-      ...["ps", "-a", "--format", "{{.Names}}"],
-      ...["--filter", `label=croft.site=${slug}`, "--filter", "label=croft.role=helper"],
-    )
-  )
-    .split("\n")
-    .filter(Boolean);
-const noHelpers = () => until("no helper is left", helpers, (names) => names.length === 0, 20_000);
-
-const panelUrl = (): string => `ws://127.0.0.1:${croft.panelPort}/api/v1/sites/${slug}/terminal`;
-const edgeUrl = (): string => `ws://127.0.0.1:${croft.edgePort}/api/v1/sites/${slug}/terminal`;
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-
-const exec = async (body: object, token = owner.token): Promise<{ status: number; lines: any[] }> => {
-  const response = await fetch(`http://127.0.0.1:${croft.panelPort}/api/v1/sites/${slug}/exec`, {
-    method: "POST",
-    headers: { ...bearer(token), "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  return {
-    status: response.status,
-    lines: text
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line)),
-  };
+const pemOf = async (names: string[]) => {
+  const { certificate, key } = await testCertificate(names);
+  return { certificate, key };
 };
-
-const lastRun = async (): Promise<RunView> =>
-  (await owner.api<{ items: RunView[] }>("GET", `/sites/${slug}/runs?limit=1`)).body.items[0]!;
-const jobRuns = async (name: string): Promise<RunView[]> =>
-  (await owner.api<{ items: RunView[] }>("GET", `/sites/${slug}/jobs/${name}/runs`)).body.items;
-const untilRun = (name: string, good: (run: RunView) => boolean) =>
-  until(
-    `a run of ${name}`,
-    () => jobRuns(name),
-    (runs) => runs[0] !== undefined && good(runs[0]),
-  );
-const addJob = async (fields: object): Promise<JobView> => {
-  const { status, body } = await owner.api<JobView>("POST", `/sites/${slug}/jobs`, {
-    schedule: "0 0 1 1 *",
-    ...fields,
-  });
-  expect(status, JSON.stringify(body)).toBe(201);
-  return body;
-};
+const panelUrl = (): string => fixture.terminalUrl(fixture.croft.panelPort);
 
 test("a command has the release's files, variables and volumes, and tells each output and its end", async () => {
+  const { canary, exec, lastRun, noHelpers } = fixture;
   const script = 'test -f server.js && echo "$TOKEN" > /data/kept; cat; echo odd >&2; exit 3';
   const { status, lines } = await exec({ command: ["sh", "-c", script], stdin: "typed" });
   expect(status).toBe(200);
@@ -106,6 +59,7 @@ test("a command has the release's files, variables and volumes, and tells each o
 });
 
 test("a command that takes too long is ended, and so is one whose client leaves", async () => {
+  const { croft, owner, slug, exec, lastRun, noHelpers } = fixture;
   const { lines } = await exec({ command: ["sleep", "600"], timeoutSeconds: 1 });
   expect(lines.at(-1)).toMatchObject({ status: "timed_out", reason: "it took longer than 1 s" });
 
@@ -122,8 +76,10 @@ test("a command that takes too long is ended, and so is one whose client leaves"
   await noHelpers();
 });
 
-test("a terminal through the edge: keys go in, output comes, it knows its size; both ends are in the audit log", async () => {
-  const client = terminalClient(edgeUrl(), { ...bearer(owner.token), host: "croft.localhost" });
+test("a terminal through the edge over HTTPS: keys go in, output comes, it knows its size; both ends are in the audit log", async () => {
+  const { owner, canary, lastRun } = fixture;
+  const url = fixture.terminalUrl(https, "wss");
+  const client = terminalClient(url, { ...bearer(owner.token), host: panel });
   await eventually("it runs", () => client.said().some(({ type }) => type === "started"));
   client.type("stty size; echo $((20+22))\n");
   await eventually("an answer", () => client.output().includes("24 80") && client.output().includes("42"));
@@ -138,8 +94,7 @@ test("a terminal through the edge: keys go in, output comes, it knows its size; 
   expect(client.said().at(-1)).toEqual({ type: "exit", status: "succeeded", exitCode: 4, reason: null });
   expect(await lastRun()).toMatchObject({ kind: "terminal", status: "succeeded", exitCode: 4 });
 
-  const { Database } = await import("bun:sqlite");
-  using db = new Database(join(croft.dataDir, "croft.db"), { readonly: true });
+  using db = fixture.database({ readonly: true });
   const rows = db
     .query("SELECT action, actor_label, new_value FROM audit_log WHERE action LIKE 'terminal.%' ORDER BY id")
     .all() as { action: string; actor_label: string; new_value: string }[];
@@ -153,6 +108,7 @@ test("a terminal through the edge: keys go in, output comes, it knows its size; 
 });
 
 test("nobody gets a terminal without a session, from a foreign page, or to another's site", async () => {
+  const { croft, owner, stranger, slug, exec, helpers } = fixture;
   // A real upgrade by hand: what a client library says of a refusal is not enough here.
   const upgrade = async (headers: Record<string, string>, path = `/api/v1/sites/${slug}/terminal`) =>
     (
@@ -191,35 +147,45 @@ test("nobody gets a terminal without a session, from a foreign page, or to anoth
   expect(await helpers()).toEqual([]);
 });
 
-const sessionOf = async ({ username, password }: Tenant): Promise<string> => {
-  const response = await fetch(`http://127.0.0.1:${croft.panelPort}/sign-in`, {
-    method: "POST",
-    body: new URLSearchParams({ username, password }),
+const overHttps = (path: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(`https://127.0.0.1:${https}${path}`, {
+    ...init,
+    headers: { ...(init.headers as Record<string, string>), host: panel },
     redirect: "manual",
-  });
+    tls: { rejectUnauthorized: false, serverName: panel },
+  } as RequestInit);
+
+/** @param ask how the browser comes: past the edge when left out */
+const sessionOf = async (
+  { username, password }: Tenant,
+  ask: (path: string, init: RequestInit) => Promise<Response> = (path, init) =>
+    fetch(`http://127.0.0.1:${fixture.croft.panelPort}${path}`, { ...init, redirect: "manual" }),
+): Promise<string> => {
+  const body = new URLSearchParams({ username, password });
+  const response = await ask("/sign-in", { method: "POST", body });
   return response.headers.get("set-cookie")!.split(";")[0]!;
 };
 
 test("a terminal closes within seconds when its key is revoked or its session ends, and nothing of it goes on", async () => {
+  const { owner, noHelpers } = fixture;
   const made = await owner.api<{ token: string; key: { id: string } }>("POST", "/keys", {
     name: "soon gone",
     scopes: ["deploy"],
   });
   const byKey = terminalClient(panelUrl(), bearer(made.body.token));
-  const cookie = await sessionOf(owner);
-  const origin = `http://127.0.0.1:${croft.panelPort}`;
-  const bySession = terminalClient(panelUrl(), { cookie, origin });
+  const cookie = await sessionOf(owner, overHttps);
+  const bySession = terminalClient(fixture.terminalUrl(https, "wss"), {
+    cookie,
+    host: panel,
+    origin: `https://${panel}`,
+  });
   for (const client of [byKey, bySession])
     await eventually("it runs", () => client.said().some(({ type }) => type === "started"));
   await owner.api("DELETE", `/keys/${made.body.key.id}`);
-  const page = await (await fetch(`${origin}/account`, { headers: { cookie } })).text();
+  const page = await (await overHttps("/account", { headers: { cookie } })).text();
   const csrf = /name="_csrf" value="([^"]+)"/.exec(page)![1]!;
-  const out = await fetch(`${origin}/sign-out`, {
-    method: "POST",
-    headers: { cookie },
-    body: new URLSearchParams({ _csrf: csrf }),
-    redirect: "manual",
-  });
+  const body = new URLSearchParams({ _csrf: csrf });
+  const out = await overHttps("/sign-out", { method: "POST", headers: { cookie }, body });
   expect(out.status).toBe(303);
   for (const client of [byKey, bySession]) {
     expect(await client.closed).toMatchObject({ code: 4000, reason: "signed out meanwhile" });
@@ -229,9 +195,8 @@ test("a terminal closes within seconds when its key is revoked or its session en
 });
 
 test("a viewer gets no terminal, and one who becomes a viewer loses the open one", async () => {
-  const { Database } = await import("bun:sqlite");
-  using db = new Database(join(croft.dataDir, "croft.db"));
-  db.run("PRAGMA busy_timeout = 5000");
+  const { stranger, slug, exec, noHelpers } = fixture;
+  using db = fixture.database();
   const org = `org_${slug}`;
   const sven = (db.query("SELECT id FROM users WHERE username = 'sven'").get() as { id: string }).id;
   const olga = (db.query("SELECT owner_user_id AS id FROM sites WHERE slug = ?").get(slug) as { id: string })
@@ -267,6 +232,7 @@ test("a viewer gets no terminal, and one who becomes a viewer loses the open one
 });
 
 test("what is open at once is bounded, by person; a place that is left is free again", async () => {
+  const { owner, exec, noHelpers } = fixture;
   const clients = Array.from({ length: 6 }, () =>
     terminalClient(panelUrl(), bearer(owner.token), { command: ["sleep", "600"], stdin: false }),
   );
@@ -280,6 +246,7 @@ test("what is open at once is bounded, by person; a place that is left is free a
 });
 
 test("croft exec: words, input and exit status go through; a terminal is one", async () => {
+  const { croft, owner, slug, noHelpers } = fixture;
   const cli = (args: string[], input?: string) => croft.cli(args, input, { CROFT_TOKEN: owner.token });
   const plain = await cli(
     ["exec", slug, "--", "sh", "-c", "cat; echo odd >&2; exit 9", "--json"],
@@ -347,167 +314,33 @@ test("croft exec: words, input and exit status go through; a terminal is one", a
   await noHelpers();
 });
 
-test("a job's hostile words reach nothing but its container, and what it prints is kept masked", async () => {
-  const file = join(croft.dataDir, "canary");
-  const hostile = `echo one; echo $TOKEN\n touch ${file} & $(touch ${file}) ; \`touch ${file}\`; exit 2`;
-  await addJob({ name: "hostile", command: hostile });
-  await owner.api("POST", `/sites/${slug}/jobs/hostile/run`);
-  const [run] = await untilRun("hostile", ({ status }) => status === "failed");
-  expect(run!.output).toContain("one\n********\n");
-  expect(run!.exitCode).toBe(2);
-  expect(await Bun.file(file).exists()).toBe(false);
-  const events = await owner.api<{ items: { kind: string; message: string }[] }>(
-    "GET",
-    `/sites/${slug}/events`,
-  );
-  expect(events.body.items).toContainEqual(
-    expect.objectContaining({
-      kind: "job.failed",
-      message: "The job hostile failed: it ended with exit code 2.",
-    }),
-  );
-  for (const schedule of [
-    "* * * * *\n* * * * *",
-    "0 0 30 2 *",
-    "61 * * * *",
-    "* * * * * *",
-    "$(id) * * * *",
-    "",
-  ]) {
-    const refused = await owner.api("POST", `/sites/${slug}/jobs`, { name: "x", schedule, command: "id" });
-    expect([schedule, refused.status]).toEqual([schedule, 422]);
+test("in a browser: keys go to the terminal, one leads out, and the page complains of nothing", async () => {
+  const { croft, owner, slug, noHelpers } = fixture;
+  const origin = `http://127.0.0.1:${croft.panelPort}`;
+  const { view, complaints, until: untilPage, go, text } = await openBrowser(origin);
+  try {
+    await view.evaluate(`document.getElementById("username").focus()`);
+    await view.type(owner.username);
+    await view.press("Tab");
+    await view.type(owner.password);
+    await view.press("Enter");
+    await untilPage(`location.pathname === "/"`);
+    await go(`/sites/${slug}/terminal`);
+    await view.evaluate(`document.getElementById("terminal-open").click()`);
+    await untilPage(`document.getElementById("terminal-state").textContent === "Open"`);
+    await untilPage(`document.querySelector(".xterm-rows").innerText.includes("$")`);
+    await view.type("echo over-$((40+2))");
+    await view.press("Enter");
+    await untilPage(`document.querySelector(".xterm-rows").innerText.includes("over-42")`);
+    for (const type of ["rawKeyDown", "keyUp"])
+      await view.cdp("Input.dispatchKeyEvent", { type, key: "F6", code: "F6", windowsVirtualKeyCode: 117 });
+    await untilPage(`document.activeElement.id === "terminal-close"`);
+    await view.press("Enter");
+    await untilPage(`document.getElementById("terminal-state").textContent === "Closed."`);
+    expect(await text("#terminal-open")).toBe("Open again");
+    expect(complaints).toEqual([]);
+  } finally {
+    view.close();
   }
-});
-
-test("a job that runs while its time comes again: skipped, queued, replaced or beside", async () => {
-  const sleeps = { command: ["sleep", "600"] };
-  for (const overlap of ["skip", "queue", "replace"]) await addJob({ name: overlap, overlap, ...sleeps });
-  const runJob = (name: string) => owner.api<RunView>("POST", `/sites/${slug}/jobs/${name}/run`);
-  const statuses = async (name: string) => (await jobRuns(name)).map(({ status }) => status);
-
-  await runJob("skip");
-  await untilRun("skip", ({ status }) => status === "running");
-  expect((await runJob("skip")).body).toMatchObject({
-    status: "skipped",
-    reason: "the run before was still under way",
-  });
-  await runJob("queue");
-  await untilRun("queue", ({ status }) => status === "running");
-  expect((await runJob("queue")).body.status).toBe("queued");
-  expect((await runJob("queue")).body).toMatchObject({ status: "skipped" });
-  // Two of one site at once: a third job waits for room.
-  await runJob("replace");
-  expect(await statuses("replace")).toEqual(["queued"]);
-  await owner.api("POST", `/sites/${slug}/jobs/skip/stop`);
-  await untilRun("replace", ({ status }) => status === "running");
-  await runJob("replace");
-  await until(
-    "the old one made room",
-    () => statuses("replace"),
-    (all) => all.join() === "running,cancelled",
-  );
-  await owner.api("DELETE", `/sites/${slug}/jobs/replace`);
-  expect((await owner.api("GET", `/sites/${slug}/jobs/replace`)).status).toBe(404);
-  await owner.api("POST", `/sites/${slug}/jobs/queue/stop`);
-  await until(
-    "all ended",
-    () => statuses("queue"),
-    (all) => all.every((one) => !["queued", "running"].includes(one)),
-  );
   await noHelpers();
-});
-
-test("jobs outlive a daemon that is killed and are taken up, terminals end; what was missed says so", async () => {
-  await addJob({
-    name: "long",
-    command: "echo begun; until test -f /data/go; do sleep 0.2; done; echo over",
-  });
-  await addJob({
-    name: "short",
-    command: "echo quick; until test -f /data/quick; do sleep 0.2; done; exit 3",
-  });
-  for (const name of ["long", "short"]) {
-    await owner.api("POST", `/sites/${slug}/jobs/${name}/run`);
-    await untilRun(name, ({ status, output }) => status === "running" && output !== null && output !== "");
-  }
-  const client = terminalClient(panelUrl(), bearer(owner.token));
-  await eventually("it runs", () => client.said().some(({ type }) => type === "started"));
-  const inside = terminalClient(panelUrl(), bearer(owner.token), {
-    command: ["sleep", "601"],
-    inReplica: true,
-  });
-  await eventually("it runs", () => inside.said().some(({ type }) => type === "started"));
-  await croft.kill("SIGKILL");
-  const short = (await helpers()).length;
-  expect(short).toBe(3);
-  // One ends while nobody looks.
-  const { Database } = await import("bun:sqlite");
-  {
-    using db = new Database(join(croft.dataDir, "croft.db"));
-    const { id } = db.query("SELECT id FROM volumes").get() as { id: string };
-    await Bun.write(join(croft.dataDir, "volumes", id, "quick"), "");
-    const run = db
-      .query("SELECT id FROM runs WHERE job_id IN (SELECT id FROM jobs WHERE name = 'short')")
-      .get();
-    await until(
-      "it has ended",
-      () => docker("inspect", "-f", "{{.State.Status}}", `croft-${(run as { id: string }).id}`),
-      (state) => state === "exited",
-    );
-    // A time of each went by while nobody was there.
-    db.run("UPDATE jobs SET next_run_at = ? WHERE name IN ('hostile', 'long')", [Date.now() - 600_000]);
-    db.run("UPDATE jobs SET missed = 'run' WHERE name = 'hostile'");
-  }
-  await croft.start();
-  const [ended] = await untilRun("short", ({ status }) => status === "failed");
-  expect(ended).toMatchObject({ exitCode: 3, output: "quick\n" });
-  const [missed] = await untilRun("long", ({ status }) => status === "skipped");
-  expect(missed!.reason).toContain("Croft was not running at its time");
-  await untilRun("hostile", ({ status, askedBy }) => status === "failed" && askedBy === "schedule");
-  const runs = (await owner.api<{ items: RunView[] }>("GET", `/sites/${slug}/runs?limit=2`)).body.items;
-  expect(runs.map(({ status, reason }) => [status, reason])).toEqual([
-    ["lost", "Croft itself ended while it was open"],
-    ["lost", "Croft itself ended while it was open"],
-  ]);
-  const replica = await docker(
-    "ps",
-    "-q",
-    "--filter",
-    `label=croft.site=${slug}`,
-    "--filter",
-    "label=croft.role=site",
-  );
-  expect(await docker("top", replica)).not.toContain("sleep 601");
-  expect(await helpers()).toHaveLength(1);
-  expect((await exec({ command: "touch /data/go" })).lines.at(-1)).toMatchObject({ exitCode: 0 });
-  await until(
-    "the long one ended",
-    () => jobRuns("long"),
-    (all) => all.some(({ status, output }) => status === "succeeded" && output === "begun\nover\n"),
-  );
-  await noHelpers();
-});
-
-test("a stop of the daemon ends terminals and leaves jobs; a deleted site leaves nothing", async () => {
-  await addJob({ name: "last", command: ["sleep", "600"] });
-  await owner.api("POST", `/sites/${slug}/jobs/last/run`);
-  await untilRun("last", ({ status }) => status === "running");
-  const client = terminalClient(panelUrl(), bearer(owner.token));
-  await eventually("it runs", () => client.said().some(({ type }) => type === "started"));
-  expect(await croft.kill("SIGTERM")).toBe(0);
-  await client.closed;
-  expect(client.said().at(-1)).toMatchObject({ type: "exit", reason: "Croft is being stopped" });
-  expect(await helpers()).toHaveLength(1);
-  await croft.start();
-  await untilRun("last", ({ status }) => status === "running");
-  const open = terminalClient(panelUrl(), bearer(owner.token));
-  await eventually("it runs", () => open.said().some(({ type }) => type === "started"));
-  await owner.api("DELETE", `/sites/${slug}?confirm=${slug}&volumes=true`);
-  expect(await open.closed).toMatchObject({ code: 4000, reason: "the site was deleted" });
-  await until(
-    "nothing is left of it",
-    () => docker("ps", "-aq", "--filter", `label=croft.site=${slug}`),
-    (ids) => ids === "",
-    60_000,
-  );
 });
