@@ -27,7 +27,7 @@ export interface EngineStatus {
   info: EngineInfo | null;
 }
 
-export interface Supervisor extends Omit<SleepControl, "start" | "follow"> {
+export interface Supervisor extends Omit<SleepControl, "start" | "follow" | "isExpected"> {
   /** Runs until the signal; resolves when its last pass is through. */
   start(signal: AbortSignal): Promise<void>;
   /** Asks for a pass soon; passes never overlap. */
@@ -275,7 +275,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         // Whoever starts one looks after it.
         if (event.kind === "start") return;
         if (event.kind === "updated") void limitsChanged(event.replicaId);
-        else kick();
+        else if (event.kind !== "touched" || !sleep.isExpected(event.replicaId)) kick();
       }, signal);
       return Promise.all([loop(signal), disk.run(signal)]).then(() => {});
     },

@@ -123,6 +123,7 @@ const standStill = async (
   how: SleepHow,
 ): Promise<string | null> => {
   const { engine, log, store, clock } = context.deps;
+  context.expect(replicas.map(({ id }) => id));
   try {
     if (how === "freeze") {
       await Promise.all(replicas.map(({ id }) => engine.pauseReplica(id)));

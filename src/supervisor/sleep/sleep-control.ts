@@ -3,7 +3,7 @@ import type { ReplicaRecord } from "../../domain/records.ts";
 import type { Sleeper, SleepHow } from "../../domain/sleep.ts";
 import type { LiveEnvironment } from "../deps.ts";
 import { createActivity } from "./activity.ts";
-import type { SleepContext } from "./context.ts";
+import { publishMs, type SleepContext } from "./context.ts";
 import { fallAsleep } from "./fall-asleep.ts";
 import { followSleeper } from "./follow-sleeper.ts";
 import { idlePass, sleepIdle } from "./idle-pass.ts";
@@ -31,6 +31,8 @@ export interface SleepControl {
   lastActiveAt(environmentId: string): number | null;
   /** What keeps an environment awake whatever its policy; null when nothing does. */
   keptAwake(environmentId: string): Promise<string | null>;
+  /** Whether an event of the engine about this replica only tells what was done here. */
+  isExpected(replicaId: string): boolean;
   /**
    * For the supervisor's pass. @param readAtMs monotonic time before rows and containers were looked at
    * @returns true when its containers are to be left alone
@@ -45,17 +47,34 @@ export interface SleepControl {
 
 const retryMs = 250;
 const idleRetryMs = 5_000;
+const publishAfterMs = 250;
+/** Longer than Docker takes; whatever others do meanwhile, the next regular pass sees. */
+const expectedForMs = 3_000;
 
 export const createSleepControl = (
-  parts: Omit<SleepContext, "book" | "activity" | "lifetime">,
+  parts: Omit<SleepContext, "book" | "activity" | "lifetime" | "publishSoon" | "expect">,
 ): SleepControl => {
   const { deps } = parts;
   let lifetime: AbortSignal = AbortSignal.abort();
+  let publishing: Timer | null = null;
+  const expected = new Map<string, number>();
   const context: SleepContext = {
     ...parts,
     book: createSleepBook(deps),
     activity: createActivity(deps),
     lifetime: () => lifetime,
+    publishSoon() {
+      if (publishing !== null) return;
+      publishing = setTimeout(() => {
+        publishing = null;
+        context.routes.publish(AbortSignal.timeout(publishMs)).catch(() => context.kick());
+      }, publishAfterMs);
+    },
+    expect(replicaIds) {
+      const nowMs = deps.clock.monotonicMs();
+      for (const [id, untilMs] of expected) if (untilMs < nowMs) expected.delete(id);
+      for (const id of replicaIds) expected.set(id, nowMs + expectedForMs);
+    },
   };
   const { book, activity } = context;
   const waking = new Map<string, Promise<boolean>>();
@@ -136,6 +155,7 @@ export const createSleepControl = (
         })),
     lastActiveAt: activity.lastActiveAt,
     keptAwake: async (environmentId) => keptAwake(await readHouse(deps), environmentId),
+    isExpected: (replicaId) => (expected.get(replicaId) ?? 0) > deps.clock.monotonicMs(),
     follow: async (environment, rows, actual, readAtMs) => {
       await book.load();
       if (book.touchedSince(environment.id, readAtMs)) return true;

@@ -79,6 +79,8 @@ const begin = (): void => {
     deps,
     book: createSleepBook(deps),
     activity: createActivity(deps),
+    publishSoon: () => {},
+    expect: () => {},
     routes: { publish: async () => refuse("publish"), lead: async () => {} },
     ...{
       warmUp: () => {},

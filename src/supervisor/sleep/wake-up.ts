@@ -7,7 +7,7 @@ import { heldEnvironments } from "../guard-hold.ts";
 import { probe } from "../probe.ts";
 import { targetOf } from "../route-target.ts";
 import { ensureVolumes } from "../volumes.ts";
-import { publishMs, replicasOf, type SleepContext } from "./context.ts";
+import { replicasOf, type SleepContext } from "./context.ts";
 import { wakeBudgetMs } from "./sleep-target.ts";
 import { writeAwake } from "./sleep-rows.ts";
 
@@ -33,10 +33,8 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
     if ((await heldEnvironments(deps.store)).has(environmentId)) return false;
     const replicas = await replicasOf(deps, environmentId);
     const took = (): number => Math.max(1, Math.round(deps.clock.monotonicMs() - startedMs));
-    const problem =
-      record.state === "frozen" && (await thaw(context, environment, replicas))
-        ? null
-        : await startAgain(context, environment, replicas);
+    const goesOn = record.state === "frozen" && (await thaw(context, environment, replicas));
+    const problem = goesOn ? null : await startAgain(context, environment, replicas);
     const message =
       problem === null
         ? `Woken within ${took()} ms: ${why}.`
@@ -50,13 +48,13 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
       details,
     });
     context.activity.touch(environmentId);
+    // A pass looks after what did not come up.
+    if (!goesOn) context.kick();
     deps.log.info("a site wakes", { site: environment.slug, why, problem, ...details });
     return true;
   } finally {
     leave();
-    // With the row gone the routes say the same for good; a pass looks after what did not come up.
-    await context.routes.publish(AbortSignal.timeout(publishMs)).catch(() => {});
-    context.kick();
+    context.publishSoon();
   }
 };
 
@@ -86,6 +84,7 @@ const thaw = async (
   replicas: readonly ReplicaRecord[],
 ): Promise<boolean> => {
   const { engine, store } = context.deps;
+  context.expect(replicas.map(({ id }) => id));
   const results = await Promise.allSettled(replicas.map(({ id }) => engine.unpauseReplica(id)));
   let whole = replicas.length > 0;
   for (const [at, result] of results.entries())
