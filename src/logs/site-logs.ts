@@ -58,7 +58,7 @@ const filterShape = {
   case: z.enum(["any", "exact"], { error: "must be any or exact" }).default("any"),
   level: level.optional(),
   stream: z.enum(logStreams, { error: `must be one of ${logStreams.join(", ")}` }).optional(),
-  process: z.string().max(40, "must not be longer than 40 characters").optional(),
+  process: z.string().max(64, "must not be longer than 64 characters").optional(),
   replica: z.string().max(64, "must not be longer than 64 characters").optional(),
   release: z.coerce.number({ error: "must be a release's number" }).int().min(1).optional(),
   environment: z.string().default("production"),

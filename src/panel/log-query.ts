@@ -46,7 +46,7 @@ export const readLogFields = (query: (name: string) => string | undefined): LogF
     since: logSpans.some((span) => span.value === since) ? since : "",
     from: instant(text("from")) === undefined ? "" : text("from"),
     to: instant(text("to")) === undefined ? "" : text("to"),
-    process: text("process", 40),
+    process: text("process", 64),
     lines: logLineChoices.find((choice) => String(choice) === query("lines")) ?? logLineChoices[0],
     cursor: /^\d{1,12}\.\d{1,12}$/.test(text("cursor")) ? text("cursor") : "",
   };

@@ -124,6 +124,20 @@ test("lines are found by text, level, release and time, page by page", async () 
   }
 });
 
+test("what jobs print is there, too, and what is typed by people is not", async () => {
+  const job = { name: "tick", schedule: "0 0 1 1 *", command: ["sh", "-c", "echo job says $SECRET_KEY"] };
+  expect((await croft.api("POST", `/sites/${slug}/jobs`, job)).status).toBe(201);
+  expect((await croft.api("POST", `/sites/${slug}/jobs/tick/run`, {})).status).toBe(202);
+  await until(
+    "the job's line",
+    () => logs("process=job:tick"),
+    ({ items }) => items.join() === "job says ********",
+  );
+  const { exitCode } = await croft.cli(["exec", slug, "--", "echo", "typed by a person"]);
+  expect(exitCode).toBe(0);
+  expect((await logs("search=typed by")).items).toEqual([]);
+});
+
 test("following goes on where it was, over a kill of the daemon", async () => {
   const follow = async (lastEventId: string | null, count: number) => {
     const response = await fetch(
