@@ -115,7 +115,12 @@ afterAll(async () => {
 });
 
 test("the scripts have nothing that shellcheck objects to", async () => {
-  const scripts = ["install", "lib/install/machine.sh", "lib/install/uninstall.sh"];
+  const scripts = [
+    "install",
+    "lib/install/machine.sh",
+    "lib/install/uninstall.sh",
+    "lib/install/docker-disk.sh",
+  ];
   const found = await run(["shellcheck", "--external-sources", ...scripts.map((name) => `scripts/${name}`)], {
     cwd: root,
   });
@@ -174,6 +179,12 @@ test("--check says what would be done, and does nothing", async () => {
   expect(said).toContain("would start croft");
   expect(said.slice(0, -1).every((line) => line.startsWith("would "))).toBe(true);
   expect(said.at(-1)).toBe(`${said.length - 1} changes would be made`);
+  const withDisk = await installed("--check", "--binary", "/shared/one", "--docker-disk", "2g");
+  expect(withDisk.filter((line) => line.includes("XFS"))).toEqual([
+    "would lay Docker's data on an XFS file system of 2g with quotas, in /var/lib/croft-docker.xfs",
+  ]);
+  const much = await install("--check", "--binary", "/shared/one", "--docker-disk", "90000g");
+  expect([much.exitCode, much.stderr]).toEqual([1, expect.stringContaining("do not fit into")]);
   expect(await fingerprint()).toBe(before);
 });
 
