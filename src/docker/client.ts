@@ -1,5 +1,6 @@
-import Dockerode from "dockerode";
+import type Dockerode from "dockerode";
 import { AppError, invalid } from "../errors.ts";
+import { DockerodeClient } from "./dockerode.ts";
 import { engineRefused, engineTooSlow, engineUnavailable, isConnectionError, isHttpError } from "./errors.ts";
 
 /** The newest API this code was written for; Docker 29 accepts nothing older than 1.44. */
@@ -62,7 +63,7 @@ const withSignal = (modem: Modem, abortSignal: AbortSignal): Dockerode => {
   const bound: Modem = Object.create(modem);
   const dial: Modem["dial"] = modem.dial.bind(modem);
   bound.dial = (request, callback) => dial(Object.assign({}, request, { abortSignal }), callback);
-  return new Dockerode({ modem: bound } as Dockerode.DockerOptions);
+  return new DockerodeClient({ modem: bound } as Dockerode.DockerOptions);
 };
 
 export const createDockerClient = (dockerHost: string): DockerClient => {
@@ -73,8 +74,8 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
   const negotiate = async (): Promise<Modem> => {
     const signal = AbortSignal.timeout(defaultDeadlineMs);
     // asking without a version in the path is what every engine answers
-    const facts = await withSignal(new Dockerode(options).modem, signal).version();
-    return new Dockerode({ ...options, version: `v${chooseApiVersion(facts)}` }).modem;
+    const facts = await withSignal(new DockerodeClient(options).modem, signal).version();
+    return new DockerodeClient({ ...options, version: `v${chooseApiVersion(facts)}` }).modem;
   };
 
   /** A call ran into its deadline, and nothing was answered since. */
@@ -88,7 +89,7 @@ export const createDockerClient = (dockerHost: string): DockerClient => {
       signal.addEventListener("abort", () => reject(signal.reason)),
     );
     try {
-      await Promise.race([withSignal(new Dockerode(options).modem, signal).ping(), late]);
+      await Promise.race([withSignal(new DockerodeClient(options).modem, signal).ping(), late]);
       isSuspect = false;
       asking = null;
       return true;
