@@ -228,7 +228,8 @@ const downProcess = (replicas: readonly ReplicaRecord[]): string | null => {
   for (const [name, own] of Map.groupBy(replicas, (replica) => replica.process)) {
     const down = own.find((replica) => replica.reason !== null);
     if (down && !own.some(({ state }) => state === "running"))
-      return `process ${name}: ${shortReason(down.reason)}`;
+      // Its reason most often names it.
+      return shortReason(down.reason)?.replace(/^(?!process )/, `process ${name}: `) ?? null;
   }
   return null;
 };

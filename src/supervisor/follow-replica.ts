@@ -7,6 +7,7 @@ import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { tellChildKilled } from "./exit-events.ts";
 import { networkOf, presentNetworkOf } from "./networks.ts";
 import { noteEndWithEngine, noteExit, noteFailedStart } from "./note-exit.ts";
+import { limitsFor } from "./process-limits.ts";
 import type { ReconcileState } from "./reconcile.ts";
 import { replaceContainer } from "./replace-container.ts";
 import { tell } from "./tell.ts";
@@ -120,7 +121,12 @@ const followRunning = async (
   if (kill === undefined || kill.told) return null;
   if (nowMs - kill.atMs < survivedAfterMs) return kill.atMs + survivedAfterMs;
   kill.told = true;
-  await tellChildKilled(deps, environment.id, row.id, formatBytes(environment.memoryBytes));
+  await tellChildKilled(
+    deps,
+    environment.id,
+    row.id,
+    formatBytes((await limitsFor(deps, environment, row)).memoryBytes),
+  );
   return null;
 };
 

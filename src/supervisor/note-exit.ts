@@ -1,6 +1,7 @@
 import type { ReplicaState } from "../domain/engine.ts";
 import { exitSentence } from "../domain/exit-sentence.ts";
 import { maskSecrets } from "../domain/mask-secrets.ts";
+import { webProcess } from "../domain/process.ts";
 import type { ReplicaRecord } from "../domain/records.ts";
 import { frozenVariables } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
@@ -8,6 +9,7 @@ import type { AppError } from "../errors.ts";
 import { restartPauseMs } from "./back-off.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { tellExit } from "./exit-events.ts";
+import { limitsFor } from "./process-limits.ts";
 
 const keptLines = 20;
 const keptChars = 4000;
@@ -30,10 +32,11 @@ export const noteExit = async (
   const nextRestartAt = nowMs + restartPauseMs(restarts);
   const endedAt = container.finishedAtMs ?? nowMs;
   const lines = await lastWords(deps, row);
-  const limit = formatBytes(environment.memoryBytes);
+  const limit = formatBytes((await limitsFor(deps, environment, row)).memoryBytes);
+  const isWeb = row.process === webProcess;
   const cause = oom
-    ? `killed: it used more than its memory limit of ${limit} (out of memory)`
-    : `the app ${exitSentence(container.exitCode)}${afterKill ? `, just after the kernel had killed one of its processes for using more than the memory limit of ${limit}` : ""}`;
+    ? `${isWeb ? "" : `process ${row.process} was `}killed: it used more than its memory limit of ${limit} (out of memory)`
+    : `${isWeb ? "the app" : `process ${row.process}`} ${exitSentence(container.exitCode)}${afterKill ? `, just after the kernel had killed one of its processes for using more than the memory limit of ${limit}` : ""}`;
   const printed = lines.slice(-5).join("\n").slice(-1000);
   const reason = `${cause}; restart ${restarts}${printed ? `; it last printed: ${printed}` : ""}`;
   deps.log.warn("replica ended", {
