@@ -34,6 +34,7 @@ export interface HardVolumesDeps {
 
 /** mkfs.xfs makes none that are smaller. */
 const leastXfsBytes = 300 * MB;
+const halfMadeMs = 12 * 3_600_000;
 const checkDeadlineMs = 600_000;
 /** Nothing in it becomes a device or another user; freed blocks go back to the host. */
 const mountOptions = "loop,nodev,nosuid,noatime,discard";
@@ -255,6 +256,16 @@ export const createHardVolumes = (deps: HardVolumesDeps): HardVolumes => {
       return { usedBytes: (blocks - bfree) * bsize, freeBytes: bavail * bsize };
     },
 
+    tidy: async () => {
+      for (const name of await readdir(deps.images).catch(() => [])) {
+        const path = join(deps.images, name);
+        // Those that are being made now are younger.
+        if (!/\.(?:new|mount)$/.test(name) || Date.now() - (await stat(path)).mtimeMs < halfMadeMs) continue;
+        await unmount(path);
+        await rm(path, { recursive: true, force: true });
+      }
+    },
+
     remove: (id) =>
       inTurn(id, async () => {
         await unmount(deps.folder(id));
@@ -266,7 +277,3 @@ export const createHardVolumes = (deps: HardVolumesDeps): HardVolumes => {
 /** XFS begins with its name (xfs_dsb). */
 const isXfs = async (image: string): Promise<boolean> =>
   (await Bun.file(image).slice(0, 4).text()) === "XFSB";
-
-/** Volumes that have an image, mounted or not. */
-export const imagesIn = async (folder: string): Promise<string[]> =>
-  (await readdir(folder).catch(() => [])).flatMap((name) => /^(vol_\w+)\.img$/.exec(name)?.[1] ?? []);

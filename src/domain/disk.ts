@@ -131,6 +131,8 @@ export interface HardVolumes {
    * Writes are refused when nothing is free.
    */
   space(volumeId: string): Promise<{ usedBytes: number; freeBytes: number } | null>;
+  /** Removes what was left half made by a crash. */
+  tidy(): Promise<void>;
   /** Unmounts it and removes its image with all data. Nothing when it is not there. */
   remove(volumeId: string): Promise<void>;
 }

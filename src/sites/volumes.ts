@@ -126,8 +126,13 @@ export const addVolume = async (
   };
   try {
     await deps.store.transaction(async (queries) => {
-      // Somebody else may have added one meanwhile.
-      refuseClash(await queries.volumesOf(environment.id), input);
+      // Somebody else may have added one meanwhile, or taken the room.
+      const now = await queries.volumesOf(environment.id);
+      refuseClash(now, input);
+      if (sizeBytes !== null) {
+        const taken = hardVolumeBytes(now, await queries.volumeStorageOf([environment.id]));
+        checkFit((await queries.environmentById(environment.id)) ?? environment, taken, sizeBytes);
+      }
       await queries.insertVolume(volume);
       await queries.insertVolumeStorage(held);
       await queries.insertAudit(
@@ -176,34 +181,42 @@ export const resizeVolume = async (
   environmentName?: string,
 ): Promise<VolumeView & { live: boolean }> => {
   const { site, environment } = await reachSite(deps, actor, slug, "change", environmentName);
-  const volumes = await deps.store.volumesOf(environment.id);
-  const volume = volumes.find((one) => one.name === name);
-  if (!volume) throw notFound(`volume ${name}`);
-  const storage = await deps.store.volumeStorageOf([environment.id]);
-  const held = storage.get(volume.id);
-  const present = held?.sizeBytes ?? null;
-  const isLoop = held?.kind === "loop";
-  if (isLoop && present !== null && sizeBytes < present)
-    throw conflict(
-      `volume ${name} has ${formatBytes(present)} and cannot shrink; add a smaller one, copy what is to stay, and remove this one`,
-    );
-  checkFit(environment, hardVolumeBytes(volumes, storage) - (isLoop ? (present ?? 0) : 0), sizeBytes);
-  // Also when it has that size already: a file system that could not grow before may do so now.
-  const live = isLoop ? await deps.hardVolumes.grow(volume.id, sizeBytes) : true;
   const nowMs = deps.clock.nowMs();
-  await deps.store.transaction(async (queries) => {
-    if (held === undefined)
-      await queries.insertVolumeStorage({
-        ...{ volumeId: volume.id, kind: "folder", fileSystem: null, sizeBytes },
-        ...{ usedBytes: null, measuredAt: null },
-      });
-    else await queries.updateVolumeStorage(volume.id, { sizeBytes });
-    const change = { before: { name, sizeBytes: present }, after: { name, sizeBytes } };
-    await queries.insertAudit(
-      auditEntry(actor, "volume.resize", { type: "site", id: site.id }, change, nowMs),
-    );
-  });
-  return { ...volumeView(volume, { ...(held ?? folderOf(volume.id)), sizeBytes }), live };
+  // The size is taken before the disk is: of two who ask at the same time, both must fit.
+  const note = (from: number | null, to: number | null) =>
+    deps.store.transaction(async (queries) => {
+      const volumes = await queries.volumesOf(environment.id);
+      const volume = volumes.find((one) => one.name === name);
+      if (!volume) throw notFound(`volume ${name}`);
+      const storage = await queries.volumeStorageOf([environment.id]);
+      const held = storage.get(volume.id);
+      const present = held?.sizeBytes ?? null;
+      const isLoop = held?.kind === "loop";
+      if (isLoop && from === null && present !== null && sizeBytes < present)
+        throw conflict(
+          `volume ${name} has ${formatBytes(present)} and cannot shrink; add a smaller one, copy what is to stay, and remove this one`,
+        );
+      const others = hardVolumeBytes(volumes, storage) - (isLoop ? (present ?? 0) : 0);
+      if (from === null)
+        checkFit((await queries.environmentById(environment.id)) ?? environment, others, sizeBytes);
+      if (held === undefined) await queries.insertVolumeStorage({ ...folderOf(volume.id), sizeBytes: to });
+      else await queries.updateVolumeStorage(volume.id, { sizeBytes: to });
+      const change = { before: { name, sizeBytes: present }, after: { name, sizeBytes: to } };
+      await queries.insertAudit(
+        auditEntry(actor, "volume.resize", { type: "site", id: site.id }, change, nowMs),
+      );
+      return { volume, held: held ?? folderOf(volume.id) };
+    });
+  const { volume, held } = await note(null, sizeBytes);
+  let live = true;
+  try {
+    // Also when it has that size already: a file system that could not grow before may do so now.
+    if (held.kind === "loop") live = await deps.hardVolumes.grow(volume.id, sizeBytes);
+  } catch (error) {
+    await note(sizeBytes, held.sizeBytes);
+    throw error;
+  }
+  return { ...volumeView(volume, { ...held, sizeBytes }), live };
 };
 
 const folderOf = (volumeId: string): VolumeStorageRecord => ({
@@ -232,6 +245,8 @@ export const removeVolume = async (
     throw conflict(
       `stop the site first (croft site stop ${slug}): its replicas may still write to volume ${name}`,
     );
+  // Before its row: while something still holds it, nothing has changed.
+  if (held?.kind === "loop") await deps.hardVolumes.remove(volume.id);
   const nowMs = deps.clock.nowMs();
   await deps.store.transaction(async (queries) => {
     if (!(await queries.deleteVolume(volume.id))) throw notFound(`volume ${name}`);

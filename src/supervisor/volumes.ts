@@ -59,6 +59,9 @@ const mount = async (
 
 /** Mounts the volumes of all sites, also of those that are stopped or deleted: backups read them. Goes on past failures. */
 export const mountAllVolumes = async (deps: Deps): Promise<void> => {
+  await deps.hardVolumes
+    .tidy()
+    .catch((error) => deps.log.warn("half-made volumes were not removed", { error }));
   for (const held of await deps.store.allVolumeStorage())
     if (held.kind === "loop")
       await mount(deps, held, { name: held.volumeId, environmentId: null }).catch(() => {});

@@ -29,6 +29,7 @@ const folderVolumes: SiteDeps["hardVolumes"] = {
   ensureMounted: nothing,
   grow: async () => false,
   space: async () => null,
+  tidy: nothing,
   remove: nothing,
 };
 
