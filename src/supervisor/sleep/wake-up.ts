@@ -1,3 +1,4 @@
+import type { RouteTarget } from "../../domain/edge.ts";
 import type { ReplicaRecord } from "../../domain/records.ts";
 import { healthCheckSchema } from "../../domain/site.ts";
 import { webProcess } from "../../domain/process.ts";
@@ -27,8 +28,10 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
     const record = book.get(environmentId);
     if (record === undefined) return true;
     const startedMs = deps.clock.monotonicMs();
-    const environment = (await deps.store.liveEnvironments()).find(({ id }) => id === environmentId);
-    if (environment === undefined) return false;
+    const row = await deps.store.environmentById(environmentId);
+    const site = row && (await deps.store.siteById(row.siteId));
+    if (!row || !site || site.deletedAt !== null) return false;
+    const environment: LiveEnvironment = { ...row, slug: site.slug };
     // What the host guard holds goes on when that ends it; until then nobody else lets it.
     if ((await heldEnvironments(deps.store)).has(environmentId)) return false;
     const replicas = await replicasOf(deps, environmentId);
@@ -58,14 +61,14 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
   }
 };
 
-/** Visitors go on to these replicas, as far as nothing else holds them. */
-const lead = async (
-  { deps, routes }: SleepContext,
+/** Where visitors go on to with these replicas, unless something else holds them. */
+const awakeTarget = async (
+  { deps }: SleepContext,
   environment: LiveEnvironment,
   replicas: readonly ReplicaRecord[],
-): Promise<void> => {
+): Promise<RouteTarget> => {
   const [pauses, splits] = [await deps.store.allPauses(), await deps.store.allTrafficSplits()];
-  const target = await targetOf(deps, environment, {
+  return targetOf(deps, environment, {
     replicas,
     pause: pauses.find((pause) => pause.environmentId === environment.id) ?? null,
     shares: splits.find((split) => split.environmentId === environment.id)?.shares ?? null,
@@ -73,9 +76,11 @@ const lead = async (
     asleep: null,
     held: (await heldEnvironments(deps.store)).has(environment.id),
   });
-  // When the edge is away, or has another table, the next table tells it.
-  await routes.lead({ [environment.id]: target }).catch(() => {});
 };
+
+/** When the edge is away, or has another table, the next table tells it. */
+const lead = ({ routes }: SleepContext, { id }: LiveEnvironment, target: RouteTarget): Promise<void> =>
+  routes.lead({ [id]: target }).catch(() => {});
 
 /** @returns false when some of it does not run any more, such as after a restart of the engine */
 const thaw = async (
@@ -85,7 +90,10 @@ const thaw = async (
 ): Promise<boolean> => {
   const { engine, store } = context.deps;
   context.expect(replicas.map(({ id }) => id));
-  const results = await Promise.allSettled(replicas.map(({ id }) => engine.unpauseReplica(id)));
+  const [results, target] = await Promise.all([
+    Promise.allSettled(replicas.map(({ id }) => engine.unpauseReplica(id))),
+    awakeTarget(context, environment, replicas),
+  ]);
   let whole = replicas.length > 0;
   for (const [at, result] of results.entries())
     if (result.status === "rejected") {
@@ -94,7 +102,7 @@ const thaw = async (
       whole = false;
       await store.updateReplica(replicas[at]!.id, { state: "exited", nextRestartAt: null });
     }
-  if (whole) await lead(context, environment, replicas);
+  if (whole) await lead(context, environment, target);
   return whole;
 };
 
@@ -138,11 +146,8 @@ const startAgain = async (
     if (typeof first === "string" || replica.id !== first.id) context.warmUp(environment, replica);
   if (typeof first === "string") return first;
   const serving = { ...first, state: "running" as const };
-  await lead(
-    context,
-    environment,
-    all.map((replica) => (replica.id === first.id ? serving : replica)),
-  );
+  const replicasNow = all.map((replica) => (replica.id === first.id ? serving : replica));
+  await lead(context, environment, await awakeTarget(context, environment, replicasNow));
   await deps.store.updateReplica(first.id, { state: "running", startedAt: deps.clock.nowMs() });
   return null;
 };
