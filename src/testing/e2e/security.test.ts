@@ -149,6 +149,13 @@ test("figures of all sites are for the operator", async () => {
   expect(await mine.text()).toContain("croft_sites");
 });
 
+test("the host guard is the operator's to see, to change and to overrule", async () => {
+  expect((await eve.api("GET", "/host/guard")).status).toBe(403);
+  expect((await eve.api("PATCH", "/host/guard", { calmSeconds: 1 })).status).toBe(403);
+  expect((await eve.api("POST", "/host/guard/release", { site: "any" })).status).toBe(403);
+  expect((await croft.api("GET", "/host/guard")).status).toBe(200);
+});
+
 test("secrets that an app prints or answers show up in no log, error or reason", async () => {
   const slug = uniqueSlug("leaky");
   await eve.createSite(slug, { healthCheck: { deadlineSeconds: 2 } });
