@@ -2,7 +2,7 @@ import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import { type Shares, sharesInForce, type SplitInput } from "../domain/traffic.ts";
 import type { SplitView } from "../domain/views.ts";
-import { invalid } from "../errors.ts";
+import { conflict, invalid } from "../errors.ts";
 import { reachSite, type SiteInReach } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 import { splitView } from "./traffic-views.ts";
@@ -37,6 +37,8 @@ export const setSplit = async (
   const nowMs = deps.clock.nowMs();
   const before = await viewOf(deps, place);
   await deps.store.transaction(async (queries) => {
+    if (asked.length > 0 && (await queries.internalEnvironments()).has(environment.id))
+      throw conflict(`${slug} is internal: it has no visitors to share out`);
     const releases = await queries.releasesOf(environment.id);
     const present = await queries.environmentById(environment.id);
     const shares: Shares = asked.map(({ release: number, weight }, i) => {

@@ -5,7 +5,7 @@ import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { launchReplica } from "./launch-replica.ts";
 import type { ReconcileState } from "./reconcile.ts";
 import { restartNext } from "./rolling-restart.ts";
-import { runsAlone } from "./runs-alone.ts";
+import { runsAlone } from "./scaling.ts";
 
 const retryLaunchMs = 30_000;
 
@@ -30,15 +30,16 @@ export const bringToScale = async (
   const release = await deps.store.releaseById(releaseId);
   if (!release || release.imageId === null) return null;
   const config = JSON.parse(release.config) as ReleaseConfig;
-  const settings = await deps.store.processesOf(environment.id);
-  const alone = await runsAlone(deps.store, environment.id);
+  const { settings, restarts } = state.scaling;
+  const alone = await runsAlone(deps.store, state.scaling, environment.id);
+  const restart = restarts.get(environment.id) ?? null;
   let nextMs: number | null = null;
-  for (const desired of desiredProcesses(config, environment, settings)) {
+  for (const desired of desiredProcesses(config, environment, settings.get(environment.id) ?? [])) {
     const wanted = alone ? Math.min(1, desired.replicas) : desired.replicas;
     const own = present.filter(({ process }) => process === desired.name);
     if (own.length > wanted) state.retire(leastNeeded(own).slice(0, own.length - wanted), true);
     if (own.length >= wanted) {
-      if (own.length > 0) await restartNext(deps, state, environment, own);
+      if (restart !== null) restartNext(state, restart, own);
       continue;
     }
     // Its data may be written to by one at a time; when they are gone the supervisor looks again.

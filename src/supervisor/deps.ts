@@ -76,6 +76,7 @@ export interface SupervisorQueries extends SleepQueries {
   insertAudit(entry: AuditEntryRecord): Promise<void>;
   insertEvent(event: EventRecord): Promise<void>;
   processesOf(environmentId: string): Promise<ProcessRecord[]>;
+  allProcesses(): Promise<ProcessRecord[]>;
   environmentsWithoutWeb(): Promise<Set<string>>;
   rollingRestarts(): Promise<RollingRestartRecord[]>;
   endRollingRestart(restart: RollingRestartRecord): Promise<void>;

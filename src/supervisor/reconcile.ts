@@ -14,6 +14,7 @@ import { restoreOrder } from "./restore-order.ts";
 import type { SleepControl } from "./sleep/sleep-control.ts";
 import { endRollingRestarts } from "./rolling-restart.ts";
 import type { StartQueue } from "./start-queue.ts";
+import { readScaling, type Scaling } from "./scaling.ts";
 import { tell } from "./tell.ts";
 
 export interface ReconcileState {
@@ -39,6 +40,8 @@ export interface ReconcileState {
   ranks: ReadonlyMap<string, number>;
   /** Asks for a pass soon. */
   kick(): void;
+  /** How much of each environment is to run, as of this pass. */
+  scaling: Scaling;
   /** Replicas that a warm-up is waiting for. */
   warming: Set<string>;
   /** Earliest next try to launch a missing replica, by release and process: an image that cannot start must not spin. */
@@ -82,6 +85,7 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
     .union(state.standStill);
   state.endedWithEngine =
     state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
+  state.scaling = await readScaling(deps.store);
   await removeStrays(deps, actual, rows);
   await tellOfForeign(deps, environments);
   await ensureNetworks(deps, environments, rows);

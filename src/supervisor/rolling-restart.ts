@@ -1,27 +1,25 @@
 import type { ReplicaRecord } from "../domain/records.ts";
-import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
+import type { SupervisorDeps } from "./deps.ts";
 import type { ReconcileState } from "./reconcile.ts";
 
 /**
  * Takes the next replica of a restart that was asked for out of service, once all others of its process run; the
  * missing one is launched anew by the next pass. So all but one serve at any time.
+ * @param askedAtMs replicas made before are to go
  * @param replicas of one process, as many as there should be
  */
-export const restartNext = async (
-  deps: Pick<SupervisorDeps, "store">,
-  state: Pick<ReconcileState, "retire">,
-  environment: Pick<LiveEnvironment, "id">,
+export const restartNext = (
+  { retire }: Pick<ReconcileState, "retire">,
+  askedAtMs: number,
   replicas: readonly ReplicaRecord[],
-): Promise<void> => {
-  const restart = (await deps.store.rollingRestarts()).find((one) => one.environmentId === environment.id);
-  if (!restart) return;
-  const old = replicas.filter(({ createdAt }) => createdAt <= restart.askedAt);
+): void => {
+  const old = replicas.filter(({ createdAt }) => createdAt <= askedAtMs);
   const next = old.find(({ state }) => state !== "running") ?? old[0];
   if (!next) return;
   // What is down serves nobody: it need not wait for the others.
   const mayGo =
     next.state !== "running" || replicas.every(({ id, state }) => id === next.id || state === "running");
-  if (mayGo) state.retire([next], true);
+  if (mayGo) retire([next], true);
 };
 
 /** Forgets restarts that are through. */

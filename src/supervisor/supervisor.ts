@@ -15,6 +15,7 @@ import { launchReplica, removeReplicas } from "./launch-replica.ts";
 import { noteBandwidth } from "./note-bandwidth.ts";
 import { probe } from "./probe.ts";
 import { createSleepControl, type SleepControl } from "./sleep/sleep-control.ts";
+import { noScaling } from "./scaling.ts";
 import { createRoutePublisher, type RoutePublisher } from "./publish-routes.ts";
 import { changeLongestFile, mountAllVolumes } from "./volumes.ts";
 import { reconcile, type ReconcileState } from "./reconcile.ts";
@@ -81,6 +82,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     memoryKills: new Map(),
     pausedSince: new Map(),
     asleep: new Set(),
+    scaling: noScaling,
     standStill: disk.held,
     engineIsNew: "first",
     sinceMs: deps.clock.nowMs(),
