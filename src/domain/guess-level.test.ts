@@ -17,6 +17,7 @@ test.each([
   ["2026-01-01T00:00:00Z  INFO croft::main: rust", "info"],
   ["[error] 29#29: *1 open() failed", "error"],
   ["2026/01/01 00:00:00 [warn] 1#1: nginx", "warning"],
+  ["[main] [error] spring", "error"],
   ["WARN: careful", "warning"],
   ["error: cannot find module", "error"],
   ["npm ERR! code 1", "error"],

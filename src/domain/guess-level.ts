@@ -33,7 +33,7 @@ const lookedAt = 512;
 const inJson =
   /"(?:level|severity|lvl|levelname|log\.level|@l|loglevel)" ?: ?(?:"([A-Za-z]{3,11})"|([1-6]0)\b)/;
 const inLogfmt = /(?:^|[ \t])(?:level|lvl|severity)="?([A-Za-z]{3,11})\b/;
-const inBrackets = /[[<(]([A-Za-z]{3,11})[\])>]/;
+const inBrackets = /[[<(]([A-Za-z]{3,11})[\])>]/g;
 const atStart = /^([A-Za-z]{3,11})(?:\[\d+\]|\(\d+\))?(?::| -|\t)/;
 const upperCase =
   /(?:^|[^A-Za-z0-9_"'/=-])(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|FATAL|PANIC|EMERG|ALERT)(?=$|[^A-Za-z0-9_"'/=-])/;
@@ -77,9 +77,10 @@ export const guessLevel = (line: string): LogLevel => {
   const start = atStart.exec(head);
   const started = start && words[start[1]!.toLowerCase()];
   if (started) return started;
-  const bracket = inBrackets.exec(head);
-  const bracketed = bracket && words[bracket[1]!.toLowerCase()];
-  if (bracketed) return bracketed;
+  for (const [, word] of head.matchAll(inBrackets)) {
+    const level = words[word!.toLowerCase()];
+    if (level) return level;
+  }
   const upper = upperCase.exec(head);
   if (upper) return words[upper[1]!.toLowerCase()]!;
   const short = glog.exec(head);

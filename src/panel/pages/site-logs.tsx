@@ -111,9 +111,10 @@ const streamQuery = (fields: LogFields): string => {
   return query.toString();
 };
 
-const Filter = ({ site, fields, base }: SiteLogsProps & { base: string }) => {
-  const processes = [...new Set(site.replicas.map((replica) => replica.process))];
-  if (fields.process && !processes.includes(fields.process)) processes.push(fields.process);
+const Filter = ({ site, fields, page, base }: SiteLogsProps & { base: string }) => {
+  // Jobs and processes of before are known by their lines alone.
+  const named = [...site.replicas, ...(page?.items ?? [])].map((one) => one.process);
+  const processes = [...new Set([...named, ...(fields.process ? [fields.process] : [])])].sort();
   const download = new URLSearchParams(streamQuery(fields));
   download.set("gzip", "true");
   return (
