@@ -1,4 +1,5 @@
 import type { Store } from "../db/store.ts";
+import { oneOffMeter } from "../domain/command-process.ts";
 import { webProcess } from "../domain/process.ts";
 import type { LiveEnvironment } from "../usage/deps.ts";
 
@@ -29,6 +30,7 @@ export const liveEnvironments = async (store: Store): Promise<LiveEnvironment[]>
           ...{ id: replica.id, startedAtMs: replica.startedAt, oomKills: replica.oomKills },
           beside: replica.process !== webProcess && !withoutWeb.has(environment.id),
         })),
+      oneOffs: oneOffMeter(environment.id),
       diskUsedBytes: environment.diskUsedBytes,
     }));
 };

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
-import type { CommandProcess, OneOffSpec } from "../domain/command-process.ts";
+import { existsSync, readdirSync } from "node:fs";
+import { type CommandProcess, type OneOffSpec, oneOffMeter } from "../domain/command-process.ts";
 import type { NetworkRef, ReplicaSpec } from "../domain/engine.ts";
 import { newId } from "../domain/id.ts";
+import { silentLog } from "../domain/log.ts";
 import { MB } from "../domain/size.ts";
 import {
   busyboxImage,
@@ -12,6 +13,7 @@ import {
   eventually,
 } from "../testing/docker-fixture.ts";
 import { processesOfRun } from "./leftovers-of-run.ts";
+import { createOneOffCgroups } from "./one-off-cgroup.ts";
 
 setDefaultTimeout(60_000);
 
@@ -175,8 +177,30 @@ test("several of one group get no more together than one may alone", async () =>
   await Promise.race([one.ended, two.ended]);
   expect(readCgroup(shared)!.memoryBytes).toBeLessThanOrEqual(48 * MB);
   for (const spec of [first, second]) await fixture.engine.removeOneOff(spec.runId);
-  const folder = shared.version === 2 ? shared.folder : shared.memory;
-  await eventually("the group is gone", () => !existsSync(folder));
+  // What they used is read together, and once more when the last one has left.
+  const metered = async () =>
+    (await fixture.engine.readings()).filter((one) => one.replicaId === oneOffMeter(first.group));
+  expect(await metered()).toMatchObject([{ cpuNanos: expect.any(Number), pids: 0 }]);
+  expect(await metered()).toEqual([]);
+});
+
+test("a group that nobody uses goes after a while, and stays for who comes back", async () => {
+  const groups = createOneOffCgroups(silentLog, async () => "cgroupfs", 200);
+  const group = newId("env");
+  const parent = await groups.enter(group, "run_1", base.limits);
+  const folders = () =>
+    readdirSync("/sys/fs/cgroup", { recursive: false })
+      .map((name) => `/sys/fs/cgroup/${String(name)}${parent}`)
+      .concat(`/sys/fs/cgroup${parent}`)
+      .filter(existsSync);
+  expect(folders().length).toBeGreaterThan(0);
+  groups.leave("run_1");
+  await groups.enter(group, "run_2", base.limits);
+  groups.leave("run_1");
+  await Bun.sleep(400);
+  expect(folders().length).toBeGreaterThan(0);
+  groups.leave("run_2");
+  await eventually("it is gone", () => folders().length === 0);
 });
 
 test("what is no program ends as in a shell, with a reason", async () => {

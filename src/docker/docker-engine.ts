@@ -56,12 +56,13 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const images = createImages(client, deps.allowRegistries ?? []);
   const volumes = createVolumes(client);
   const firewall = createFirewall(log, deps.hostFirewall, deps.installation);
+  const oneOffCgroups = createOneOffCgroups(log, async () =>
+    deps.dockerHost.startsWith("unix:") ? (await dockerInfo(client)).CgroupDriver : null,
+  );
   const oneOffs = createOneOffs({
     client,
     log,
-    cgroups: createOneOffCgroups(log, async () =>
-      deps.dockerHost.startsWith("unix:") ? (await dockerInfo(client)).CgroupDriver : null,
-    ),
+    cgroups: oneOffCgroups,
     createContainer: containers.createContainer,
   });
   const readings = createReadings({ ...containers, log, clock });
@@ -129,7 +130,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     inspectReplica,
     updateLimits: createUpdateLimits({ client, inspectReplica }),
     appliedLimits: readings.appliedLimits,
-    readings: readings.readings,
+    readings: async () => [...(await readings.readings()), ...oneOffCgroups.readings()],
     writes: async (byProcesses) => readings.writes(await imageFolder(), byProcesses),
     dataFolder: imageFolder,
     diskUsage: createDiskUsage(client, engineDisk),

@@ -1,12 +1,16 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContainerLimits } from "../domain/engine.ts";
+import { oneOffMeter } from "../domain/command-process.ts";
+import type { ContainerLimits, ReplicaReading } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
-import { parseMounts } from "./cgroup-paths.ts";
+import { type CgroupFolders, cgroupFolders, parseMounts } from "./cgroup-paths.ts";
+import { readCgroup } from "./cgroup-readings.ts";
 
 const parentGroup = "croft-one-off";
 const cpuPeriodMicros = 100_000;
+/** A group that nobody uses stays for the next look at its counters, and for who comes back soon. */
+const keptMs = 5 * 60_000;
 
 /** A file below a group and what it is to hold; `optional` where not every kernel has it. */
 interface Setting {
@@ -42,9 +46,14 @@ const settingsV2 = ({ memoryBytes, cpuMillicores, pids }: ContainerLimits): Sett
  * open, together they get no more. Only with Docker's cgroupfs driver on this machine; with systemd's, groups are
  * units and not ours to make (there each has limits of its own, and their number is bounded).
  */
-export const createOneOffCgroups = (log: Log, driver: () => Promise<string | null>) => {
+export const createOneOffCgroups = (
+  log: Log,
+  driver: () => Promise<string | null>,
+  removeAfterMs = keptMs,
+) => {
   let known: Promise<string | null> | null = null;
   const users = new Map<string, Set<string>>();
+  const meters = new Map<string, { folders: CgroupFolders; lastTold: boolean }>();
 
   const mounts = async () => parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
 
@@ -69,14 +78,32 @@ export const createOneOffCgroups = (log: Log, driver: () => Promise<string | nul
     }
   };
 
+  const follow = async (group: string): Promise<void> => {
+    const path = `/${parentGroup}/${group}`;
+    const paths = new Map(["memory", "cpu", "cpuacct", "pids", ""].map((controller) => [controller, path]));
+    const folders = cgroupFolders(await mounts(), paths);
+    if (folders) meters.set(group, { folders, lastTold: false });
+  };
+
+  const takeIn = (group: string, runId: string): void =>
+    void users.set(group, (users.get(group) ?? new Set<string>()).add(runId));
+
+  const remove = async (group: string): Promise<void> => {
+    if (users.has(group)) return;
+    meters.delete(group);
+    for (const { folder } of await mounts())
+      // Somebody came in meanwhile, or it is not empty yet: the next one that leaves tries again.
+      if (!users.has(group)) await rmdir(join(folder, parentGroup, group)).catch(() => {});
+  };
+
   return {
     /** @returns Docker's `CgroupParent`; null where there is none of our own */
     async enter(group: string, runId: string, limits: ContainerLimits): Promise<string | null> {
-      const runs = users.get(group) ?? new Set<string>();
-      users.set(group, runs.add(runId));
+      takeIn(group, runId);
       try {
         if ((await (known ??= driver())) !== "cgroupfs") return null;
         await make(group, limits);
+        await follow(group);
         return `/${parentGroup}/${group}`;
       } catch (error) {
         known = null;
@@ -85,15 +112,32 @@ export const createOneOffCgroups = (log: Log, driver: () => Promise<string | nul
       }
     },
 
-    /** The last one puts the light out. Idempotent. */
-    async leave(runId: string): Promise<void> {
+    /** One that an earlier daemon let in. @param parent as its container has it */
+    async adopt(parent: string | undefined, runId: string): Promise<void> {
+      const group = parent?.startsWith(`/${parentGroup}/`) ? parent.slice(parentGroup.length + 2) : "";
+      if (group === "") return;
+      takeIn(group, runId);
+      await follow(group);
+    },
+
+    /** Idempotent. */
+    leave(runId: string): void {
       for (const [group, runs] of users) {
         if (!runs.delete(runId) || runs.size > 0) continue;
         users.delete(group);
-        for (const { folder } of await mounts())
-          // Somebody came in meanwhile, or it is not empty yet: the next one that leaves tries again.
-          if (!users.has(group)) await rmdir(join(folder, parentGroup, group)).catch(() => {});
+        setTimeout(() => void remove(group), removeAfterMs).unref();
       }
+    },
+
+    /** Cumulative, of each group that is used, and once more after its last one left. */
+    readings(): ReplicaReading[] {
+      return [...meters].flatMap(([group, meter]) => {
+        const isUsed = users.has(group);
+        if (!isUsed && meter.lastTold) return [];
+        meter.lastTold = !isUsed;
+        const reading = readCgroup(meter.folders);
+        return reading ? { replicaId: oneOffMeter(group), ...reading } : [];
+      });
     },
   };
 };

@@ -136,8 +136,8 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
       const base = { ...spec.base, replicaId: spec.runId, startCommand: null };
       const parent = await cgroups.enter(spec.group, spec.runId, spec.base.limits);
       const id = await createContainer(base, (config) => oneOffConfig(spec, config, parent)).catch(
-        async (error) => {
-          await cgroups.leave(spec.runId);
+        (error) => {
+          cgroups.leave(spec.runId);
           throw error;
         },
       );
@@ -165,7 +165,7 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
         await removeById(id).catch((cause) =>
           log.warn("a one-off that did not start could not be removed", { container: id, cause }),
         );
-        await cgroups.leave(spec.runId);
+        cgroups.leave(spec.runId);
         throw error;
       }
     },
@@ -173,6 +173,7 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
     async followOneOff(runId: string, onOutput: OnOutput): Promise<CommandProcess | null> {
       const info = await inspect(runId);
       if (!info) return null;
+      await cgroups.adopt(info.HostConfig.CgroupParent, runId);
       const stream = await attach(info.Id, { stdin: false, logs: true, live: info.State.Running });
       return processOf(runId, info.Id, info.Config.Tty, stream, onOutput);
     },
@@ -180,7 +181,7 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
     async removeOneOff(runId: string): Promise<void> {
       const info = await inspect(runId);
       if (info) await removeById(info.Id);
-      await cgroups.leave(runId);
+      cgroups.leave(runId);
     },
 
     /** @param labels further `key=value` labels that must match */

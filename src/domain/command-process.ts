@@ -39,6 +39,9 @@ export interface CommandEnd {
   endedAtMs: number | null;
 }
 
+/** What `Engine.readings` calls a group of one-offs: their use is metered together, beside the replicas'. */
+export const oneOffMeter = (group: string): string => `one-offs-of-${group}`;
+
 /** A command that was started. */
 export interface CommandProcess {
   /** Bytes for its standard input; resolves once they are on their way. What comes after the end is dropped. */

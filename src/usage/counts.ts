@@ -61,9 +61,13 @@ export const countReplicas = (
   const used = new Map<string, Used>();
   const before = state?.replicas ?? new Map<string, ReplicaBaseline>();
   if (readings === null) return { used, baselines: before };
-  const environmentOf = new Map(environments.flatMap((env) => env.replicas.map((r) => [r.id, env.id])));
+  const oneOffs = new Map(environments.flatMap((env) => (env.oneOffs ? [[env.oneOffs, env.id]] : [])));
+  const environmentOf = new Map([
+    ...environments.flatMap((env) => env.replicas.map((r) => [r.id, env.id] as const)),
+    ...oneOffs,
+  ]);
   const isFirst = (state?.engineAtMs ?? null) === null;
-  const ranBefore = new Set([...before.values()].map((base) => base.environmentId));
+  const ranBefore = new Set([...before].flatMap(([id, base]) => (oneOffs.has(id) ? [] : base.environmentId)));
   const baselines = new Map<string, ReplicaBaseline>();
   for (const id of environmentOf.keys()) if (before.has(id)) baselines.set(id, before.get(id)!);
   for (const reading of readings) {
@@ -92,7 +96,8 @@ export const countReplicas = (
     if (delta.memoryStallMicros !== null)
       sum.memoryStallMicros = (sum.memoryStallMicros ?? 0) + delta.memoryStallMicros;
     const tookOver = base === undefined && ranBefore.has(environmentId);
-    sum.running.push({ id: reading.replicaId, ranOn: delta.continued || tookOver });
+    if (!oneOffs.has(reading.replicaId))
+      sum.running.push({ id: reading.replicaId, ranOn: delta.continued || tookOver });
     used.set(environmentId, sum);
   }
   return { used, baselines };

@@ -20,6 +20,8 @@ export interface LiveEnvironment {
     /** Answers no visitors where others do: it uses, but its running is not the site's. */
     beside?: boolean;
   }[];
+  /** What readings call its commands and jobs, which use something, but are not the site that runs. */
+  oneOffs?: string;
   diskUsedBytes: number | null;
 }
 

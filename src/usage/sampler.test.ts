@@ -151,6 +151,39 @@ test("a site that was stopped to sleep is up and uses nothing; one that wakes is
   expect(all().at(-1)).toMatchObject({ memoryBytes: 1000, cpuNanos: 2e8, upMs: 30 * second });
 });
 
+test("commands and jobs are counted as use of their site, and make it neither up nor awake", async () => {
+  fixture = await usageFixture(noon, 3);
+  const { world, clock, ids } = fixture;
+  const [running, asleep, stopped] = ids as [string, string, string];
+  const sampler = fixture.sampler();
+  world.environments = [
+    { ...container(running), oneOffs: "of-running" },
+    { ...container(asleep, []), asleep: true, oneOffs: "of-asleep" },
+    { ...container(stopped, []), stopped: true, oneOffs: "of-stopped" },
+  ];
+  world.readings = [reading(`${running}-a`)];
+  await sampler.sampleOnce();
+  clock.pass(30 * second);
+  const used = { cpuNanos: 2e9, memoryBytes: 500 };
+  world.readings = [
+    reading(`${running}-a`, { cpuNanos: 1e9 }),
+    reading("of-running", used),
+    reading("of-asleep", used),
+    reading("of-stopped", used),
+  ];
+  await sampler.sampleOnce();
+  clock.pass(30 * second);
+  // What they used until their end is there once more, then no longer.
+  world.readings = [reading(`${running}-a`, { cpuNanos: 1e9 }), reading("of-asleep", { cpuNanos: 3e9 })];
+  await sampler.sampleOnce();
+  expect(all(running).at(-2)).toMatchObject({ memoryBytes: 1500, cpuNanos: 3e9, upMs: 30_000 });
+  expect(all(asleep).slice(-2)).toMatchObject([
+    { memoryBytes: 500, cpuNanos: 2e9, upMs: 30_000 },
+    { cpuNanos: 1e9, upMs: 30_000 },
+  ]);
+  expect(all(stopped)).toMatchObject([{ memoryBytes: 500, cpuNanos: 2e9, upMs: 0 }]);
+});
+
 test("static sites have no memory and CPU, and are up while the edge answers; stopped ones get no row", async () => {
   fixture = await usageFixture(noon, 3);
   const { world, clock, ids } = fixture;

@@ -69,7 +69,8 @@ export const createSampler = (deps: SamplerDeps): Sampler => {
         const isStatic = environment.kind === "static";
         const mayRun = used !== undefined || (readings === null && environment.replicas.length > 0);
         const wasAsked = delta !== undefined && (delta.requests > 0 || delta.bytesIn + delta.bytesOut > 0);
-        const sleeps = environment.asleep === true && used === undefined;
+        // Commands and jobs run in containers of their own and wake nobody.
+        const sleeps = environment.asleep === true && (used?.running.length ?? 0) === 0;
         const serves = (isStatic || sleeps) && !environment.stopped;
         if (!serves && !mayRun && !wasAsked) continue;
         const servedMs = serves && meters !== null ? tickSpanMs : 0;
