@@ -134,8 +134,19 @@ export const createHardVolumes = (deps: HardVolumesDeps): HardVolumes => {
     await mustRun("the volume could not grow", ["resize2fs", image]);
   };
 
+  /** A device goes a moment after its mount. Before that the file may still be written to, or be mounted as it was. */
+  const released = async (image: string): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      if ((await runTool(["losetup", "--associated", image])).words === "") return;
+      if (attempt > 40)
+        throw new AppError("unavailable", `the volume's image ${image} is in use by a loop device already`);
+      await Bun.sleep(100);
+    }
+  };
+
   const mount = async (image: string, folder: string, fileSystem: LoopFileSystem): Promise<void> => {
     await mkdir(folder, { recursive: true });
+    await released(image);
     await check(image, fileSystem);
     await mustRun("the volume could not be mounted", [
       ...(["mount", "-t", fileSystem, "-o", mountOptions, "--", image, folder] as const),
@@ -269,6 +280,7 @@ export const createHardVolumes = (deps: HardVolumesDeps): HardVolumes => {
     remove: (id) =>
       inTurn(id, async () => {
         await unmount(deps.folder(id));
+        if (existsSync(imageOf(id))) await released(imageOf(id));
         await rm(imageOf(id), { force: true });
       }),
   };
