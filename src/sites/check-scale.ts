@@ -27,6 +27,16 @@ export const sizedProcesses = async (
   );
 };
 
+const memoryOf = (all: readonly Sized[]): number =>
+  all.reduce((sum, { replicas, limits }) => sum + replicas.wanted * limits.memoryBytes, 0);
+
+/** The same processes with other numbers of replicas. */
+export const scaledTo = <T extends Sized>(all: readonly T[], counts: Scale): T[] =>
+  all.map((one) => ({
+    ...one,
+    replicas: { ...one.replicas, wanted: counts[one.name] ?? one.replicas.wanted },
+  }));
+
 /**
  * Whether so many replicas may run: of all processes together, within the memory of the host, and of what may not
  * run twice at a time only one.
@@ -35,32 +45,31 @@ export const sizedProcesses = async (
 export const checkScale = async (
   { store, hostMemoryBytes }: Pick<SiteDeps, "store" | "hostMemoryBytes">,
   environment: Pick<EnvironmentRecord, "id">,
-  processes: readonly Sized[],
-  counts: Scale,
+  before: readonly Sized[],
+  after: readonly Sized[],
 ): Promise<void> => {
-  if (counts[webProcess] === 0)
+  if (after.some(({ name, replicas }) => name === webProcess && replicas.wanted === 0))
     throw invalid(webProcess, "must be 1 to 10; a site that is to rest is stopped");
-  const after = processes.map(({ name, replicas, limits }) => ({
-    ...{ name, limits },
-    count: counts[name] ?? replicas.wanted,
-  }));
-  const first = Object.keys(counts)[0] ?? webProcess;
-  const together = after.reduce((sum, { count }) => sum + count, 0);
-  if (together > mostReplicasTogether)
+  const wantedBefore = new Map(before.map(({ name, replicas }) => [name, replicas.wanted]));
+  const grown = after.find(({ name, replicas }) => replicas.wanted > (wantedBefore.get(name) ?? 0));
+  const together = after.reduce((sum, { replicas }) => sum + replicas.wanted, 0);
+  if (grown && together > mostReplicasTogether)
     throw invalid(
-      first,
+      grown.name,
       `would make ${together} replicas of all processes together; at most ${mostReplicasTogether} are allowed`,
     );
   const host = hostMemoryBytes?.() ?? null;
-  const memory = after.reduce((sum, { count, limits }) => sum + count * limits.memoryBytes, 0);
-  const grows = processes.some(({ name, replicas }) => (counts[name] ?? 0) > replicas.wanted);
-  if (grows && host !== null && memory > host)
+  const memory = memoryOf(after);
+  if (host !== null && memory > host && memory > memoryOf(before))
     throw conflict(
       `${together} replicas may use ${formatBytes(memory)} together, more than the ${formatBytes(host)} of this server; lower the memory limit, which is of each replica`,
     );
   const alone =
     (await store.internalEnvironments()).has(environment.id) &&
     (await store.volumesOf(environment.id)).length > 0;
-  if (alone && Object.values(counts).some((count) => count > 1))
+  const several = after.some(
+    ({ name, replicas }) => replicas.wanted > 1 && replicas.wanted !== wantedBefore.get(name),
+  );
+  if (alone && several)
     throw conflict("an internal site with volumes runs once: two at a time would spoil each other's files");
 };

@@ -146,6 +146,9 @@ test("processes are scaled within bounds, and what is set of them can be taken b
     command: "node worker.js",
     limits: { memoryBytes: 64 * 1024 ** 2 },
   });
+  expect(
+    await refused(setProcess(deps, owner, slug, "worker", { replicas: 1, memoryBytes: 4 * 1024 ** 3 })),
+  ).toContain("more than the 4 GB");
   await removeProcess(deps, owner, slug, "clock");
   await removeProcess(deps, owner, slug, "worker");
   expect(await wanted()).toEqual({ web: 3, worker: 1 });

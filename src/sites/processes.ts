@@ -15,7 +15,7 @@ import type { EnvironmentRecord, ReleaseRecord } from "../domain/records.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import { conflict, invalid, notFound } from "../errors.ts";
 import { reachSite } from "./access.ts";
-import { checkScale } from "./check-scale.ts";
+import { checkScale, scaledTo } from "./check-scale.ts";
 import type { SiteDeps, SiteQueries } from "./deps.ts";
 import { replicaView } from "./replica-view.ts";
 
@@ -118,7 +118,7 @@ export const scaleSite = async (
   for (const name of Object.keys(counts))
     if (!before.some((one) => one.name === name))
       throw invalid(name, `is no process of ${slug}; it has ${before.map((one) => one.name).join(", ")}`);
-  await checkScale(sites, environment, before, counts);
+  await checkScale(sites, environment, before, scaledTo(before, counts));
   await sites.store.transaction(async (queries) => {
     const settings = await queries.processesOf(environment.id);
     for (const [name, replicas] of Object.entries(counts))
@@ -186,7 +186,7 @@ export const setProcess = async (
     },
   };
   const others = before.filter((one) => one.name !== name);
-  await checkScale(sites, environment, [...others, after], { [name]: after.replicas.wanted });
+  await checkScale(sites, environment, before, [...others, after]);
   await sites.store.transaction(async (queries) => {
     const old = (await queries.processesOf(environment.id)).find((one) => one.name === name);
     const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));

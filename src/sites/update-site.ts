@@ -5,7 +5,7 @@ import { webProcess } from "../domain/process.ts";
 import type { SiteFields } from "../domain/site.ts";
 import { invalid } from "../errors.ts";
 import { reachSite } from "./access.ts";
-import { checkScale, sizedProcesses } from "./check-scale.ts";
+import { checkScale, scaledTo, sizedProcesses } from "./check-scale.ts";
 import type { SiteDeps } from "./deps.ts";
 import { setInternal } from "./internal.ts";
 import { setReadOnlyRoot } from "./disk.ts";
@@ -50,10 +50,10 @@ export const updateSite = async (
   const environmentPatch = changed(environment, environmentWanted);
   const result = { ...site, ...sitePatch };
   if (result.type === "image" && !result.image) throw invalid("image", "is needed for a site of type image");
-  if (input.replicas !== undefined)
-    await checkScale(deps, environment, await sizedProcesses(deps.store, environment), {
-      [webProcess]: input.replicas,
-    });
+  if (input.replicas !== undefined) {
+    const present = await sizedProcesses(deps.store, environment);
+    await checkScale(deps, environment, present, scaledTo(present, { [webProcess]: input.replicas }));
+  }
   if (input.internal !== undefined) await setInternal(deps, actor, site, environment, input.internal);
   if (input.readOnlyRoot !== undefined)
     await setReadOnlyRoot(deps, actor, site, environment, input.readOnlyRoot);
