@@ -79,12 +79,18 @@ export const serve = async (env: Record<string, string | undefined>): Promise<vo
         })
       : Promise.resolve();
     const supervising = croft.supervisor.start(signal);
-    const collecting = croft.collector.start(signal);
+    const collector = new AbortController();
+    const collecting = croft.collector.start(collector.signal);
     const guarding = croft.guard.start(signal);
     const queue = runQueue(croft, signal);
     const certificates = croft.certificates.start(signal);
     const runs = croft.runs.start(signal);
-    atEnd.unshift(() => Promise.all([edge, supervising, collecting, guarding, queue, certificates, runs]));
+    atEnd.unshift(() => Promise.all([edge, supervising, guarding, queue, certificates, runs]));
+    // Last: what the others still remove has last words, too.
+    atEnd.unshift(() => {
+      collector.abort();
+      return collecting;
+    });
     atEnd.push(croft.queue.stop);
     atEnd.push(croft.runs.stop);
     const jobs = croft.startJobs();
