@@ -36,6 +36,7 @@ export interface RunQueries {
   moveJob(id: string, from: number, to: number | null): Promise<boolean>;
   deleteJob(id: string): Promise<boolean>;
   waitingJobs(beforeMs: number): Promise<JobRecord[]>;
+  soonestJobAt(): Promise<number | null>;
   environmentById(id: string): Promise<EnvironmentRecord | undefined>;
   siteById(id: string): Promise<SiteRecord | undefined>;
   releaseById(id: string): Promise<ReleaseRecord | undefined>;
@@ -53,6 +54,8 @@ export interface RunSettings {
   perPerson: number;
   perSite: number;
   onHost: number;
+  /** Commands that one person may begin. */
+  startsPerMinute: number;
   /** Runs of jobs at once: of one environment, on the host. What is due beyond that waits. */
   jobsPerEnvironment: number;
   jobsOnHost: number;
@@ -79,17 +82,18 @@ export const defaultRunSettings: RunSettings = {
   perPerson: 5,
   perSite: 5,
   onHost: 20,
+  startsPerMinute: 60,
   jobsPerEnvironment: 2,
   jobsOnHost: 4,
   openPerJob: 5,
-  jobsPerSite: 30,
+  jobsPerSite: 20,
   idleMs: 15 * 60_000,
   maxSeconds: 4 * 3600,
   checkMs: 3000,
   graceSeconds: 5,
   keptRuns: 50,
-  outputLines: 200,
-  outputChars: 32_000,
+  outputLines: 100,
+  outputChars: 8000,
   missedAfterMs: 90_000,
 };
 

@@ -34,24 +34,32 @@ export const createScheduler = (deps: RunsDeps, runner: JobRunner) => {
     if (next !== null && next < dueAt - clockToleranceMs) await store.moveJob(job.id, dueAt, next);
   };
 
-  /** @returns when the next job is due, in UTC milliseconds; null when none is */
+  let aheadMs: number | null = null;
+  /** Whether it is not known that the clock stood still or went on since the last look. */
+  const clockWentBack = (): boolean => {
+    const present = clock.nowMs() - clock.monotonicMs();
+    const wentBack = aheadMs === null || present < aheadMs - clockToleranceMs;
+    aheadMs = present;
+    return wentBack;
+  };
+
+  /** @returns when to look again, in UTC milliseconds; null when no job waits for a time */
   const tick = async (): Promise<number | null> => {
     const nowMs = clock.nowMs();
-    let soonest: number | null = null;
-    for (const job of await store.waitingJobs(Number.MAX_SAFE_INTEGER)) {
+    const jobs = await store.waitingJobs(clockWentBack() ? Number.MAX_SAFE_INTEGER : nowMs + 1);
+    let failed = false;
+    for (const job of jobs) {
       const dueAt = job.nextRunAt!;
       try {
-        if (dueAt <= nowMs) await take(job, dueAt);
-        else {
-          soonest ??= dueAt;
-          await reckonAnew(job, dueAt);
-        }
+        await (dueAt <= nowMs ? take(job, dueAt) : reckonAnew(job, dueAt));
       } catch (error) {
+        failed = true;
         log.error("a job's time could not be taken; it is tried again", { job: job.id, error });
       }
     }
     await runner.pump();
-    return soonest;
+    // What cannot be taken must not be tried over and over.
+    return failed ? nowMs + longestPauseMs : store.soonestJobAt();
   };
 
   const pause = (ms: number, signal: AbortSignal): Promise<void> =>

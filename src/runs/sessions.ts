@@ -50,7 +50,7 @@ export interface Session {
 /** What one-off commands and terminals of people need while they are open. */
 export const createSessions = (deps: RunsDeps) => {
   const { store, engine, clock, log, settings } = deps;
-  const bounds = createBounds(settings);
+  const bounds = createBounds(settings, clock.monotonicMs);
   const open = new Map<string, { environmentId: string; end(status: RunStatus, reason: string): void }>();
 
   const replicaOf = async (environment: EnvironmentRecord): Promise<string> => {

@@ -125,14 +125,26 @@ export const runQueries = (db: Kysely<Schema>) => ({
   },
   /** Of sites that are there still, soonest first. Index jobs_due. */
   waitingJobs: (beforeMs: number): Promise<JobRecord[]> =>
-    db
-      .selectFrom("jobs")
-      .innerJoin("environments", "environments.id", "jobs.environmentId")
-      .innerJoin("sites", "sites.id", "environments.siteId")
+    jobsToCome(db)
       .selectAll("jobs")
-      .where("jobs.nextRunAt", "is not", null)
       .where("jobs.nextRunAt", "<", beforeMs)
-      .where("sites.deletedAt", "is", null)
       .orderBy("jobs.nextRunAt")
       .execute(),
+  /** Index jobs_due. */
+  soonestJobAt: async (): Promise<number | null> => {
+    const row = await jobsToCome(db)
+      .select("jobs.nextRunAt")
+      .orderBy("jobs.nextRunAt")
+      .limit(1)
+      .executeTakeFirst();
+    return row?.nextRunAt ?? null;
+  },
 });
+
+const jobsToCome = (db: Kysely<Schema>) =>
+  db
+    .selectFrom("jobs")
+    .innerJoin("environments", "environments.id", "jobs.environmentId")
+    .innerJoin("sites", "sites.id", "environments.siteId")
+    .where("jobs.nextRunAt", "is not", null)
+    .where("sites.deletedAt", "is", null);
