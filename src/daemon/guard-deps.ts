@@ -57,6 +57,7 @@ export const guardDeps = (wiring: {
         loggedBytes: writes.get(replicaId)?.loggedBytes ?? null,
       }));
     },
+    letOthersFirst: engine.letOthersFirst,
     apply: supervisor.applyGuard,
     sleepIdle: supervisor.sleepIdle,
   };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ReplicaReading } from "../domain/engine.ts";
 import type { AppliedLimits } from "../domain/limits.ts";
 import type { CgroupFolders } from "./cgroup-paths.ts";
+import { yieldsProcessors } from "./precedence.ts";
 
 /** A value of `key value` lines, as in memory.stat. */
 export const fieldOf = (text: string, key: string): number | null => {
@@ -12,7 +13,9 @@ export const fieldOf = (text: string, key: string): number | null => {
 };
 
 /** Files of cgroups are in memory: reading them synchronously takes microseconds and never waits for a disk. */
-const text = (folder: string | null, file: string): string => readFileSync(`${folder}/${file}`, "utf8");
+export type ReadText = (path: string) => string;
+const readText: ReadText = (path) => readFileSync(path, "latin1");
+const text = (folder: string | null, file: string, read = readText): string => read(`${folder}/${file}`);
 
 const optional = <T>(read: () => T): T | null => {
   try {
@@ -22,8 +25,8 @@ const optional = <T>(read: () => T): T | null => {
   }
 };
 
-const number = (folder: string | null, file: string): number => {
-  const value = Number.parseInt(text(folder, file), 10);
+const number = (folder: string | null, file: string, read = readText): number => {
+  const value = Number.parseInt(text(folder, file, read), 10);
   if (!Number.isFinite(value)) throw new Error(`${folder}/${file} holds no number`);
   return value;
 };
@@ -36,35 +39,36 @@ const stalledMicros = (pressure: string): number | null => {
 
 type Reading = Omit<ReplicaReading, "replicaId">;
 
-const readV1 = (cgroup: CgroupFolders & { version: 1 }): Reading => ({
+const readV1 = (cgroup: CgroupFolders & { version: 1 }, read: ReadText): Reading => ({
   memoryBytes: Math.max(
     0,
-    number(cgroup.memory, "memory.usage_in_bytes") -
-      (fieldOf(text(cgroup.memory, "memory.stat"), "total_inactive_file") ?? 0),
+    number(cgroup.memory, "memory.usage_in_bytes", read) -
+      (fieldOf(text(cgroup.memory, "memory.stat", read), "total_inactive_file") ?? 0),
   ),
-  cpuNanos: number(cgroup.cpuacct, "cpuacct.usage"),
-  throttledNanos: optional(() => fieldOf(text(cgroup.cpu, "cpu.stat"), "throttled_time")),
-  pids: optional(() => number(cgroup.pids, "pids.current")),
-  oomKills: optional(() => fieldOf(text(cgroup.memory, "memory.oom_control"), "oom_kill")),
-  memoryLimitHits: optional(() => number(cgroup.memory, "memory.failcnt")),
+  cpuNanos: number(cgroup.cpuacct, "cpuacct.usage", read),
+  throttledNanos: optional(() => fieldOf(text(cgroup.cpu, "cpu.stat", read), "throttled_time")),
+  pids: optional(() => number(cgroup.pids, "pids.current", read)),
+  oomKills: optional(() => fieldOf(text(cgroup.memory, "memory.oom_control", read), "oom_kill")),
+  memoryLimitHits: optional(() => number(cgroup.memory, "memory.failcnt", read)),
   memoryStallMicros: null,
 });
 
-const readV2 = ({ folder }: CgroupFolders & { version: 2 }): Reading => {
-  const cpu = text(folder, "cpu.stat");
+const readV2 = ({ folder }: CgroupFolders & { version: 2 }, read: ReadText): Reading => {
+  const cpu = text(folder, "cpu.stat", read);
   const throttledMicros = fieldOf(cpu, "throttled_usec");
-  const events = optional(() => text(folder, "memory.events"));
+  const events = optional(() => text(folder, "memory.events", read));
   return {
     memoryBytes: Math.max(
       0,
-      number(folder, "memory.current") - (fieldOf(text(folder, "memory.stat"), "inactive_file") ?? 0),
+      number(folder, "memory.current", read) -
+        (fieldOf(text(folder, "memory.stat", read), "inactive_file") ?? 0),
     ),
     cpuNanos: (fieldOf(cpu, "usage_usec") ?? 0) * 1000,
     throttledNanos: throttledMicros === null ? null : throttledMicros * 1000,
-    pids: optional(() => number(folder, "pids.current")),
+    pids: optional(() => number(folder, "pids.current", read)),
     oomKills: events === null ? null : fieldOf(events, "oom_kill"),
     memoryLimitHits: events === null ? null : fieldOf(events, "max"),
-    memoryStallMicros: optional(() => stalledMicros(text(folder, "memory.pressure"))),
+    memoryStallMicros: optional(() => stalledMicros(text(folder, "memory.pressure", read))),
   };
 };
 
@@ -72,9 +76,9 @@ const readV2 = ({ folder }: CgroupFolders & { version: 2 }): Reading => {
  * Usage of one cgroup since it began (Linux Documentation/admin-guide/cgroup-v1/memory.rst, cpuacct.rst and
  * cgroup-v2.rst). @returns null when the cgroup is gone, that is: the container ended
  */
-export const readCgroup = (cgroup: CgroupFolders): Reading | null => {
+export const readCgroup = (cgroup: CgroupFolders, read = readText): Reading | null => {
   try {
-    return cgroup.version === 1 ? readV1(cgroup) : readV2(cgroup);
+    return cgroup.version === 1 ? readV1(cgroup, read) : readV2(cgroup, read);
   } catch {
     return null;
   }
@@ -92,12 +96,13 @@ const limitsV1 = (cgroup: CgroupFolders & { version: 1 }): Omit<AppliedLimits, "
     memoryBytes: bounded(number(cgroup.memory, "memory.limit_in_bytes")),
     memorySwapBytes: bounded(optional(() => number(cgroup.memory, "memory.memsw.limit_in_bytes"))),
     cpuMillicores: quota !== null && quota > 0 && period ? Math.round((quota / period) * 1000) : null,
-    cpuShares: optional(() => number(cgroup.cpu, "cpu.shares")),
+    cpuShares: yieldsProcessors(cgroup) ? null : optional(() => number(cgroup.cpu, "cpu.shares")),
     pids: optional(() => number(cgroup.pids, "pids.max")), // "max" is no number
   };
 };
 
-const limitsV2 = ({ folder }: CgroupFolders & { version: 2 }): Omit<AppliedLimits, "readAtMs"> => {
+const limitsV2 = (cgroup: CgroupFolders & { version: 2 }): Omit<AppliedLimits, "readAtMs"> => {
+  const { folder } = cgroup;
   const memory = optional(() => number(folder, "memory.max"));
   const swap = optional(() => number(folder, "memory.swap.max"));
   const [quota, period] = (optional(() => text(folder, "cpu.max")) ?? "max").split(" ").map(Number);
@@ -106,7 +111,7 @@ const limitsV2 = ({ folder }: CgroupFolders & { version: 2 }): Omit<AppliedLimit
     memoryBytes: memory,
     memorySwapBytes: memory === null || swap === null ? null : memory + swap,
     cpuMillicores: quota && period ? Math.round((quota / period) * 1000) : null,
-    cpuWeight: optional(() => number(folder, "cpu.weight")),
+    cpuWeight: yieldsProcessors(cgroup) ? null : optional(() => number(folder, "cpu.weight")),
     pids: optional(() => number(folder, "pids.max")),
   };
 };

@@ -75,6 +75,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     return existsSync(folder) ? folder : null;
   };
 
+  const updateLimits = createUpdateLimits({ client, inspectReplica });
   const started = (state: ReplicaState): ReplicaState => {
     readings.notice(state);
     return state;
@@ -128,7 +129,11 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     listReplicas: () => listReplicas(),
     foreignContainers: replicas.foreignContainers,
     inspectReplica,
-    updateLimits: createUpdateLimits({ client, inspectReplica }),
+    updateLimits: (replicaId, limits) => {
+      readings.reset(replicaId);
+      return updateLimits(replicaId, limits);
+    },
+    letOthersFirst: readings.letOthersFirst,
     appliedLimits: readings.appliedLimits,
     readings: async () => [...(await readings.readings()), ...oneOffCgroups.readings()],
     writes: async (byProcesses) => readings.writes(await imageFolder(), byProcesses),

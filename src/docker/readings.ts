@@ -4,6 +4,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Log } from "../domain/log.ts";
 import { type CgroupFolders, cgroupOfProcess } from "./cgroup-paths.ts";
 import { readCgroup, readCgroupLimits } from "./cgroup-readings.ts";
+import { createPrecedence } from "./precedence.ts";
 import { createLoggedBytes, writtenBytesOf } from "./replica-writes.ts";
 
 /** Replicas that another process started are found this late at most. */
@@ -49,7 +50,10 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
     }
   };
 
+  const precedence = createPrecedence(() => known);
+
   return {
+    ...precedence,
     /** To be told of every start, so that its readings begin at once. */
     notice,
 

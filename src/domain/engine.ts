@@ -231,6 +231,11 @@ export interface Engine extends CommandEngine {
   foreignContainers(): ForeignContainer[];
   inspectReplica(replicaId: string): Promise<ReplicaState | null>;
   updateLimits(replicaId: string, limits: ContainerLimits): Promise<void>;
+  /**
+   * These replicas get a processor only while no other container wants it, all others as their share says; where the
+   * kernel can do that. @returns those that yield no more: their limits must be set anew
+   */
+  letOthersFirst(replicaIds: ReadonlySet<string>): string[];
   /** What the kernel really holds this replica to, read from its cgroup files; null when it does not run. */
   appliedLimits(replicaId: string): Promise<AppliedLimits | null>;
   /** Cgroup readings of all running replicas in one pass, without asking the engine per replica. */

@@ -106,6 +106,8 @@ export interface GuardView {
   pressures: { kind: PressureKind; since: string; text: string }[];
   /** Who uses most of each; null where nobody stands out, or nothing was measured. */
   heaviest: Record<PressureKind, SuspectView | null>;
+  /** The site that lets all others go first, since it uses more of the processors than they together; null: none. */
+  yields: string | null;
   /** Newest first. */
   inForce: {
     id: string;

@@ -45,6 +45,8 @@ export interface GuardDeps {
   sites(): Promise<GuardSite[]>;
   /** What replicas use; with what they write only when asked, since that costs more. */
   consumption(withWrites: boolean): Promise<Consumption[]>;
+  /** These replicas, and no others, get processors only while nobody else wants them. @returns those that do no more */
+  letOthersFirst(replicaIds: ReadonlySet<string>): string[];
   /** Brings limits, pauses and routes of an environment in line with the acts in force. Idempotent. */
   apply(environmentId: string): Promise<void>;
   /**

@@ -42,6 +42,7 @@ const start = (isOn = true): Guard => {
         ...{ replicaId, cpuNanos: 0, memoryBytes: 0, loggedBytes: null },
         writtenBytes: withWrites ? bytes : null,
       })),
+    letOthersFirst: () => [],
     apply: async (environmentId) => void applied.push(environmentId),
     sleepIdle: async () => idle.splice(0),
   };

@@ -14,6 +14,7 @@ import { type BuildNeed, buildObstacle, type BuildObstacle } from "./admission.t
 import { createHostReader } from "./read-host.ts";
 import type { GuardDeps, GuardSite } from "./deps.ts";
 import { createLadder } from "./ladder.ts";
+import { createPrecedence } from "./precedence.ts";
 import { createPressureWatch, type Pressure, settingsFor } from "./pressure.ts";
 import { createSuspects } from "./suspects.ts";
 import { guardView } from "./view.ts";
@@ -49,6 +50,7 @@ export const createGuard = (deps: GuardDeps): Guard => {
   const watch = createPressureWatch();
   const suspects = createSuspects();
   const acts = createActs(deps);
+  const precedence = createPrecedence(deps, suspects);
   const ladder = createLadder({ deps, acts, suspects });
   let asked: GuardSettings | null = null;
   let figures: HostFigures | null = null;
@@ -65,10 +67,10 @@ export const createGuard = (deps: GuardDeps): Guard => {
     return { ...defaultGuardSettings, ...parsed.data };
   };
 
-  const noteConsumption = async (isWarm: boolean): Promise<void> => {
+  const noteConsumption = async (isWarm: boolean, isNeeded: boolean): Promise<void> => {
     const nowMs = clock.monotonicMs();
     const isClose = isWarm || nowMs < watchedUntilMs;
-    if (!isClose && nowMs - consumedAtMs < consumptionEveryMs) return;
+    if (!isClose && !isNeeded && nowMs - consumedAtMs < consumptionEveryMs) return;
     consumedAtMs = nowMs;
     suspects.note(nowMs, await deps.consumption(isClose));
   };
@@ -81,7 +83,11 @@ export const createGuard = (deps: GuardDeps): Guard => {
     const seen = watch.note(figures, settings);
     pressures = seen.pressures;
     // Without the engine there is nobody to find, but builds can still be held back.
-    await noteConsumption(seen.isWarm).catch((error: unknown) => log.debug("no consumption", { error }));
+    const isNeeded = precedence.isNeeded(figures);
+    await noteConsumption(seen.isWarm, isNeeded).catch((error: unknown) =>
+      log.debug("no consumption", { error }),
+    );
+    if (isNeeded) await precedence.look();
     if (!deps.isOn) {
       for (const act of acts.all.toReversed()) await acts.undo(act);
       return;
@@ -116,7 +122,15 @@ export const createGuard = (deps: GuardDeps): Guard => {
     view: async () => {
       watchedUntilMs = clock.monotonicMs() + watchedMs;
       await (recovery ??= acts.recover());
-      return guardView({ deps, acts, suspects, figures, settings, pressures });
+      return guardView({
+        deps,
+        acts,
+        suspects,
+        figures,
+        settings,
+        pressures,
+        yielding: precedence.yielding(),
+      });
     },
     change: async (actor, patch) => {
       const parsed = guardSettingsPatchSchema.safeParse(patch);

@@ -44,7 +44,7 @@ test("who logs much makes the engine work, and fills disks", () => {
     text: "1.00 cores",
   });
   expect(suspects.of("disk", environmentOf, machine)).toEqual([
-    { environmentId: "a", text: "25 MB written a second", share: 1 },
+    { environmentId: "a", text: "25 MB written a second", amount: expect.any(Number), share: 1 },
   ]);
 });
 
@@ -54,7 +54,12 @@ test("memory: who grew within the minute; where nobody did, who has most", () =>
   expect(suspects.of("memory", environmentOf, machine)[0]!.environmentId).toBe("a");
   suspects.note(10_000, [use("a-1", { memoryBytes: 900 * MB }), use("b-1", { memoryBytes: 300 * MB })]);
   expect(suspects.of("memory", environmentOf, machine)).toEqual([
-    { environmentId: "b", text: "300 MB of memory, 200 MB more than a minute ago", share: 1 },
+    {
+      environmentId: "b",
+      text: "300 MB of memory, 200 MB more than a minute ago",
+      amount: expect.any(Number),
+      share: 1,
+    },
   ]);
   suspects.note(80_000, [use("a-1", { memoryBytes: 900 * MB }), use("b-1", { memoryBytes: 300 * MB })]);
   expect(suspects.of("memory", environmentOf, machine)[0]!.environmentId).toBe("a");

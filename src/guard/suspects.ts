@@ -16,6 +16,8 @@ export interface Suspect {
   environmentId: string;
   /** What it uses, for people: `0.49 cores`. */
   text: string;
+  /** Cores, bytes, bytes a second. */
+  amount: number;
   /** Share of what all sites use together, 0 to 1. */
   share: number;
 }
@@ -124,7 +126,12 @@ const ranked = (
     return all
       .filter(({ use }) => score(use) >= from)
       .toSorted((a, b) => score(b.use) - score(a.use))
-      .map(({ environmentId, use }) => ({ environmentId, text: text(use), share: score(use) / whole }));
+      .map(({ environmentId, use }) => ({
+        environmentId,
+        text: text(use),
+        amount: score(use),
+        share: score(use) / whole,
+      }));
   };
   switch (kind) {
     case "cpu":

@@ -21,6 +21,8 @@ export const guardView = async (state: {
   figures: HostFigures | null;
   settings: GuardSettings;
   pressures: readonly Pressure[];
+  /** Environment. */
+  yielding: string | null;
 }): Promise<GuardView> => {
   const { deps, acts, suspects, figures, settings, pressures } = state;
   const sites = new Map((await deps.sites()).map((site) => [site.environmentId, site]));
@@ -53,6 +55,7 @@ export const guardView = async (state: {
       cpu: heaviest("cpu"),
       io: heaviest("io"),
     },
+    yields: nameOf(state.yielding).site,
     inForce: acts.all.toReversed().map(({ eventId, kind, environmentId, pressure, reason, since }) => ({
       id: eventId,
       kind,

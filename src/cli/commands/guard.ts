@@ -52,6 +52,11 @@ const shown = (view: GuardView): string =>
     facts([
       ["guard", view.isOn ? "on" : "off: it looks, but does nothing (CROFT_GUARD=off)"],
       ["acts", pace(view.settings)],
+      [
+        "yields",
+        view.yields &&
+          `${view.yields}: it uses more of the processors than all others, and lets them go first`,
+      ],
       ["now", view.pressures.length === 0 ? "all is well" : view.pressures.map((one) => one.text).join("; ")],
     ]),
     seen(view),

@@ -25,6 +25,7 @@ export const fakeGuard = (nowMs: number): GuardView => {
       memory: { site: "seed-library", environment: "production", text: "380 MB of memory" },
       cpu: { site: "seed-library", environment: "production", text: "0.49 cores" },
     },
+    yields: "seed-library",
     inForce: [
       {
         id: "evt_2",
