@@ -60,7 +60,7 @@ const describe = (site: SiteView, rules: EdgeRulesView | null): string => {
     ...site.replicas.flatMap(replicaRows),
     [
       "limits",
-      `${formatBytes(asked.memoryBytes)}, ${cores(asked.cpuMillicores)}, ${asked.pids} processes (croft site limits ${site.slug})`,
+      `${formatBytes(asked.memoryBytes)}, ${cores(asked.cpuMillicores)}, ${asked.pids} processes${(site.together?.replicas ?? 1) > 1 ? ", of each replica" : ""} (croft site limits ${site.slug})`,
     ],
     [
       "disk",

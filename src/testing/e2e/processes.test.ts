@@ -137,6 +137,11 @@ test("a worker and an internal store reached by name; nobody else reaches it, an
     { state: "running", release: 2 },
   ]);
 
+  // Who may not go out still reaches what it is linked to.
+  await command("site", "change", shop, "--egress", "off");
+  const heard = await beat();
+  await until("the beat goes on", beat, (said) => said.startsWith("v2-") && said !== heard);
+
   // A worker that ends at once fails the deployment with its last words, and the old one works on.
   const before = (await processesOf(shop)).flatMap(({ items }) => items.map(({ id }) => id));
   const failing = await croft.push(shop, {
