@@ -139,7 +139,6 @@ test("what is asked all the time finds its rows by an index", () =>
       jobs_due: [
         await planOf((queries) => queries.waitingJobs(1)),
         await planOf((queries) => queries.soonestJobAt()),
-        await planOf((queries) => queries.environmentsWithJobs()),
       ],
       runs_open: [await planOf((queries) => queries.openRuns())],
       runs_by_job: [await planOf((queries) => queries.runsOfJob("job", 1, null))],
