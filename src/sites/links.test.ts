@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Actor } from "../domain/actor.ts";
+import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord } from "../domain/records.ts";
 import type { ReleaseConfig } from "../domain/release.ts";
 import { AppError } from "../errors.ts";
 import { deploymentOf, seedSite } from "../testing/seed.ts";
@@ -7,6 +8,8 @@ import { type SiteFixture, siteFixture } from "../testing/site-fixture.ts";
 import { deleteSite } from "./delete-site.ts";
 import { addLink, removeLink, showConnections } from "./links.ts";
 import { listProcesses, removeProcess, scaleSite, setProcess } from "./processes.ts";
+import { statusOf } from "./site-view.ts";
+import { togetherView } from "./together.ts";
 import { updateSite } from "./update-site.ts";
 
 let fixture: SiteFixture;
@@ -157,4 +160,44 @@ test("processes are scaled within bounds, and what is set of them can be taken b
   await updateSite(sites, owner, slug, { internal: true });
   await store.insertVolume({ id: "vol_1", environmentId, name: "data", mountPath: "/data", createdAt: 0 });
   expect(await refused(scale({ web: 2 }))).toContain("runs once");
+});
+
+test("a site runs when what answers visitors does; a process that is down is told beside", () => {
+  const environment = { stoppedReason: null } as EnvironmentRecord;
+  const replica = (process: string, state: ReplicaRecord["state"], reason: string | null = null) =>
+    ({ process, state, reason, restarts: reason ? 2 : 0 }) as ReplicaRecord;
+  const status = (config: Partial<ReleaseConfig>, ...replicas: ReplicaRecord[]) =>
+    statusOf(
+      environment,
+      undefined,
+      { imageId: "sha256:1", config: JSON.stringify(config) } as ReleaseRecord,
+      replicas,
+    );
+  const down = replica("worker", "exited", "process worker ended by itself with exit code 1; restart 2");
+  expect(status({}, replica("web", "running"), replica("worker", "running"))).toEqual({
+    status: "running",
+    statusReason: null,
+  });
+  expect(status({}, replica("web", "running"), down)).toEqual({
+    status: "running",
+    statusReason: expect.stringContaining("process worker ended by itself") as never,
+  });
+  expect(status({}, replica("web", "exited", "the app ended"), replica("worker", "running")).status).toBe(
+    "failed",
+  );
+  expect(status({ hasWeb: false }, replica("worker", "running")).status).toBe("running");
+  expect(status({ hasWeb: false }, down).status).toBe("failed");
+});
+
+test("what all replicas may use together counts each process by its own limits", () => {
+  const environment = { replicas: 3, memoryBytes: 100, cpuMillicores: 500, pids: 10 } as EnvironmentRecord;
+  const config = { kind: "container", processes: [{ ...worker, replicas: 2, limits: { memoryBytes: 10 } }] };
+  const release = (imageId: string | null) => ({ imageId, config: JSON.stringify(config) }) as ReleaseRecord;
+  expect(togetherView(environment, release("sha256:1"), [])).toEqual({
+    replicas: 5,
+    memoryBytes: 320,
+    cpuMillicores: 2500,
+  });
+  expect(togetherView(environment, release(null), [])).toBeNull();
+  expect(togetherView(environment, undefined, [])).toBeNull();
 });
