@@ -7,6 +7,8 @@ import { hasStatus } from "./errors.ts";
 import { openJsonFile } from "./json-file-reader.ts";
 import { containerName } from "./labels.ts";
 
+const inspectDeadlineMs = 3000;
+
 /**
  * What containers print, read from the files of Docker's json-file driver: no request and no connection per
  * container, nothing is lost while this daemon is away, and a file that is open can be read to its end after its
@@ -26,17 +28,21 @@ export const createContainerOutputs = (dockerHost: string): ContainerOutputs => 
       );
     },
     containerOf: (replicaId) =>
-      client.call("inspect container", (docker) =>
-        docker
-          .getContainer(containerName(replicaId))
-          .inspect()
-          .then(
-            ({ Id }) => Id,
-            (error: unknown) => {
-              if (hasStatus(error, 404)) return null;
-              throw error;
-            },
-          ),
+      client.call(
+        "inspect container",
+        (docker) =>
+          docker
+            .getContainer(containerName(replicaId))
+            .inspect()
+            .then(
+              ({ Id }) => Id,
+              (error: unknown) => {
+                if (hasStatus(error, 404)) return null;
+                throw error;
+              },
+            ),
+        // An engine that hangs must not keep other sites' output waiting.
+        { deadlineMs: inspectDeadlineMs },
       ),
     async open(containerId, position) {
       if (folder === null || !/^[0-9a-f]{12,64}$/.test(containerId)) return null;

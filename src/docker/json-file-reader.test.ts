@@ -3,6 +3,8 @@ import { appendFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OutputReader } from "../domain/app-log.ts";
+import { dockerHost } from "../testing/docker-fixture.ts";
+import { createContainerOutputs } from "./container-outputs.ts";
 import { openJsonFile } from "./json-file-reader.ts";
 
 let dir: string;
@@ -135,4 +137,13 @@ describe("a container's log file", () => {
     expect(await all(one)).toEqual(["1", "last words"]);
     expect(one.changed()).toBeFalse();
   });
+});
+
+test("an engine on another machine has no files here, and a container's id is no path", async () => {
+  expect(await createContainerOutputs("tcp://192.0.2.1:2375").readable()).toBeFalse();
+  const outputs = createContainerOutputs(dockerHost);
+  expect(await outputs.readable()).toBeTrue();
+  for (const id of ["../../../etc/passwd", "", "a".repeat(64)])
+    expect(await outputs.open(id, null)).toBeNull();
+  expect(await outputs.containerOf("rep_of_nobody")).toBeNull();
 });
