@@ -30,6 +30,7 @@ export interface SleepQueries {
 /** What sleep needs of the edge. */
 export interface SleepEdge {
   wanted(): Promise<string[]>;
+  held(): Promise<Record<string, number>>;
   putTargets(version: number, targets: Record<string, RouteTarget>): Promise<void>;
   meters(): Promise<MeterReading>;
   active(): Promise<Record<string, number>>;

@@ -99,11 +99,16 @@ export const createSleepControl = (
   /** The edge says where somebody waits. */
   const hear = async (signal: AbortSignal): Promise<void> => {
     await book.load();
+    // Calls of before may have gone to a daemon that is no more.
+    let isNew = true;
     while (!signal.aborted)
       try {
-        for (const id of await deps.edge.wanted())
+        const ids = isNew ? Object.keys(await deps.edge.held()) : await deps.edge.wanted();
+        isNew = false;
+        for (const id of ids)
           if (book.get(id) !== undefined && !signal.aborted) wakeAside(id, "somebody visits it");
       } catch {
+        isNew = true;
         // An edge that is started anew, or away: the supervisor says so.
         await Bun.sleep(retryMs);
       }

@@ -161,20 +161,27 @@ const answers = async (
 ): Promise<ReplicaRecord> => {
   const check = healthCheckSchema.parse(JSON.parse(environment.healthCheck));
   const host = deps.hostOf(environment.slug, environment.name);
-  let lookAtMs = deps.clock.monotonicMs() + lookEveryMs;
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.3)) {
-    const result = await probe(replica, check, host, signal);
-    if (result.ok) return replica;
-    if (signal.aborted)
-      throw new AppError(
-        "unavailable",
-        `it did not answer within ${check.deadlineSeconds} s (${result.summary})`,
-      );
-    if (deps.clock.monotonicMs() > lookAtMs) {
-      const state = await deps.engine.inspectReplica(replica.id);
-      if (!state?.running) throw new AppError("unavailable", "its container ended while it started");
-      lookAtMs = deps.clock.monotonicMs() + lookEveryMs;
+  const over = new AbortController();
+  // Beside the probe: nobody says so when the address of a container that ended is asked.
+  const looking = setInterval(() => {
+    deps.engine.inspectReplica(replica.id).then(
+      (state) => {
+        if (!state?.running) over.abort();
+      },
+      () => {},
+    );
+  }, lookEveryMs);
+  const bounded = AbortSignal.any([signal, over.signal]);
+  try {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.3)) {
+      const { ok, summary } = await probe(replica, check, host, bounded);
+      if (ok) return replica;
+      if (over.signal.aborted) throw new AppError("unavailable", "its container ended while it started");
+      if (signal.aborted)
+        throw new AppError("unavailable", `it did not answer within ${check.deadlineSeconds} s (${summary})`);
+      await Bun.sleep(pauseMs);
     }
-    await Bun.sleep(pauseMs);
+  } finally {
+    clearInterval(looking);
   }
 };

@@ -76,7 +76,7 @@ const deploy = async (release: string): Promise<void> => {
 
 beforeAll(async () => {
   croft = await startCroft();
-  await croft.createSite(slug, { healthCheck: { deadlineSeconds: 10 } });
+  await croft.createSite(slug);
   await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 1_000_000, cpuMillicores: 1000 });
   await deploy("r1");
 });
@@ -324,6 +324,8 @@ test("a deployment of a sleeper serves at once, and nothing of the old release i
 
 test("one that cannot be woken: who waits is told with Retry-After, and an event says why", async () => {
   await docker("exec", "--user", "0", await containers("{{.ID}}"), "touch", "/broken");
+  const changed = await croft.api("PATCH", `/sites/${slug}`, { healthCheck: { deadlineSeconds: 5 } });
+  expect(changed.status).toBe(200);
   await asleep("stop");
   const answer = await croft.visit(host);
   expect(answer.status).toBe(503);
@@ -337,6 +339,7 @@ test("one that cannot be woken: who waits is told with Retry-After, and an event
     severity: "warning",
     message: expect.stringContaining("ended while it started"),
   });
+  await croft.api("PATCH", `/sites/${slug}`, { healthCheck: { deadlineSeconds: 60 } });
   await deploy("r4");
   expect(await visit()).toStartWith("r4");
 });
