@@ -4,7 +4,7 @@ import { limitsSchema } from "../domain/limits.ts";
 import { type DesiredProcess, desiredProcesses, webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord, ReleaseRecord, ReplicaRecord, SiteRecord } from "../domain/records.ts";
 import { frozenVariables, type ReleaseConfig } from "../domain/release.ts";
-import { AppError, notFound, publicMessageOf } from "../errors.ts";
+import { AppError, conflict, notFound, publicMessageOf } from "../errors.ts";
 import type { SupervisorDeps } from "./deps.ts";
 import { linksOfLaunch } from "./links.ts";
 import { networkSlots, presentNetworkOf } from "./networks.ts";
@@ -127,6 +127,9 @@ const ensureFreeNetwork = async (
   for (let attempt = 1; ; attempt++) {
     const network = await presentNetworkOf(deps, present);
     try {
+      // A pool that was made smaller, or was cut finer, has fewer.
+      if ((present.networkSlot ?? 0) >= networkSlots(deps.networkPool))
+        throw conflict(`the subnet ${network.subnet} is outside the network pool`);
       await deps.engine.ensureNetwork(network, owner);
       return network;
     } catch (error) {
@@ -134,7 +137,7 @@ const ensureFreeNetwork = async (
         throw error;
       const networkSlot = await deps.store.nextNetworkSlot(networkSlots(deps.networkPool));
       if (networkSlot === null) throw error;
-      deps.log.warn("a subnet is taken by something else; using the next", { subnet: network.subnet });
+      deps.log.warn("a subnet cannot be had; using another", { subnet: network.subnet });
       await deps.store.updateEnvironment(environment.id, { networkSlot });
       present = { ...present, networkSlot };
     }
