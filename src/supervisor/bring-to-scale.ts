@@ -8,6 +8,8 @@ import { restartNext } from "./rolling-restart.ts";
 import { runsAlone } from "./scaling.ts";
 
 const retryLaunchMs = 30_000;
+/** Other sites are not to wait while one grows: the rest comes with the next pass. */
+const mostLaunches = 3;
 
 /** Where an image that cannot start is remembered; of `web` it is also what visitors' waiting goes by. */
 const launchKey = (releaseId: string, process: string): string =>
@@ -68,7 +70,7 @@ const launchMissing = async (
   const key = launchKey(release.id, desired.name);
   const notBeforeMs = state.launchAfterMs.get(key) ?? 0;
   if (notBeforeMs > nowMs) return notBeforeMs;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < Math.min(count, mostLaunches); i++) {
     // A deployment may have begun since the rows were read; then the replicas are its business.
     const open = await deps.store.openDeployments();
     if (open.some((one) => one.environmentId === environment.id && one.status !== "pending")) return null;
@@ -85,5 +87,5 @@ const launchMissing = async (
       return nowMs + retryLaunchMs;
     }
   }
-  return null;
+  return count > mostLaunches ? nowMs : null;
 };
