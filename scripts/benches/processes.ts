@@ -21,6 +21,14 @@ export const cpuSecondsOf = (pid: number): number => {
   return [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0) / ticksPerSecond;
 };
 
+/** The same to the nanosecond, of its threads that still run (schedstats, Documentation/scheduler/sched-stats.rst). */
+export const preciseCpuSecondsOf = (pid: number): number => {
+  let nanos = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    nanos += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ")[0]);
+  return nanos / 1e9;
+};
+
 /** Pids of all processes of that name. */
 export const pidsNamed = (name: string): number[] =>
   readdirSync("/proc").flatMap((entry) => {

@@ -5,8 +5,11 @@ import type { Log } from "../domain/log.ts";
 import { type CgroupFolders, cgroupOfProcess } from "./cgroup-paths.ts";
 import { readCgroup, readCgroupLimits } from "./cgroup-readings.ts";
 import { createPrecedence } from "./precedence.ts";
+import { type KeptFiles, keepFiles } from "./kept-files.ts";
 import { createLoggedBytes, writtenBytesOf } from "./replica-writes.ts";
 
+/** More than any of the files that are read has. */
+const kernelFileBytes = 16_384;
 /** Replicas that another process started are found this late at most. */
 const listEveryMs = 60_000;
 
@@ -26,6 +29,8 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
   const known = new Map<string, CgroupFolders>();
   const containerIds = new Map<string, string>();
   const logged = createLoggedBytes();
+  const kept = new Map<string, KeptFiles>();
+  const buffer = Buffer.allocUnsafe(kernelFileBytes);
   let listedAtMs: number | null = null;
 
   const notice = (state: ReplicaState): CgroupFolders | null => {
@@ -60,8 +65,15 @@ export const createReadings = ({ runningReplicaIds, inspectReplica, log, clock, 
     async readings(): Promise<ReplicaReading[]> {
       if (listedAtMs === null || clock.monotonicMs() - listedAtMs > listEveryMs) await list();
       const readings: ReplicaReading[] = [];
+      for (const [replicaId, files] of kept)
+        if (!known.has(replicaId)) {
+          files.close();
+          kept.delete(replicaId);
+        }
       for (const [replicaId, cgroup] of known) {
-        const reading = readCgroup(cgroup);
+        const files = kept.get(replicaId) ?? keepFiles(buffer);
+        kept.set(replicaId, files);
+        const reading = readCgroup(cgroup, files.read);
         if (reading) readings.push({ replicaId, ...reading });
         else known.delete(replicaId);
       }

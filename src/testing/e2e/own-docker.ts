@@ -11,6 +11,8 @@ export interface OwnDocker extends AsyncDisposable {
   /** Ends it and waits; SIGTERM ends all containers too, as a restart of the service does. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   docker(...args: string[]): Promise<string>;
+  /** Of dockerd, its containerd and what that starts beside each container. */
+  pids(): Promise<number[]>;
 }
 
 /** A small image with a shell and a web server, under a name that a tenant may use. */
@@ -54,6 +56,7 @@ export const ownDocker = async (disk: DataDisk | null = null): Promise<OwnDocker
   const own: OwnDocker = {
     host,
     docker: async (...args) => (await run(["docker", "-H", host, ...args])).stdout.trim(),
+    pids: () => processesOf(folder),
     start: async () => {
       // After SIGKILL these may name processes that are gone but not yet reaped by this machine's init.
       for (const stale of [pidFile, join(folder, "exec", "containerd", "containerd.pid")])
