@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { TerminalSize } from "../domain/command-process.ts";
+import type { Log } from "../domain/log.ts";
 import { commandSchema } from "../domain/run.ts";
 import { AppError, invalidFields, publicMessageOf } from "../errors.ts";
 import type { CommandRequest, Session, SessionEnd, Sessions } from "../runs/sessions.ts";
@@ -43,6 +44,8 @@ const shell = ["/bin/sh", "-c", "if command -v bash >/dev/null 2>&1; then exec b
 const startWithinMs = 10_000;
 /** Typed and not yet taken by the command; clients wait for `taken` long before. */
 const maxPendingBytes = 1024 * 1024;
+/** Messages that wait for their turn, however small. */
+const maxPending = 1000;
 /** Bytes that a client may send before it is told that they were taken. */
 export const inputWindowBytes = 128 * 1024;
 
@@ -50,17 +53,19 @@ export const inputWindowBytes = 128 * 1024;
 const codes = { refused: 4400, ended: 4000, tooMuch: 1009, wrong: 1008 } as const;
 
 export interface TerminalSocketDeps {
+  log: Log;
   sessions: Sessions;
   who: Pick<CommandRequest, "actor" | "slug" | "environment" | "stillSignedIn">;
 }
 
 /** One terminal, or one command, over a WebSocket: input in, output out, in order, neither faster than it is taken. */
-export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHandler => {
+export const terminalSocket = ({ log, sessions, who }: TerminalSocketDeps): SocketHandler => {
   let socket: Socket | null = null;
   let starting = false;
   let session: Session | null = null;
   let left = false;
   let pendingBytes = 0;
+  let pending = 0;
   let work: Promise<unknown> = Promise.resolve();
   let late: Timer | undefined;
   let windowBytes = Infinity;
@@ -71,6 +76,7 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
     socket?.send(JSON.stringify(message)) ?? Promise.resolve(false);
   const refuse = async (error: unknown): Promise<void> => {
     const code = error instanceof AppError ? error.code : "internal";
+    if (code === "internal") log.error("a terminal failed", { site: who.slug, error });
     const message = publicMessageOf(error);
     await say({ type: "error", code, message });
     socket?.close(codes.refused, message);
@@ -156,7 +162,15 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
 
   /** One after the other, as they came. */
   const next = (act: () => Promise<unknown> | undefined): void => {
-    work = work.then(act).catch(refuse);
+    if (++pending > maxPending) return tooMuch();
+    work = work
+      .then(act)
+      .catch(refuse)
+      .finally(() => pending--);
+  };
+  const tooMuch = (): void => {
+    session?.leave();
+    socket?.close(codes.tooMuch, "more was sent than the command took");
   };
 
   return {
@@ -167,10 +181,7 @@ export const terminalSocket = ({ sessions, who }: TerminalSocketDeps): SocketHan
     message(data) {
       if (typeof data !== "string") {
         pendingBytes += data.length;
-        if (pendingBytes > maxPendingBytes) {
-          session?.leave();
-          return socket?.close(codes.tooMuch, "more was sent than the command took");
-        }
+        if (pendingBytes > maxPendingBytes) return tooMuch();
         return next(() => input(data));
       }
       let message: Message;

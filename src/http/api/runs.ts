@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jobPatchSchema, newJobSchema } from "../../domain/job.ts";
+import type { Log } from "../../domain/log.ts";
 import { commandSchema } from "../../domain/run.ts";
 import { AppError } from "../../errors.ts";
 import type { Runs } from "../../runs/runs.ts";
@@ -9,6 +10,7 @@ import { execStream } from "../exec-stream.ts";
 import { terminalProtocol, terminalSocket } from "../terminal-socket.ts";
 
 export interface RunRoutesDeps {
+  log: Log;
   runs: Runs;
 }
 
@@ -37,7 +39,7 @@ const pageQuery = environmentQuery.extend({
 });
 
 /** One-off commands, the terminal and scheduled jobs. */
-export const runRoutes = ({ runs }: RunRoutesDeps): ApiRoute[] => {
+export const runRoutes = ({ log, runs }: RunRoutesDeps): ApiRoute[] => {
   const { jobs, sessions } = runs;
   return [
     apiRoute({
@@ -87,6 +89,7 @@ export const runRoutes = ({ runs }: RunRoutesDeps): ApiRoute[] => {
             `this is a WebSocket of the sub-protocol ${terminalProtocol}: connect with one`,
           );
         const handler = terminalSocket({
+          log,
           sessions,
           who: {
             actor,
