@@ -2,6 +2,7 @@
 import type { Child, PropsWithChildren } from "hono/jsx";
 import { formatBytes } from "../../domain/size.ts";
 import type { SiteStatus } from "../../domain/site.ts";
+import type { SleepView } from "../../domain/sleep.ts";
 import type { FleetRow, HostView } from "../deps.ts";
 import { type FleetQuery, fleetHref } from "../fleet-order.ts";
 import { siteWord } from "../words.ts";
@@ -28,6 +29,10 @@ const usedOf = (used: number, limit: number): [string, string] => {
   return [value, `${unit === limitUnit ? "" : `${unit} `}of ${limitValue} ${limitUnit}`];
 };
 
+/** Memory that a site has given back since it sleeps. */
+const savedBytes = ({ memory }: SleepView): number =>
+  memory === null ? 0 : Math.max(0, memory.beforeBytes - memory.afterBytes);
+
 const order: SiteStatus[] = ["failed", "deploying", "running", "sleeping", "stopped", "archived"];
 
 /** Five figures of the machine, each against its capacity; the first one filters the list. */
@@ -48,6 +53,7 @@ export const HostFigures = ({
   const states = order
     .map((status) => ({ status, n: rows.filter((row) => row.site.status === status).length }))
     .filter(({ n }) => n > 0);
+  const saved = rows.reduce((sum, { site: { sleep } }) => sum + savedBytes(sleep), 0);
   const memory = host.memory ? usedOf(host.memory.usedBytes, host.memory.totalBytes) : null;
   const disk = host.disk ? usedOf(host.disk.usedBytes, host.disk.totalBytes) : null;
   const moved = usedOf(sent, Math.max(allowed, 1));
@@ -69,7 +75,12 @@ export const HostFigures = ({
       <Figure
         label="Memory"
         value={memory?.[0] ?? "–"}
-        of={memory?.[1] ?? "not measured yet"}
+        of={
+          <>
+            {memory?.[1] ?? "not measured yet"}
+            {saved > 0 && `, ${formatBytes(saved)} given back asleep`}
+          </>
+        }
         used={host.memory?.usedBytes}
         limit={host.memory?.totalBytes}
       />

@@ -143,6 +143,9 @@ const SiteRow = ({ row: { site, usage } }: { row: FleetRow }) => {
       <Cell class="state">
         <Badge word={siteWord(site.status)} />
         {site.statusReason && site.status === "failed" && <span class="sub why">{site.statusReason}</span>}
+        {site.status === "sleeping" && site.sleep.state !== "awake" && (
+          <span class="sub">{site.sleep.state}</span>
+        )}
         {site.pause && <span class="sub why">paused: requests wait</span>}
         {site.bandwidth.state !== "ok" && <span class="sub why">{bandwidthWords[site.bandwidth.state]}</span>}
       </Cell>
