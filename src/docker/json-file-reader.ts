@@ -9,6 +9,8 @@ const LF = 10;
 /** Docker cuts what is printed at 16 KB, which JSON can make six times as long. */
 const longestEntry = 256 * 1024;
 const timeTail = 64;
+/** Of finding the next file while the engine renames them. */
+const mostAttempts = 5;
 /** While lines are counted only: read in pieces of this size, and no more than so much in one go. */
 const countBytes = 1024 * 1024;
 const mostCounted = 32 * 1024 * 1024;
@@ -120,30 +122,38 @@ export const openJsonFile = async (path: string, position: string | null): Promi
 
   /** To the next newer file, once this one is read to its end. @returns false when this is the newest */
   const moveOn = async (): Promise<boolean> => {
-    const newest = sizeAndIno(path);
-    if (newest === null || newest.ino === place.ino) return false;
-    const chain = await chainOf(path);
-    const at = chain.findIndex((one) => sizeAndIno(one)?.ino === place.ino);
-    // Gone: as many files as are kept were filled meanwhile, and perhaps more.
-    if (at === -1) lost = true;
-    for (const one of chain.slice(at + 1)) {
-      const next = await openIfThere(one);
-      if (!next) continue;
-      if (fstatSync(next.fd).ino === place.ino) {
-        await next.close();
+    for (let attempt = 1; ; attempt++) {
+      const inos = (await chainOf(path)).map((one) => ({ one, ino: sizeAndIno(one)?.ino }));
+      const at = inos.findIndex(({ ino }) => ino === place.ino);
+      const following = inos.slice(at + 1).find(({ ino }) => ino !== undefined);
+      if (!following) return false;
+      const next = await openIfThere(following.one);
+      // Rotated again in between: the name is another file's by now.
+      const isThat = next !== null && fstatSync(next.fd).ino === following.ino;
+      if (!isThat && attempt < mostAttempts) {
+        await next?.close();
         continue;
       }
+      if (!next) return false;
+      // Gone: as many files as are kept were filled meanwhile, and perhaps more.
+      if (at === -1 || !isThat) lost = true;
       await file!.close();
       use(next);
       return true;
     }
-    return false;
   };
 
   /** Whole entries, about `most` bytes of them. Empty at the end of what is there. */
   const nextBytes = async (most: number): Promise<Buffer> => {
     for (;;) {
-      const bytes = await readAt(file!, place.offset, Math.max(most, longestEntry));
+      const left = fstatSync(file!.fd).size - place.offset;
+      if (left < 0) {
+        // Cut short by somebody else: begun anew.
+        place.offset = 0;
+        lost = true;
+        continue;
+      }
+      const bytes = await readAt(file!, place.offset, Math.min(left, Math.max(most, longestEntry)));
       const end = bytes.lastIndexOf(LF, Math.max(0, most - 1)) + 1 || bytes.indexOf(LF) + 1;
       if (end > 0) return bytes.subarray(0, end);
       // Nothing of Docker's is as long as this: passed over, so that it holds up nothing.
@@ -151,13 +161,10 @@ export const openJsonFile = async (path: string, position: string | null): Promi
         place.offset += bytes.length;
         continue;
       }
-      const { size } = fstatSync(file!.fd);
-      if (size < place.offset) {
-        // Cut short by somebody else: begun anew.
-        place.offset = 0;
-        lost = true;
-        continue;
-      }
+      const isRotated = (sizeAndIno(path)?.ino ?? place.ino) !== place.ino;
+      if (!isRotated) return bytes.subarray(0, 0);
+      // Written to between the reading and the rotation; behind that it never is.
+      if (fstatSync(file!.fd).size > place.offset + bytes.length) continue;
       if (!(await moveOn())) return bytes.subarray(0, 0);
     }
   };
