@@ -75,7 +75,7 @@ const deploy = async (release: string): Promise<void> => {
 };
 
 beforeAll(async () => {
-  croft = await startCroft();
+  croft = await startCroft({ CROFT_DRAIN_SECONDS: "2" });
   await croft.createSite(slug);
   await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 1_000_000, cpuMillicores: 1000 });
   await deploy("r1");
@@ -167,7 +167,7 @@ test("requests and open connections keep it awake", async () => {
   expect(boot(await visit())).toBe(before);
 });
 
-const rounds = Array.from({ length: process.env.CROFT_SOAK === "1" ? 40 : 2 }, (_, at) =>
+const rounds = Array.from({ length: process.env.CROFT_SOAK === "1" ? 20 : 2 }, (_, at) =>
   at % 2 === 1 ? "stop" : "freeze",
 );
 
@@ -302,6 +302,37 @@ test("limits are changed, and the site stopped, started and restarted, while it 
     await visit();
     expect(await state()).toBe("awake");
   }
+});
+
+test("several replicas sleep and wake together", async () => {
+  const { status } = await croft.api("PATCH", `/sites/${slug}`, { replicas: 2 });
+  expect(status).toBe(200);
+  const running = async (): Promise<number> =>
+    (await site()).replicas.filter((one) => one.state === "running").length;
+  await until("two run", running, (n) => n === 2);
+  for (const how of ["freeze", "stop"]) {
+    await asleep(how);
+    expect(await containers()).toBe(how === "freeze" ? "paused\npaused" : "exited\nexited");
+    await Promise.all(Array.from({ length: 20 }, () => visit()));
+    await until("two run again", running, (n) => n === 2);
+    expect(await containers()).toBe("running\nrunning");
+  }
+  await asleep();
+  await docker("kill", (await containers("{{.ID}}")).split("\n")[0]!);
+  await until("none is left frozen", state, (now) => now === "stopped");
+  await until(
+    "both ended",
+    () => containers(),
+    (text) => text === "exited\nexited",
+  );
+  await visit();
+  await until("two run again", running, (n) => n === 2);
+  await croft.api("PATCH", `/sites/${slug}`, { replicas: 1 });
+  await until(
+    "one container",
+    () => containers(),
+    (text) => text === "running",
+  );
 });
 
 test("a deployment of a sleeper serves at once, and nothing of the old release is left", async () => {
