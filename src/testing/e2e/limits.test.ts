@@ -230,7 +230,7 @@ test("what fills a volume stays: started as it is the site is stopped again, wit
   // It may be the former container, just about to go, that has answered.
   await siteWhen(
     "it is measured and runs",
-    ({ diskUsedBytes, status }) => (diskUsedBytes ?? 0) > 40e6 && status === "running",
+    ({ diskUsedBytes, status }) => (diskUsedBytes ?? 0) > 16 * MB && status === "running",
   );
 });
 
