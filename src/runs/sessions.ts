@@ -2,6 +2,7 @@ import type { Actor } from "../domain/actor.ts";
 import { auditEntry } from "../domain/audit.ts";
 import type { CommandProcess, OnOutput, TerminalSize } from "../domain/command-process.ts";
 import { newId } from "../domain/id.ts";
+import { webProcess } from "../domain/process.ts";
 import type { EnvironmentRecord, ReleaseRecord, SiteRecord } from "../domain/records.ts";
 import type { RunRecord, RunStatus } from "../domain/run.ts";
 import { AppError, conflict, publicMessageOf } from "../errors.ts";
@@ -55,10 +56,10 @@ export const createSessions = (deps: RunsDeps) => {
 
   const replicaOf = async (environment: EnvironmentRecord): Promise<string> => {
     await deps.wake(environment.id);
-    const replicas = await store.liveReplicasOf(environment.id);
-    const running = replicas.find(
+    const replicas = (await store.liveReplicasOf(environment.id)).filter(
       (one) => one.state === "running" && one.releaseId === environment.currentReleaseId,
     );
+    const running = replicas.find((one) => one.process === webProcess) ?? replicas[0];
     if (!running) throw conflict("no replica runs now; run the command in a container of its own");
     return running.id;
   };
