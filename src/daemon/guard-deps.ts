@@ -49,10 +49,11 @@ export const guardDeps = (wiring: {
       if (!engineUp()) return [];
       const readings = await engine.readings();
       const writes = new Map((await engine.writes(withWrites)).map((one) => [one.replicaId, one]));
-      return readings.map(({ replicaId, cpuNanos, memoryBytes }) => ({
+      return readings.map(({ replicaId, cpuNanos, memoryBytes, pids }) => ({
         replicaId,
         cpuNanos,
         memoryBytes,
+        pids,
         writtenBytes: writes.get(replicaId)?.writtenBytes ?? null,
         loggedBytes: writes.get(replicaId)?.loggedBytes ?? null,
       }));

@@ -39,7 +39,7 @@ const start = (isOn = true): Guard => {
       })),
     consumption: async (withWrites) =>
       [...written].map(([replicaId, bytes]) => ({
-        ...{ replicaId, cpuNanos: 0, memoryBytes: 0, loggedBytes: null },
+        ...{ replicaId, cpuNanos: 0, memoryBytes: 0, loggedBytes: null, pids: 1 },
         writtenBytes: withWrites ? bytes : null,
       })),
     letOthersFirst: () => [],

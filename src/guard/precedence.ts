@@ -7,7 +7,12 @@ const busyPercent = 30;
 /** It yields while it uses more than all others together, and goes on to until it uses clearly less for a while. */
 const share = { from: 0.5, until: 0.4 };
 const leastOthersCores = 0.01;
-const stayMs = 15_000;
+const stayMs = 6_000;
+/**
+ * One that forks without end holds locks of the kernel that all others need, too; with the processor taken away in
+ * between it would hold them for long.
+ */
+const mostPids = 64;
 
 export interface Precedence {
   /** Whether it needs to know by the second who uses what. */
@@ -29,8 +34,8 @@ export const createPrecedence = (deps: GuardDeps, suspects: Suspects): Precedenc
     const owners = new Map(
       sites.flatMap((site) => site.replicaIds.map((id) => [id, site.environmentId] as const)),
     );
-    const [first] = suspects.of("cpu", (id) => owners.get(id), deps);
-    if (!first) return null;
+    const [first] = suspects.of("cpu", (id) => owners.get(id), deps, false);
+    if (!first || first.pids > mostPids) return null;
     const others = first.amount / first.share - first.amount;
     const least = first.environmentId === present?.environmentId ? share.until : share.from;
     // Alone it is in nobody's way.

@@ -6,7 +6,7 @@ const machine = { cores: 2 };
 const environmentOf = (id: string): string | undefined =>
   id === "rep_stranger" ? undefined : id.split("-")[0];
 const use = (replicaId: string, change: Partial<Consumption> = {}): Consumption => ({
-  ...{ replicaId, cpuNanos: 0, memoryBytes: 50 * MB, writtenBytes: 0, loggedBytes: 0 },
+  ...{ replicaId, cpuNanos: 0, memoryBytes: 50 * MB, writtenBytes: 0, loggedBytes: 0, pids: 1 },
   ...change,
 });
 
@@ -44,7 +44,7 @@ test("who logs much makes the engine work, and fills disks", () => {
     text: "1.00 cores",
   });
   expect(suspects.of("disk", environmentOf, machine)).toEqual([
-    { environmentId: "a", text: "25 MB written a second", amount: expect.any(Number), share: 1 },
+    { environmentId: "a", text: "25 MB written a second", amount: expect.any(Number), share: 1, pids: 1 },
   ]);
 });
 
@@ -59,6 +59,7 @@ test("memory: who grew within the minute; where nobody did, who has most", () =>
       text: "300 MB of memory, 200 MB more than a minute ago",
       amount: expect.any(Number),
       share: 1,
+      pids: 1,
     },
   ]);
   suspects.note(80_000, [use("a-1", { memoryBytes: 900 * MB }), use("b-1", { memoryBytes: 300 * MB })]);

@@ -10,6 +10,8 @@ export interface Consumption {
   writtenBytes: number | null;
   /** In its log files. */
   loggedBytes: number | null;
+  /** Processes and threads now; null where the kernel does not tell. */
+  pids: number | null;
 }
 
 export interface Suspect {
@@ -20,6 +22,8 @@ export interface Suspect {
   amount: number;
   /** Share of what all sites use together, 0 to 1. */
   share: number;
+  /** Processes and threads of all its replicas. */
+  pids: number;
 }
 
 interface Moment {
@@ -33,6 +37,7 @@ const rateMs = 2500;
 const longestRateMs = 12_000;
 const keptMs = 60_000;
 /** Less than that is nobody's fault. */
+const hardlyAnything = 0.2;
 const least = { cores: 0.15, growthBytes: 32 * MB, writtenPerSecond: 1 * MB };
 
 export interface Suspects {
@@ -40,11 +45,13 @@ export interface Suspects {
   /**
    * Whose use of it stands out, the heaviest first; none where it is little.
    * @param environmentOf of a replica; those of nobody are left out
+   * @param onlyGuilty leaves out who used less than is anybody's fault; otherwise only who used next to nothing
    */
   of(
     kind: PressureKind,
     environmentOf: (replicaId: string) => string | undefined,
     machine: { cores: number },
+    onlyGuilty?: boolean,
   ): Suspect[];
 }
 
@@ -53,6 +60,7 @@ interface Use {
   memoryBytes: number;
   grownBytes: number;
   writtenPerSecond: number;
+  pids: number;
 }
 
 /** Remembers the last minute of all replicas and says who used what in it. */
@@ -84,6 +92,7 @@ export const createSuspects = (): Suspects => {
       memoryBytes: last.memoryBytes,
       grownBytes: Math.max(0, last.memoryBytes - grownFrom),
       writtenPerSecond: perSecond((one) => one.writtenBytes) + logged,
+      pids: last.pids ?? 0,
     };
   };
 
@@ -92,7 +101,7 @@ export const createSuspects = (): Suspects => {
       const replicas = new Map(consumption.map((one) => [one.replicaId, one]));
       moments = [...moments.filter((one) => one.atMs > atMs - keptMs), { atMs, replicas }];
     },
-    of: (kind, environmentOf, machine) => {
+    of: (kind, environmentOf, machine, onlyGuilty = true) => {
       const now = moments.at(-1);
       if (!now) return [];
       const uses = new Map<string, Use>();
@@ -104,7 +113,7 @@ export const createSuspects = (): Suspects => {
         uses.set(environmentId, sum ? added(sum, use) : use);
       }
       const all = [...uses].map(([environmentId, use]) => ({ environmentId, use }));
-      return ranked(kind, all, machine);
+      return ranked(kind, all, machine, onlyGuilty ? 1 : hardlyAnything);
     },
   };
 };
@@ -114,23 +123,26 @@ const added = (a: Use, b: Use): Use => ({
   memoryBytes: a.memoryBytes + b.memoryBytes,
   grownBytes: a.grownBytes + b.grownBytes,
   writtenPerSecond: a.writtenPerSecond + b.writtenPerSecond,
+  pids: a.pids + b.pids,
 });
 
 const ranked = (
   kind: PressureKind,
   all: { environmentId: string; use: Use }[],
   machine: { cores: number },
+  scale: number,
 ): Suspect[] => {
   const by = (score: (use: Use) => number, from: number, text: (use: Use) => string): Suspect[] => {
     const whole = all.reduce((sum, { use }) => sum + score(use), 0);
     return all
-      .filter(({ use }) => score(use) >= from)
+      .filter(({ use }) => score(use) >= from * scale)
       .toSorted((a, b) => score(b.use) - score(a.use))
       .map(({ environmentId, use }) => ({
         environmentId,
         text: text(use),
         amount: score(use),
         share: score(use) / whole,
+        pids: use.pids,
       }));
   };
   switch (kind) {

@@ -30,7 +30,7 @@ export const guardView = async (state: {
     [...sites.values()].flatMap((site) => site.replicaIds.map((id) => [id, site.environmentId] as const)),
   );
   const heaviest = (kind: (typeof pressureKinds)[number]): SuspectView | null => {
-    const [first] = suspects.of(kind, (id) => owners.get(id), deps);
+    const [first] = suspects.of(kind, (id) => owners.get(id), deps, false);
     const site = first && sites.get(first.environmentId);
     return site ? { site: site.slug, environment: site.environment, text: first.text } : null;
   };

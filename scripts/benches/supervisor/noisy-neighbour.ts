@@ -31,7 +31,7 @@ const told: Record<Attack, keyof GuardView["heaviest"]> = {
  * A site that is visited at a steady rate, beside another one that does its worst: windows with and without it take
  * turns, so that what else the machine does falls on both. p99 of each window; their medians are compared.
  */
-export const noisyNeighbourBench = async (pairs = 10, windowMs = 2000): Promise<Row[]> =>
+export const noisyNeighbourBench = async (pairs = 10, windowMs = 1800): Promise<Row[]> =>
   withCleanUp(
     async () => void (await docker("rmi", image)),
     () =>
@@ -110,8 +110,9 @@ const measureAttack = async (
       const report = await client.window();
       noisyMs.push(report.p99Ms);
       failed += report.failed;
-      const { heaviest } = (await croft.api<GuardView>("GET", "/host/guard")).body;
-      if (heaviest[told[attack]]?.site === noisy) named++;
+      const { heaviest, yields } = (await croft.api<GuardView>("GET", "/host/guard")).body;
+      // Who has to let others go first is no longer the one that gets most.
+      if (heaviest[told[attack]]?.site === noisy || (told[attack] === "cpu" && yields === noisy)) named++;
     } finally {
       await attacked.stop();
     }
