@@ -38,6 +38,7 @@ test("time spent in the line for a build slot does not count as building", async
       engine,
       clock: systemClock,
       buildNetwork: { name: "none", subnet: "" },
+      buildObstacle: () => null,
       settings: { ...defaultDeploySettings, buildDeadlineMs: 50 },
     } as unknown as DeployDeps;
     const plan = {
