@@ -139,6 +139,42 @@ describe("a container's log file", () => {
   });
 });
 
+/** Another process, as Docker is: writes lines and rotates, and keeps all files, so that nothing can be gone. */
+const writer = `
+  const fs = require("node:fs");
+  const path = process.argv[1];
+  let line = 0;
+  for (let files = 1; files < 60; files++) {
+    for (let n = Math.random() * 30; n > 0; n--) {
+      const log = "line " + ++line + "\\n";
+      const time = new Date(Date.UTC(2026, 0, 1) + line).toISOString();
+      fs.appendFileSync(path, JSON.stringify({ log, stream: "stdout", time }) + "\\n");
+    }
+    for (let n = files; n > 0; n--) fs.renameSync(n === 1 ? path : path + "." + (n - 1), path + "." + n);
+    fs.writeFileSync(path, "");
+    if (Math.random() < 0.3) Bun.sleepSync(1);
+  }
+  console.log(line);
+`;
+
+test("nothing is passed by while files are written and renamed under the reader's hands", async () => {
+  writeFileSync(path, "");
+  let reading = await reader();
+  const script = join(dir, "writer.js");
+  writeFileSync(script, writer.replace("process.argv[1]", "process.argv[2]"));
+  const child = Bun.spawn([process.execPath, script, path], { stdout: "pipe" });
+  const got: string[] = [];
+  while (child.exitCode === null || reading.changed()) {
+    got.push(...(await reading.read(500)).lines.map((line) => line.text));
+    // Another life now and then.
+    if (Math.random() < 0.05) reading = await reader(reading.position());
+    await Bun.sleep(0);
+  }
+  const written = Number(await new Response(child.stdout).text());
+  expect(written).toBeGreaterThan(100);
+  expect(got).toEqual(Array.from({ length: written }, (_, n) => `line ${n + 1}`));
+}, 30_000);
+
 test("an engine on another machine has no files here, and a container's id is no path", async () => {
   expect(await createContainerOutputs("tcp://192.0.2.1:2375").readable()).toBeFalse();
   const outputs = createContainerOutputs(dockerHost);

@@ -1,6 +1,6 @@
-import { fstatSync, statSync } from "node:fs";
-import { type FileHandle, open, readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { closeSync, fstatSync, openSync, read, readdirSync, statSync } from "node:fs";
+import { promisify } from "node:util";
+import { basename, dirname } from "node:path";
 import type { OutputLine, OutputReader } from "../domain/app-log.ts";
 import { logFiles } from "../domain/disk.ts";
 import { comparableTime, entriesOf, type Middle } from "./json-file-lines.ts";
@@ -9,8 +9,8 @@ const LF = 10;
 /** Docker cuts what is printed at 16 KB, which JSON can make six times as long. */
 const longestEntry = 256 * 1024;
 const timeTail = 64;
-/** Of finding the next file while the engine renames them. */
-const mostAttempts = 5;
+/** At the files while the engine renames them. */
+const mostLooks = 20;
 /** While lines are counted only: read in pieces of this size, and no more than so much in one go. */
 const countBytes = 1024 * 1024;
 const mostCounted = 32 * 1024 * 1024;
@@ -41,32 +41,73 @@ const parsePlace = (text: string): Place | null => {
 const sizeAndIno = (path: string): { size: number; ino: number } | null =>
   statSync(path, { throwIfNoEntry: false }) ?? null;
 
-const openIfThere = async (path: string): Promise<FileHandle | null> => {
+/** A number and no FileHandle, whose being forgotten would end the process. */
+type Descriptor = number;
+
+const openIfThere = (path: string): Descriptor | null => {
   try {
-    return await open(path, "r");
+    return openSync(path, "r");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
 };
 
+interface Link {
+  path: string;
+  ino: number;
+}
+
 /** The log's files, oldest first: `-json.log.2`, `-json.log.1`, `-json.log`. */
-const chainOf = async (path: string): Promise<string[]> => {
-  const name = basename(path);
-  const older = (await readdir(dirname(path)).catch(() => []))
-    .filter((one) => one.startsWith(`${name}.`) && /^\d+$/.test(one.slice(name.length + 1)))
-    .sort((a, b) => Number(b.slice(name.length + 1)) - Number(a.slice(name.length + 1)));
-  return [...older.map((one) => join(dirname(path), one)), path];
+const listed = (path: string): Link[] => {
+  const prefix = `${basename(path)}.`;
+  let names: string[];
+  try {
+    names = readdirSync(dirname(path));
+  } catch {
+    return [];
+  }
+  const numbers = names
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .sort((a, b) => b - a);
+  return [...numbers.map((number) => `${path}.${number}`), path].flatMap((one) => {
+    const ino = sizeAndIno(one)?.ino;
+    return ino === undefined ? [] : [{ path: one, ino }];
+  });
 };
 
-const readAt = async (file: FileHandle, offset: number, length: number): Promise<Buffer> => {
+/**
+ * The same of one moment: while the engine renames them, one could be seen twice or not at all. It is done when two looks
+ * see the same; their order is by age at any moment.
+ */
+const chainOf = (path: string): Link[] => {
+  let last = listed(path);
+  for (let look = 0; look < mostLooks; look++) {
+    const present = listed(path);
+    if (Bun.deepEquals(present, last)) break;
+    last = present;
+  }
+  return last;
+};
+
+/** One of them, opened; null when the engine has renamed it by now. */
+const openLink = ({ path, ino }: Link): Descriptor | null => {
+  const file = openIfThere(path);
+  if (file === null || fstatSync(file).ino === ino) return file;
+  closeSync(file);
+  return null;
+};
+
+const readInto = promisify(read);
+const readAt = async (file: Descriptor, offset: number, length: number): Promise<Buffer> => {
   const bytes = Buffer.allocUnsafe(length);
-  const { bytesRead } = await file.read(bytes, 0, length, offset);
+  const { bytesRead } = await readInto(file, bytes, 0, length, offset);
   return bytes.subarray(0, bytesRead);
 };
 
 /** Whether the entry that ends here was printed at that very nanosecond: then it is the same file as before. */
-const endsWithTime = async (file: FileHandle, place: Place): Promise<boolean> => {
+const endsWithTime = async (file: Descriptor, place: Place): Promise<boolean> => {
   if (place.offset === 0) return true;
   const from = Math.max(0, place.offset - timeTail);
   const tail = (await readAt(file, from, place.offset - from)).toString("latin1");
@@ -81,39 +122,41 @@ const endsWithTime = async (file: FileHandle, place: Place): Promise<boolean> =>
  */
 export const openJsonFile = async (path: string, position: string | null): Promise<OutputReader | null> => {
   const wanted = position === null ? null : parsePlace(position);
-  let file: FileHandle | null = null;
+  let file: Descriptor | null = null;
   let place: Place = { ino: 0, offset: 0, time: "", middle: { stdout: false, stderr: false } };
   let lost = false;
   /** Lines up to this time were read in an earlier life. */
   let seenUntil: string | null = null;
 
-  const use = (next: FileHandle, changes: Partial<Place> = {}): void => {
+  const use = (next: Descriptor, changes: Partial<Place> = {}): void => {
     file = next;
-    place = { ...place, ino: fstatSync(next.fd).ino, offset: 0, ...changes };
+    place = { ...place, ino: fstatSync(next).ino, offset: 0, ...changes };
   };
 
-  if (wanted)
-    for (const one of await chainOf(path)) {
-      const candidate = await openIfThere(one);
-      if (!candidate) continue;
-      const { ino, size } = fstatSync(candidate.fd);
-      if (ino === wanted.ino && size >= wanted.offset && (await endsWithTime(candidate, wanted))) {
-        use(candidate, wanted);
+  if (wanted) {
+    for (let look = 1; file === null && look <= mostLooks; look++) {
+      const link = chainOf(path).find(({ ino }) => ino === wanted.ino);
+      if (!link) break;
+      const candidate = openLink(link);
+      if (candidate === null) continue;
+      const isSame = fstatSync(candidate).size >= wanted.offset && (await endsWithTime(candidate, wanted));
+      if (isSame) use(candidate, wanted);
+      else {
+        closeSync(candidate);
         break;
       }
-      await candidate.close();
     }
-  if (!file) {
-    const chain = await chainOf(path);
-    // As many as the engine keeps: there may have been more.
-    lost = wanted === null && chain.length >= logFiles;
-    for (const one of chain) {
-      const oldest = await openIfThere(one);
-      if (!oldest) continue;
-      use(oldest);
-      break;
+  }
+  if (file === null) {
+    for (let look = 1; file === null && look <= mostLooks; look++) {
+      const chain = chainOf(path);
+      if (chain.length === 0) return null;
+      // As many as the engine keeps: there may have been more.
+      lost = wanted === null && chain.length >= logFiles;
+      const oldest = openLink(chain[0]!);
+      if (oldest !== null) use(oldest);
     }
-    if (!file) return null;
+    if (file === null) return null;
     if (wanted && wanted.time !== "") {
       place.time = wanted.time;
       seenUntil = comparableTime(wanted.time);
@@ -121,32 +164,27 @@ export const openJsonFile = async (path: string, position: string | null): Promi
   }
 
   /** To the next newer file, once this one is read to its end. @returns false when this is the newest */
-  const moveOn = async (): Promise<boolean> => {
-    for (let attempt = 1; ; attempt++) {
-      const inos = (await chainOf(path)).map((one) => ({ one, ino: sizeAndIno(one)?.ino }));
-      const at = inos.findIndex(({ ino }) => ino === place.ino);
-      const following = inos.slice(at + 1).find(({ ino }) => ino !== undefined);
+  const moveOn = (): boolean => {
+    for (let look = 1; look <= mostLooks; look++) {
+      const chain = chainOf(path);
+      const at = chain.findIndex(({ ino }) => ino === place.ino);
+      const following = chain[at + 1];
       if (!following) return false;
-      const next = await openIfThere(following.one);
-      // Rotated again in between: the name is another file's by now.
-      const isThat = next !== null && fstatSync(next.fd).ino === following.ino;
-      if (!isThat && attempt < mostAttempts) {
-        await next?.close();
-        continue;
-      }
-      if (!next) return false;
+      const next = openLink(following);
+      if (next === null) continue;
       // Gone: as many files as are kept were filled meanwhile, and perhaps more.
-      if (at === -1 || !isThat) lost = true;
-      await file!.close();
+      if (at === -1) lost = true;
+      closeSync(file!);
       use(next);
       return true;
     }
+    return false;
   };
 
   /** Whole entries, about `most` bytes of them. Empty at the end of what is there. */
   const nextBytes = async (most: number): Promise<Buffer> => {
     for (;;) {
-      const left = fstatSync(file!.fd).size - place.offset;
+      const left = fstatSync(file!).size - place.offset;
       if (left < 0) {
         // Cut short by somebody else: begun anew.
         place.offset = 0;
@@ -164,13 +202,13 @@ export const openJsonFile = async (path: string, position: string | null): Promi
       const isRotated = (sizeAndIno(path)?.ino ?? place.ino) !== place.ino;
       if (!isRotated) return bytes.subarray(0, 0);
       // Written to between the reading and the rotation; behind that it never is.
-      if (fstatSync(file!.fd).size > place.offset + bytes.length) continue;
-      if (!(await moveOn())) return bytes.subarray(0, 0);
+      if (fstatSync(file!).size > place.offset + bytes.length) continue;
+      if (!moveOn()) return bytes.subarray(0, 0);
     }
   };
 
   const backlogBytes = (): number => {
-    const own = fstatSync(file!.fd).size - place.offset;
+    const own = fstatSync(file!).size - place.offset;
     const newest = sizeAndIno(path);
     return own + (newest && newest.ino !== place.ino ? newest.size : 0);
   };
@@ -178,7 +216,7 @@ export const openJsonFile = async (path: string, position: string | null): Promi
   return {
     changed() {
       const newest = sizeAndIno(path);
-      if (newest === null) return fstatSync(file!.fd).size > place.offset;
+      if (newest === null) return fstatSync(file!).size > place.offset;
       return newest.ino !== place.ino || newest.size !== place.offset;
     },
     backlogBytes,
@@ -210,7 +248,7 @@ export const openJsonFile = async (path: string, position: string | null): Promi
       let count = 0;
       let counted = 0;
       for (let left = backlogBytes() - keepBytes; left > 0; left = backlogBytes() - keepBytes) {
-        const jump = Math.min(left, fstatSync(file!.fd).size - place.offset - longestEntry);
+        const jump = Math.min(left, fstatSync(file!).size - place.offset - longestEntry);
         if (counted >= mostCounted && jump > 0) {
           // About as many a byte as in what was counted.
           count += Math.round((count / counted) * jump);
@@ -235,7 +273,8 @@ export const openJsonFile = async (path: string, position: string | null): Promi
       lost = false;
       return was;
     },
-    position: () => placeText(place),
-    close: async () => file!.close(),
+    // Until it is found where it was, that still holds.
+    position: () => (seenUntil === null ? placeText(place) : position!),
+    close: async () => closeSync(file!),
   };
 };

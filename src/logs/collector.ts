@@ -74,6 +74,7 @@ export const createCollector = (deps: CollectorDeps): Collector => {
   const open = async (key: string, source: LogSource): Promise<void> => {
     const { positions } = await store.of(source.environmentId);
     const position = positions[key] ?? null;
+    const mask = await maskOf(source);
     const containerId = source.containerId ?? (await outputs.containerOf(source.replicaId));
     const reader = containerId === null ? null : await outputs.open(containerId, position);
     if (!reader) return;
@@ -81,7 +82,7 @@ export const createCollector = (deps: CollectorDeps): Collector => {
       key,
       source,
       reader,
-      mask: await maskOf(source),
+      mask,
       pending: [],
       more: true,
       notes: [],
