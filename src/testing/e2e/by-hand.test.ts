@@ -35,6 +35,7 @@ const serves = () =>
     "the site answers",
     () => croft.visit(host).then(({ status, body }) => `${status} ${body.trim()}`, String),
     (answer) => answer === "200 here",
+    60_000,
   );
 const container = (): Promise<string> => own.docker("ps", "-aq", "--filter", `label=croft.site=${slug}`);
 const networkOf = (id: string): Promise<string> =>
