@@ -125,6 +125,19 @@ test("what lies in the folder after a restore moves into an image; a removed vol
   );
 });
 
+test("who may not mount makes folders, or nothing where file systems are asked for", async () => {
+  const module = JSON.stringify(join(import.meta.dir, "hard-volumes.ts"));
+  const ask = (wanted: string): string => {
+    const script = `const { createHardVolumes } = await import(${module});
+      const deps = { images: "/none", folder: (id) => id, wanted: "${wanted}", log: {} };
+      console.log(await createHardVolumes(deps).ability().then(({ kind }) => kind, (error) => error.publicMessage));`;
+    const argv = ["setpriv", "--bounding-set=-sys_admin", process.execPath, "-e", script];
+    return Bun.spawnSync(argv).stdout.toString();
+  };
+  expect(ask("auto")).toBe("folder\n");
+  expect(ask("loop")).toContain("CROFT_VOLUME_KIND is loop, and no volume can be made");
+});
+
 test("more than the server can spare is refused, and leaves nothing", async () => {
   const { open, image } = installation();
   const volumes = open();

@@ -207,6 +207,8 @@ export const createHardVolumes = (deps: HardVolumesDeps): HardVolumes => {
       if (deps.wanted === "folder")
         return { kind: "folder", detail: "new volumes are folders, as CROFT_VOLUME_KIND says" };
       const why = await missing();
+      if (why !== null && deps.wanted === "loop")
+        throw new AppError("unavailable", `CROFT_VOLUME_KIND is loop, and no volume can be made: ${why}`);
       if (why !== null) return { kind: "folder", detail: `new volumes are folders: ${why}` };
       return { kind: "loop", detail: "new volumes are file systems of their own (ext4 in an image file)" };
     },

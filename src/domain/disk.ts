@@ -112,7 +112,10 @@ export interface DiskSpace {
 }
 
 export interface HardVolumes {
-  /** Whether new volumes can be file systems of their own here; `detail` says by what, or why not. */
+  /**
+   * Whether new volumes can be file systems of their own here; `detail` says by what, or why not. Throws AppError
+   * `unavailable` where they have to be and cannot.
+   */
   ability(): Promise<{ kind: VolumeKind; detail: string }>;
   /**
    * Makes the image and mounts it. Throws AppError `unavailable` when the host has too little room or refuses;
