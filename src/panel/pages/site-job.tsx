@@ -37,11 +37,6 @@ export const SiteJob = (props: {
           <ActButton action={`${base}/switch`} class="small" values={{ enabled: job.enabled ? "no" : "yes" }}>
             {job.enabled ? "Switch off" : "Switch on"}
           </ActButton>
-          {underWay && (
-            <ActButton action={`${base}/stop`} class="small">
-              End the run
-            </ActButton>
-          )}
         </div>
       </div>
       <div class="columns">
@@ -52,6 +47,11 @@ export const SiteJob = (props: {
               <p class="soft">No run yet.</p>
             ) : (
               <RunTable runs={runs} caption={`Runs of ${job.name}`} />
+            )}
+            {underWay && (
+              <ActButton action={`${base}/stop`} class="small">
+                End the run
+              </ActButton>
             )}
           </Live>
           {props.older && (
