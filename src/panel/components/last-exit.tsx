@@ -12,8 +12,9 @@ const worst = ({ replicas }: SiteView): ReplicaView | undefined =>
     )[0];
 
 const howOf = ({ oomKilled, signal, exitCode }: NonNullable<ReplicaView["lastExit"]>): string => {
-  if (oomKilled) return "killed by the kernel: it used more memory than its limit (SIGKILL, out of memory)";
-  if (signal !== null) return `ended by ${signal} (exit code ${exitCode})`;
+  if (oomKilled)
+    return "was killed by the kernel: it used more memory than its limit (SIGKILL, out of memory)";
+  if (signal !== null) return `was ended by ${signal} (exit code ${exitCode})`;
   return exitCode === null ? "ended" : `ended by itself with exit code ${exitCode}`;
 };
 
@@ -30,8 +31,8 @@ export const LastExit = ({ site }: { site: SiteView }) => {
         <a href={`/sites/${site.slug}/logs`}>Log</a>
       </div>
       <p>
-        {replica.process !== "web" && `Process ${replica.process}: `}
-        {howOf(replica.lastExit)} <Time at={at} />, {plural(replica.restarts, "restart")} in a row.{" "}
+        {replica.process === "web" ? "The app" : `Process ${replica.process}`} {howOf(replica.lastExit)}{" "}
+        <Time at={at} />, {plural(replica.restarts, "restart")} in a row.{" "}
         {replica.nextRestartAt && (
           <>
             Next start <Time at={replica.nextRestartAt} />; the pauses grow from 1 second to 5 minutes.

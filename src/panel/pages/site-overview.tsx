@@ -40,7 +40,10 @@ export const SiteOverview = (props: OverviewProps) => {
   return (
     <>
       <SiteHeader site={site} tab="Overview" />
-      <Live id="state" everySeconds={running || bannersMove(props.banners) ? 3 : null}>
+      <Live
+        id="state"
+        everySeconds={running || site.status === "failed" || bannersMove(props.banners) ? 3 : null}
+      >
         <SiteBanners site={site} {...props.banners} />
         {running && <UnderWay site={site} running={running} />}
         <LastExit site={site} />
