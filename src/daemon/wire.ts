@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { totalmem } from "node:os";
 import type { Hono } from "hono";
 import { edgeOn, type Settings } from "../config.ts";
 import { diskSpaceOf } from "../disk/disk-space.ts";
@@ -9,7 +10,7 @@ import { removeFolder } from "../docker/remove-folder.ts";
 import { usageQueries } from "../db/queries/usage.ts";
 import { openUsageFiles } from "../db/usage-files.ts";
 import { createDeployments } from "../deploy/deployments.ts";
-import { defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
+import { buildLimitsFor, defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
 import { createNotifier } from "../deploy/notifier.ts";
 import { createQueue } from "../deploy/queue.ts";
 import type { Clock } from "../domain/clock.ts";
@@ -179,7 +180,11 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     openSecret,
     notifier: createNotifier(),
     releasesKept: async () => (await retentionOf(store)).releasesKept,
-    settings: { ...defaultDeploySettings, drainDeadlineMs: settings.drainSeconds * 1000 },
+    settings: {
+      ...defaultDeploySettings,
+      buildLimits: buildLimitsFor(totalmem()),
+      drainDeadlineMs: settings.drainSeconds * 1000,
+    },
     source: {
       fetchRepository: async (input) =>
         (

@@ -164,6 +164,12 @@ export const defaultDeploySettings: DeploySettings = {
   stopGraceSeconds: 10,
 };
 
+/** A build may take half of what a small host has: it would wait for the usual figure for ever. */
+export const buildLimitsFor = (hostMemoryBytes: number): DeploySettings["buildLimits"] => {
+  const { buildLimits } = defaultDeploySettings;
+  return { ...buildLimits, memoryBytes: Math.min(buildLimits.memoryBytes, Math.floor(hostMemoryBytes / 2)) };
+};
+
 export interface DeployDeps {
   store: DeployStore;
   engine: Engine;
