@@ -12,8 +12,8 @@ export interface SleepContext {
   routes: Pick<RoutePublisher, "publish" | "lead">;
   /** Lets visitors in once a replica answers. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
-  /** Has the edge's table follow soon what `lead` told it already: one for all that wake meanwhile. */
-  publishSoon(): void;
+  /** Has the edge's table follow soon what `lead` told it already: one for all that wake meanwhile; at once when urgent. */
+  publishSoon(urgent: boolean): void;
   /** The engine will say that these were paused, let go on or stopped: nobody has to look into it. */
   expect(replicaIds: readonly string[]): void;
   /** Asks for a pass of the supervisor. */

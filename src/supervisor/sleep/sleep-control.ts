@@ -63,12 +63,16 @@ export const createSleepControl = (
     book: createSleepBook(deps),
     activity: createActivity(deps),
     lifetime: () => lifetime,
-    publishSoon() {
-      if (publishing !== null) return;
-      publishing = setTimeout(() => {
-        publishing = null;
-        context.routes.publish(AbortSignal.timeout(publishMs)).catch(() => context.kick());
-      }, publishAfterMs);
+    publishSoon(urgent) {
+      if (publishing !== null && !urgent) return;
+      if (publishing !== null) clearTimeout(publishing);
+      publishing = setTimeout(
+        () => {
+          publishing = null;
+          context.routes.publish(AbortSignal.timeout(publishMs)).catch(() => context.kick());
+        },
+        urgent ? 0 : publishAfterMs,
+      );
     },
     expect(replicaIds) {
       const nowMs = deps.clock.monotonicMs();

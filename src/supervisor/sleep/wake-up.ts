@@ -24,6 +24,7 @@ const lookEveryMs = 500;
 export const wakeUp = async (context: SleepContext, environmentId: string, why: string): Promise<boolean> => {
   const { deps, book } = context;
   const leave = await book.enter(environmentId);
+  const visitors: Visitors = { go: false };
   try {
     const record = book.get(environmentId);
     if (record === undefined) return true;
@@ -36,8 +37,8 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
     if ((await heldEnvironments(deps.store)).has(environmentId)) return false;
     const replicas = await replicasOf(deps, environmentId);
     const took = (): number => Math.max(1, Math.round(deps.clock.monotonicMs() - startedMs));
-    const goesOn = record.state === "frozen" && (await thaw(context, environment, replicas));
-    const problem = goesOn ? null : await startAgain(context, environment, replicas);
+    const goesOn = record.state === "frozen" && (await thaw(context, environment, replicas, visitors));
+    const problem = goesOn ? null : await startAgain(context, environment, replicas, visitors);
     const message =
       problem === null
         ? `Woken within ${took()} ms: ${why}.`
@@ -57,7 +58,7 @@ export const wakeUp = async (context: SleepContext, environmentId: string, why: 
     return true;
   } finally {
     leave();
-    context.publishSoon();
+    context.publishSoon(!visitors.go);
   }
 };
 
@@ -78,15 +79,32 @@ const awakeTarget = async (
   });
 };
 
+/** Whether they were let go before the rows say so. */
+interface Visitors {
+  go: boolean;
+}
+
 /** When the edge is away, or has another table, the next table tells it. */
-const lead = ({ routes }: SleepContext, { id }: LiveEnvironment, target: RouteTarget): Promise<void> =>
-  routes.lead({ [id]: target }).catch(() => {});
+const lead = async (
+  { routes }: SleepContext,
+  { id }: LiveEnvironment,
+  target: RouteTarget,
+  visitors: Visitors,
+): Promise<void> => {
+  try {
+    await routes.lead({ [id]: target });
+    visitors.go = true;
+  } catch {
+    // A table follows at once.
+  }
+};
 
 /** @returns false when some of it does not run any more, such as after a restart of the engine */
 const thaw = async (
   context: SleepContext,
   environment: LiveEnvironment,
   replicas: readonly ReplicaRecord[],
+  visitors: Visitors,
 ): Promise<boolean> => {
   const { engine, store } = context.deps;
   context.expect(replicas.map(({ id }) => id));
@@ -102,7 +120,7 @@ const thaw = async (
       whole = false;
       await store.updateReplica(replicas[at]!.id, { state: "exited", nextRestartAt: null });
     }
-  if (whole) await lead(context, environment, target);
+  if (whole) await lead(context, environment, target, visitors);
   return whole;
 };
 
@@ -113,6 +131,7 @@ const startAgain = async (
   context: SleepContext,
   environment: LiveEnvironment,
   replicas: readonly ReplicaRecord[],
+  visitors: Visitors,
 ): Promise<string | null> => {
   const { deps } = context;
   const problems: string[] = [];
@@ -147,7 +166,7 @@ const startAgain = async (
   if (typeof first === "string") return first;
   const serving = { ...first, state: "running" as const };
   const replicasNow = all.map((replica) => (replica.id === first.id ? serving : replica));
-  await lead(context, environment, await awakeTarget(context, environment, replicasNow));
+  await lead(context, environment, await awakeTarget(context, environment, replicasNow), visitors);
   await deps.store.updateReplica(first.id, { state: "running", startedAt: deps.clock.nowMs() });
   return null;
 };
