@@ -20,6 +20,8 @@ let did: string[];
 let finish: (end: SessionEnd) => void;
 /** Until then no input is taken. */
 let mayTake: Promise<unknown>;
+/** Until then a size is not set. */
+let maySize: Promise<unknown>;
 let refusal: Error | null;
 
 const sessions: Pick<Sessions, "open"> = {
@@ -36,7 +38,10 @@ const sessions: Pick<Sessions, "open"> = {
         typed.push(bytes);
       },
       endInput: () => void did.push("end"),
-      resize: async ({ columns, rows }) => void did.push(`${columns}x${rows}`),
+      resize: async ({ columns, rows }) => {
+        did.push(`${columns}x${rows}`);
+        await maySize;
+      },
       leave: () => {
         did.push("leave");
         ended.resolve({ status: "cancelled", exitCode: 137, oomKilled: false, reason: "left" });
@@ -72,6 +77,7 @@ beforeEach(() => {
   typed = [];
   did = [];
   mayTake = Promise.resolve();
+  maySize = Promise.resolve();
   refusal = null;
 });
 
@@ -108,6 +114,23 @@ test("what is typed arrives in order and is said to be taken; then its end, and 
     { type: "taken", bytes: 3 },
     { type: "exit", status: "failed", exitCode: 3, reason: null },
   ]);
+});
+
+test("of a flood of sizes the engine is asked for one at a time, and for the last", async () => {
+  const first = Promise.withResolvers<void>();
+  maySize = first.promise;
+  const client = await opened({ terminal: { columns: 80, rows: 24 } });
+  await started(client);
+  for (let columns = 1; columns <= 1000; columns++) client.say({ type: "resize", columns, rows: 30 });
+  // It is handled after them.
+  client.type("typed");
+  await eventually("what came last", () => typed.length === 1);
+  expect(did).toEqual(["1x30"]);
+  first.resolve();
+  await eventually("its last size", () => did.includes("1000x30"));
+  expect(did).toEqual(["1x30", "1000x30"]);
+  client.socket.close();
+  await client.closed;
 });
 
 test("a shell is what a terminal gets that asks for nothing else", async () => {

@@ -68,6 +68,8 @@ export const terminalSocket = ({ log, sessions, who }: TerminalSocketDeps): Sock
   let pending = 0;
   let work: Promise<unknown> = Promise.resolve();
   let late: Timer | undefined;
+  let size: TerminalSize | null = null;
+  let resizing = false;
   let windowBytes = Infinity;
   let underWayBytes = 0;
   let room: PromiseWithResolvers<void> | null = null;
@@ -140,12 +142,26 @@ export const terminalSocket = ({ log, sessions, who }: TerminalSocketDeps): Sock
     await say({ type: "taken", bytes: bytes.length });
   };
 
+  /** One at a time, and of many sizes the last: each is a request to the engine. */
+  const resize = async (wanted: TerminalSize): Promise<void> => {
+    size = wanted;
+    if (resizing) return;
+    resizing = true;
+    try {
+      for (let next: TerminalSize | null; (next = size) !== null && !left;) {
+        size = null;
+        await session?.resize(next);
+      }
+    } finally {
+      resizing = false;
+    }
+  };
+
   const handle = async (message: Message): Promise<void> => {
     if (message.type === "start") return start(message);
     if (message.type === "end") return session?.endInput();
     if (message.type === "taken") return taken(message.bytes);
-    const size: TerminalSize = { columns: message.columns, rows: message.rows };
-    await session?.resize(size);
+    return resize({ columns: message.columns, rows: message.rows });
   };
 
   const parse = (text: string): Message => {
@@ -201,7 +217,7 @@ export const terminalSocket = ({ log, sessions, who }: TerminalSocketDeps): Sock
         clearTimeout(late);
       }
       // Beside what is typed, which waits for as long as the command takes none of it.
-      if (message.type === "taken" || (message.type === "resize" && session)) void handle(message);
+      if (message.type === "taken" || (message.type === "resize" && session)) handle(message).catch(refuse);
       else next(() => handle(message));
     },
     closed() {
