@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { holdsShares } from "../../domain/cpu-share.ts";
 import type { EventView } from "../../domain/event.ts";
 import { defaultLimits } from "../../domain/limits.ts";
 import { MB } from "../../domain/size.ts";
 import type { SiteView, UsagePoint } from "../../domain/views.ts";
+import type { LimitsView } from "../../sites/limits.ts";
 import { docker, nodeApp, startCroft, type TestCroft, uniqueSlug, until } from "./croft.ts";
 import { rowsOf } from "./leftovers.ts";
 import { keepVisiting, type Visitors } from "./visitors.ts";
@@ -147,6 +149,17 @@ test("an app that tries to have more processes than it may gets errors, nobody e
   await docker("kill", await containerOf(slug));
   await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 4);
   await answers();
+});
+
+test("a site may be let use idle CPU: the kernel holds it to a higher quota, at the share of its limit", async () => {
+  const change = async (cpuBurst: boolean) =>
+    (await croft.api<LimitsView>("PUT", `/sites/${slug}/limits`, { cpuMillicores: 250, cpuBurst })).body;
+  const on = await change(true);
+  expect(on.cpuBurst.on).toBe(true);
+  expect(on.cpuBurst.ceilingMillicores).toBeGreaterThan(250);
+  expect(on.applied?.cpuMillicores).toBe(on.cpuBurst.ceilingMillicores);
+  expect(holdsShares(on.applied!, 256)).toBe(true);
+  expect((await change(false)).applied?.cpuMillicores).toBe(250);
 });
 
 test("requests past the limit of a minute are told to come later", async () => {
