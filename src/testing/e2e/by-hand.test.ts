@@ -26,8 +26,9 @@ beforeAll(async () => {
   await serves();
 });
 afterAll(async () => {
-  await croft.destroy();
-  await own[Symbol.asyncDispose]();
+  // Either may be missing when the other could not be started.
+  await croft?.destroy();
+  await own?.[Symbol.asyncDispose]();
 });
 
 const serves = () =>

@@ -27,9 +27,10 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  gate.go();
-  await croft.destroy();
-  await gate[Symbol.asyncDispose]();
+  // Either may be missing when the other could not be started.
+  gate?.go();
+  await croft?.destroy();
+  await gate?.[Symbol.asyncDispose]();
   await docker("rmi", image);
 });
 
