@@ -9,6 +9,12 @@ const code = 'require("node:http").createServer((q, s) => s.end("awake")).listen
 const rounds = 15;
 /** The table that a wake changes is that of a host with many sites. */
 const otherSites = 100;
+/** With the intervals that an installation has by itself, and room for so many networks. */
+const installation = {
+  CROFT_NETWORK_POOL: "10.97.0.0/20",
+  CROFT_SAMPLE_SECONDS: "30",
+  CROFT_DISK_SECONDS: "30",
+};
 
 const engine = (path: string): Promise<Response> =>
   fetch(`http://docker${path}`, { unix: "/var/run/docker.sock", method: "POST" });
@@ -87,7 +93,7 @@ const spread = (values: number[]): string =>
 
 /** From a visitor's request to the first byte, beside Docker alone doing the same to the same container. */
 export const wakeBench = async (): Promise<Row[]> =>
-  withCroft({ CROFT_NETWORK_POOL: "10.97.0.0/20" }, async (croft) => {
+  withCroft(installation, async (croft) => {
     const slug = uniqueSlug("wake");
     await croft.createSite(slug, { type: "image", image, port: 3000, startCommand: `node -e '${code}'` });
     await croft.api("PUT", `/sites/${slug}/limits`, {
