@@ -163,7 +163,7 @@ export interface SleepPolicyView {
   fromDefaults: { freezeAfterMinutes: boolean; stopAfterMinutes: boolean };
   wakeAt: string[];
   timeZone: string;
-  /** Why it stays awake whatever the policy says, such as scheduled jobs; null when nothing keeps it. */
+  /** Why it stays awake whatever the policy says, such as sites that are linked to it; null when nothing keeps it. */
   keptAwake: string | null;
   lastActiveAt: string | null;
   sleep: SleepView;

@@ -94,16 +94,6 @@ export const runQueries = (db: Kysely<Schema>) => ({
       .executeTakeFirst(),
   jobsOf: (environmentId: string): Promise<JobRecord[]> =>
     db.selectFrom("jobs").selectAll().where("environmentId", "=", environmentId).orderBy("name").execute(),
-  /** Environments with a job that is enabled. */
-  environmentsWithJobs: async (): Promise<Set<string>> => {
-    const rows = await db
-      .selectFrom("jobs")
-      .select("environmentId")
-      .distinct()
-      .where("nextRunAt", "is not", null)
-      .execute();
-    return new Set(rows.map((row) => row.environmentId));
-  },
   updateJob: async (id: string, patch: Partial<JobRecord>): Promise<boolean> => {
     const { numUpdatedRows } = await db
       .updateTable("jobs")

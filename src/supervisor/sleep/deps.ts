@@ -23,7 +23,6 @@ export interface SleepQueries {
   putActivities(records: readonly ActivityRecord[]): Promise<void>;
   addSleepDay(record: SleepDayRecord): Promise<void>;
   openRuns(): Promise<{ environmentId: string; replicaId: string | null }[]>;
-  environmentsWithJobs(): Promise<Set<string>>;
   setting(key: string): Promise<string | null>;
 }
 

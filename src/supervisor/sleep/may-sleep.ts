@@ -20,7 +20,6 @@ export interface House {
   pauses: Map<string, PauseRecord>;
   /** Nobody could wake them: they have no route. */
   unrouted: Set<string>;
-  jobs: Set<string>;
   /** Other sites reach them past the edge. */
   linked: Set<string>;
   guarded: Set<string>;
@@ -64,7 +63,6 @@ export const readHouse = async ({
     ),
     pauses: new Map((await store.allPauses()).map((pause) => [pause.environmentId, pause])),
     unrouted: (await store.internalEnvironments()).union(await store.environmentsWithoutWeb()),
-    jobs: await store.environmentsWithJobs(),
     linked: new Set((await store.allLinks()).map(({ targetEnvironmentId }) => targetEnvironmentId)),
     guarded: new Set(
       acts.flatMap(({ kind, environmentId }) => (kind === "pause" ? (environmentId ?? []) : [])),
@@ -81,7 +79,6 @@ export const readHouse = async ({
 /** What keeps an environment awake by itself, whatever its idle times; ends "it stays awake: …". */
 export const keptAwake = (house: House, environmentId: string): string | null => {
   if (house.unrouted.has(environmentId)) return "it has no address that a request could wake it by";
-  if (house.jobs.has(environmentId)) return "it has scheduled jobs";
   if (house.linked.has(environmentId)) return "other sites are linked to it, and reach it past the edge";
   if ((house.replicas.get(environmentId) ?? []).some(({ process }) => process !== webProcess))
     return "it has processes besides web";

@@ -174,22 +174,13 @@ test("idle time goes on over a restart of the daemon, unless it was asked someth
   expect([state(), state(other)]).toEqual(["frozen", "awake"]);
 });
 
-test("never, and scheduled jobs, keep it awake; the guard asks no more of it than its policy", async () => {
+test("never keeps it awake; the guard asks no more of it than its policy", async () => {
   await policy({ never: 1 });
   await look();
   await pass(10 * hour);
   expect(state()).toBe("awake");
   expect(await sleepIdle(context, "the host is short of memory", "stop")).toEqual([]);
-  await policy({ never: 0 });
-  const job = { id: "job_1", environmentId, name: "tidy", schedule: "0 3 * * *", timeZone: "UTC" };
-  await store.insertJob({
-    ...{ ...job, command: "[]", timeoutSeconds: 60, overlap: "skip", missed: "skip", enabled: 1 },
-    ...{ nextRunAt: 1, createdAt: 0, createdBy: "ada", updatedAt: 0 },
-  });
-  await pass(10 * hour);
-  expect(state()).toBe("awake");
   await policy({ never: 0, freezeAfterMs: 0, stopAfterMs: 0 });
-  await store.deleteJob("job_1");
   await pass(10 * hour);
   expect(state()).toBe("awake");
   // It may sleep at all, so that the guard may have it do so early.
@@ -201,6 +192,20 @@ test("never, and scheduled jobs, keep it awake; the guard asks no more of it tha
     ...{ state: "stopped", reason: "the host is short of memory" },
     ...{ memoryBeforeBytes: 700, memoryAfterBytes: 0 },
   });
+});
+
+test("scheduled jobs keep nobody awake, and wake nobody: they run in containers of their own", async () => {
+  const job = { id: "job_1", environmentId, name: "tidy", schedule: "0 3 * * *", timeZone: "UTC" };
+  await store.insertJob({
+    ...{ ...job, command: "[]", timeoutSeconds: 60, overlap: "skip", missed: "skip", enabled: 1 },
+    ...{ nextRunAt: 1, createdAt: 0, createdBy: "ada", updatedAt: 0 },
+  });
+  await look();
+  await pass(31 * minute);
+  expect(state()).toBe("frozen");
+  await pass(6 * hour);
+  expect(state()).toBe("stopped");
+  expect(woken).toEqual([]);
 });
 
 test("at its times it is awake: one that sleeps is woken once, one that does not stays so", async () => {

@@ -161,6 +161,26 @@ test("jobs outlive a daemon that is killed and are taken up, terminals end; what
   await noHelpers();
 });
 
+test("jobs run beside a site that sleeps, frozen or stopped, and do not wake it", async () => {
+  const { croft, owner, slug, addJob, untilRun, noHelpers } = fixture;
+  await addJob({ name: "nightly", command: "echo it is night" });
+  for (const [how, state] of [
+    ["freeze", "frozen"],
+    ["stop", "stopped"],
+  ] as const) {
+    await until(
+      `it can be put to sleep (${how})`,
+      () => owner.api("POST", `/sites/${slug}/sleep`, { how }),
+      ({ status }) => status === 200,
+    );
+    const { body } = await owner.api<RunView>("POST", `/sites/${slug}/jobs/nightly/run`);
+    await untilRun("nightly", ({ id, status }) => id === body.id && status === "succeeded");
+    expect((await croft.site(slug)).sleep.state, how).toBe(state);
+  }
+  expect((await croft.visit(`${slug}.localhost`)).body).toBe("up");
+  await noHelpers();
+});
+
 test("a stop of the daemon ends terminals and leaves jobs; a deleted site leaves nothing", async () => {
   const { croft, owner, slug, addJob, untilRun, helpers } = fixture;
   await addJob({ name: "last", command: ["sleep", "600"] });
