@@ -102,20 +102,38 @@ test("hot queries go by their indexes", () => {
   );
 });
 
-test("network slots go up, and freed ones are taken again only when the pool is through", async () => {
+test("network slots go round the pool: who comes anew does not get the one of who has just gone", async () => {
   const fresh = await temporaryDatabase();
   try {
     const own = createStore(fresh.db);
-    for (const slot of [0, 1, 2]) await seedSite(own, { environment: { networkSlot: slot } });
-    expect(await own.nextNetworkSlot(4)).toBe(3);
-    await seedSite(own, { environment: { networkSlot: 3 } });
-    expect(await own.nextNetworkSlot(4)).toBeNull();
-    await fresh.db
-      .updateTable("environments")
-      .set({ networkSlot: null })
-      .where("networkSlot", "=", 1)
-      .execute();
-    expect(await own.nextNetworkSlot(4)).toBe(1);
+    const take = async (slots: number): Promise<number | null> => {
+      const networkSlot = await own.nextNetworkSlot(slots);
+      if (networkSlot !== null) await seedSite(own, { environment: { networkSlot } });
+      return networkSlot;
+    };
+    const free = (slot: number) =>
+      fresh.db
+        .updateTable("environments")
+        .set({ networkSlot: null })
+        .where("networkSlot", "=", slot)
+        .execute();
+    // Of before slots given out were kept in mind.
+    for (const slot of [0, 1]) await seedSite(own, { environment: { networkSlot: slot } });
+    expect(await take(5)).toBe(2);
+    await free(2);
+    expect(await take(5)).toBe(3);
+    await free(0);
+    expect(await take(5)).toBe(4);
+    expect(await take(5)).toBe(0);
+    await free(0);
+    expect(await take(5)).toBe(2);
+    expect(await take(5)).toBe(0);
+    expect(await take(5)).toBeNull();
+    await free(3);
+    expect(await take(5)).toBe(3);
+    // A pool that was made smaller.
+    await free(1);
+    expect(await take(2)).toBe(1);
   } finally {
     await fresh.close();
   }

@@ -10,6 +10,8 @@ import type {
 import type { Schema } from "../schema.ts";
 
 /** Sites, their environments, env vars and volumes. Deleted sites are seen only by `sitesToClean`. */
+const lastSlotKey = "last_network_slot";
+
 export const siteQueries = (db: Kysely<Schema>) => ({
   insertSite: async (site: SiteRecord): Promise<void> => {
     await db.insertInto("sites").values(site).execute();
@@ -146,20 +148,32 @@ export const siteQueries = (db: Kysely<Schema>) => ({
       await db.updateTable("environments").set(patch).where("id", "=", id).execute();
   },
   /**
-   * The slot after the highest one ever taken, or the lowest free one when the pool is through: an address range
-   * is reused as late as possible. Null when all are taken.
+   * The next free slot after the one given out last, round the pool: who comes anew does not get the addresses of
+   * who has just gone, for which others may still have connections, routes and names. Null when all are taken.
    */
   nextNetworkSlot: async (slots: number): Promise<number | null> => {
-    const highest = await sql<{ slot: number }>`
-      SELECT max(coalesce((SELECT max(network_slot) FROM environments), -1),
-        coalesce((SELECT max(network_slot) FROM links), -1)) AS slot`.execute(db);
-    const next = highest.rows[0]!.slot + 1;
-    if (next < slots) return next;
-    const free = await sql<{ slot: number | null }>`
-      WITH RECURSIVE slots (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < ${slots})
-      SELECT MIN(slot) AS slot FROM slots WHERE slot NOT IN (SELECT network_slot FROM environments WHERE network_slot IS NOT NULL UNION SELECT network_slot FROM links)
-    `.execute(db);
-    return free.rows[0]?.slot ?? null;
+    const free = await sql<{ slot: number }>`
+      WITH RECURSIVE
+        taken (slot) AS (
+          SELECT network_slot FROM environments WHERE network_slot IS NOT NULL UNION SELECT network_slot FROM links
+        ),
+        given (slot) AS (
+          SELECT coalesce(
+            (SELECT CAST(value AS INTEGER) FROM settings WHERE key = ${lastSlotKey}),
+            (SELECT max(slot) FROM taken),
+            -1
+          )
+        ),
+        slots (slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < ${slots})
+      SELECT slot FROM slots WHERE slot NOT IN (SELECT slot FROM taken)
+      ORDER BY slot <= (SELECT slot FROM given), slot LIMIT 1`.execute(db);
+    const slot = free.rows[0]?.slot;
+    if (slot === undefined) return null;
+    await sql`
+      INSERT INTO settings (key, value, updated_at)
+      VALUES (${lastSlotKey}, ${String(slot)}, unixepoch() * 1000)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`.execute(db);
+    return slot;
   },
 
   /** By the primary key. */
