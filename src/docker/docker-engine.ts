@@ -82,7 +82,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   };
 
   return {
-    info: () => engineInfo(client, cgroups, firewall.status()),
+    info: () => engineInfo(client, cgroups, firewall.status),
     watch: (onEvent, signal) =>
       watch((event) => {
         if ("replicaId" in event) replicas.forget(event.replicaId);

@@ -17,11 +17,11 @@ interface DockerInfo {
 export const dockerInfo = (client: DockerClient): Promise<DockerInfo> =>
   client.call("info", (docker) => docker.info() as Promise<DockerInfo>);
 
-/** Facts of the engine for people and for decisions. */
+/** Facts of the engine for people and for decisions; how the firewall is they tell as of when they are read. */
 export const engineInfo = async (
   client: DockerClient,
   cgroups: BuildCgroups,
-  firewall: EngineInfo["firewall"],
+  firewall: () => EngineInfo["firewall"],
 ): Promise<EngineInfo> => {
   const info = await dockerInfo(client);
   const boundsPids = await cgroups.available(info.CgroupDriver);
@@ -33,8 +33,10 @@ export const engineInfo = async (
     cores: info.NCPU,
     memoryBytes: info.MemTotal,
     builder: boundsPids
-      ? "classic builder; memory, CPU and processes bounded per build"
-      : `classic builder; memory and CPU bounded per build, processes not by Croft (cgroup driver ${info.CgroupDriver})`,
-    firewall,
+      ? "classic builder; memory, CPU, processes, disk and time bounded per build"
+      : `classic builder; memory, CPU, disk and time bounded per build, processes not by Croft (cgroup driver ${info.CgroupDriver})`,
+    get firewall() {
+      return firewall();
+    },
   };
 };

@@ -28,6 +28,8 @@ test("says what the engine and the kernel say", async () => {
   expect(of(findings, "edge").detail).toContain(`:${croft.edgePort}`);
   const migrates = (await Bun.file("/proc/sys/net/ipv4/tcp_migrate_req").text()).trim();
   expect(of(findings, "hand-over").state).toBe(migrates === "1" ? "ok" : "warn");
+  // It says how the rules are now, not how they were when the engine was asked first.
+  await until("the firewall is in place", asked, (items) => of(items, "firewall").state === "ok");
   // localhost is nobody's domain.
   expect(of(findings, "names").state).toBe("warn");
   for (const { state, mend } of findings) if (state === "fail") expect(mend).not.toBeNull();
