@@ -5,7 +5,8 @@ import type { Store } from "../db/store.ts";
 import { engineFacts } from "../docker/engine-facts.ts";
 import type { EngineStatus } from "../supervisor/supervisor.ts";
 import { isLocalName } from "../doctor/edge-findings.ts";
-import type { DoctorDeps } from "../doctor/examine.ts";
+import { type DoctorDeps, examine } from "../doctor/examine.ts";
+import type { Finding } from "../doctor/finding.ts";
 import { type KernelSetting, kernelSettings } from "../doctor/machine-findings.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { DiskSpace, HardVolumes } from "../domain/disk.ts";
@@ -34,8 +35,11 @@ const kernelSetting = async (name: KernelSetting): Promise<[KernelSetting, strin
   await textOf(`/proc/sys/${name.replaceAll(".", "/")}`),
 ];
 
+/** What the host offers and lacks, looked at anew at each call. */
+export const doctor = (wiring: Wiring) => (): Promise<Finding[]> => examine(doctorDeps(wiring));
+
 /** What the doctor looks at, on this machine. */
-export const doctorDeps = ({
+const doctorDeps = ({
   settings,
   store,
   clock,

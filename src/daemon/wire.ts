@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { totalmem } from "node:os";
 import type { Hono } from "hono";
 import { edgeOn, type Settings } from "../config.ts";
 import { diskSpaceOf } from "../disk/disk-space.ts";
@@ -10,15 +9,14 @@ import { removeFolder } from "../docker/remove-folder.ts";
 import { usageQueries } from "../db/queries/usage.ts";
 import { openUsageFiles } from "../db/usage-files.ts";
 import { createDeployments } from "../deploy/deployments.ts";
-import { buildLimitsFor, defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
-import { createNotifier } from "../deploy/notifier.ts";
+import { defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
 import { createQueue } from "../deploy/queue.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { EngineDisk } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { hostOf } from "../domain/slug.ts";
 import { createEdgeClient } from "../edge/client.ts";
-import { checkoutCommit, fetchRepository, listRemote, resolveCommit } from "../git/source.ts";
+import { listRemote } from "../git/source.ts";
 import { gitRemote } from "../git/remote.ts";
 import { createApp } from "../http/app.ts";
 import type { AppEnv } from "../http/auth.ts";
@@ -30,19 +28,17 @@ import { limitsOf } from "../sites/limits.ts";
 import { listSites } from "../sites/site-view.ts";
 import { removeVolumeData } from "../supervisor/clean-up.ts";
 import type { SupervisorDeps } from "../supervisor/deps.ts";
-import { buildNetworkOf, networkSlots } from "../supervisor/networks.ts";
-import { retentionOf } from "../retention/settings.ts";
+import { networkSlots } from "../supervisor/networks.ts";
 import { withArchives } from "../retention/with-archives.ts";
-import { probe } from "../supervisor/probe.ts";
 import { nextTime } from "../jobs/next-time.ts";
 import { createSupervisor } from "../supervisor/supervisor.ts";
 import { createMonthMeters } from "../usage/month-meters.ts";
 import { queryUsage } from "../usage/query-usage.ts";
 import { logPages } from "./log-pages.ts";
 import { logParts } from "./log-deps.ts";
-import { examine } from "../doctor/examine.ts";
-import { doctorDeps } from "./doctor-deps.ts";
+import { doctor } from "./doctor-deps.ts";
 import { domainDeps } from "./domain-deps.ts";
+import { deployParts } from "./deploy-parts.ts";
 import { createDefaultBranch } from "./default-branch.ts";
 import { gitDeps } from "./git-deps.ts";
 import { createGuard } from "../guard/guard.ts";
@@ -170,49 +166,21 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
   const guard = createGuard(
     guardDeps({ isOn: settings.guard, store, engine, supervisor, clock, log, dataDir: settings.dataDir }),
   );
-  const deployDeps: DeployDeps = {
+  const deployDeps: DeployDeps = deployParts({
+    settings,
     store,
     engine,
-    engineUp: () => supervisor.engineStatus().up,
+    edge,
+    supervisor,
     clock,
     log,
     paths,
     openSecret,
-    notifier: createNotifier(),
-    releasesKept: async () => (await retentionOf(store)).releasesKept,
-    settings: {
-      ...defaultDeploySettings,
-      buildLimits: buildLimitsFor(totalmem()),
-      drainDeadlineMs: settings.drainSeconds * 1000,
-    },
-    source: {
-      fetchRepository: async (input) =>
-        (
-          await fetchRepository({
-            ...input,
-            ...fetchPolicy,
-          })
-        ).hash,
-      branchHead: async (repoPath, branch) =>
-        (await resolveCommit({ repoPath, revision: { branch } }))?.hash ?? null,
-      checkoutCommit,
-    },
-    replicas: {
-      launch: supervisor.launch,
-      remove: supervisor.remove,
-      connect: supervisor.connect,
-      look: supervisor.kick,
-      probe,
-    },
-    buildNetwork: buildNetworkOf(settings.networkPool),
     buildObstacle: guard.buildObstacle,
     urlOf,
     hostOf: hostOfSite,
-    publishRoutes: supervisor.routes.publish,
     edgeProblem: () => edgeStatus.status().problem ?? supervisor.routes.problem(),
-    drain: async (replicaIds, deadlineMs) =>
-      !edgeOn(settings) ? 0 : (await edge.drain(replicaIds, deadlineMs)).remaining,
-  };
+  });
   const queue = createQueue(deployDeps);
 
   const sites: SiteDeps = {
@@ -307,19 +275,16 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     urlOf,
   });
 
-  const examineHost = () =>
-    examine(
-      doctorDeps({
-        hardVolumes,
-        diskSpace: supervisorDeps.diskSpace,
-        settings,
-        store,
-        clock,
-        engine: supervisor.engineStatus,
-        edge: edgeStatus.details,
-        pointsHere: domains.routes.domains.pointsHere,
-      }),
-    );
+  const examineHost = doctor({
+    hardVolumes,
+    diskSpace: supervisorDeps.diskSpace,
+    settings,
+    store,
+    clock,
+    engine: supervisor.engineStatus,
+    edge: edgeStatus.details,
+    pointsHere: domains.routes.domains.pointsHere,
+  });
 
   const pages = panelDeps({
     examine: examineHost,

@@ -21,6 +21,8 @@ const keptMs = 300_000;
  */
 export const createEngineDisk = (client: DockerClient, clock: { monotonicMs(): number }) => {
   let known: { facts: Facts; atMs: number } | null = null;
+  /** Many pages may ask at once for what takes the engine a fifth of a second. */
+  let looking: Promise<Facts> | null = null;
 
   const look = async (): Promise<Facts> => {
     const info = await dockerInfo(client);
@@ -43,9 +45,11 @@ export const createEngineDisk = (client: DockerClient, clock: { monotonicMs(): n
 
   return {
     facts: async (): Promise<Facts> => {
-      if (known === null || clock.monotonicMs() - known.atMs > keptMs)
-        known = { facts: await look(), atMs: clock.monotonicMs() };
-      return known.facts;
+      if (known !== null && clock.monotonicMs() - known.atMs <= keptMs) return known.facts;
+      looking ??= look().finally(() => (looking = null));
+      const facts = await looking;
+      known = { facts, atMs: clock.monotonicMs() };
+      return facts;
     },
     /** The engine refused a size after all. */
     refuted: (reason: string): void => {
