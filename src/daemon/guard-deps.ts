@@ -21,16 +21,21 @@ export const guardDeps = (wiring: {
 
   const sites = async (): Promise<GuardSite[]> => {
     const replicas = Map.groupBy(await store.liveReplicas(), (replica) => replica.environmentId);
-    // Others stand still with what they depend on: a database, a cache.
     const internal = await store.internalEnvironments();
-    const environments = (await store.liveEnvironments()).filter(({ id }) => !internal.has(id));
-    return environments.map((environment) => ({
+    const runs = (await store.openRuns()).filter(
+      ({ status, replicaId }) => status === "running" && replicaId === null,
+    );
+    const commands = Map.groupBy(runs, (run) => run.environmentId);
+    return (await store.liveEnvironments()).map((environment) => ({
       siteId: environment.siteId,
       environmentId: environment.id,
       slug: environment.slug,
       environment: environment.name,
       cpuMillicores: environment.cpuMillicores,
-      replicaIds: (replicas.get(environment.id) ?? []).map(({ id }) => id),
+      isInternal: internal.has(environment.id),
+      replicaIds: [...(replicas.get(environment.id) ?? []), ...(commands.get(environment.id) ?? [])].map(
+        ({ id }) => id,
+      ),
     }));
   };
 
@@ -49,7 +54,8 @@ export const guardDeps = (wiring: {
       if (!engineUp()) return [];
       const readings = await engine.readings();
       const writes = new Map((await engine.writes(withWrites)).map((one) => [one.replicaId, one]));
-      return readings.map(({ replicaId, cpuNanos, memoryBytes, pids }) => ({
+      const commands = await engine.usesOfOneOffs(withWrites);
+      const replicas = readings.map(({ replicaId, cpuNanos, memoryBytes, pids }) => ({
         replicaId,
         cpuNanos,
         memoryBytes,
@@ -57,6 +63,7 @@ export const guardDeps = (wiring: {
         writtenBytes: writes.get(replicaId)?.writtenBytes ?? null,
         loggedBytes: writes.get(replicaId)?.loggedBytes ?? null,
       }));
+      return [...replicas, ...commands.map(({ runId, ...use }) => ({ replicaId: runId, ...use }))];
     },
     letOthersFirst: engine.letOthersFirst,
     apply: supervisor.applyGuard,

@@ -19,6 +19,7 @@ import { listeningPortsOf } from "./listening-ports.ts";
 import { createLogs } from "./logs.ts";
 import { bridgeName, createNetworks } from "./networks.ts";
 import { createOneOffCgroups } from "./one-off-cgroup.ts";
+import { createOneOffUse } from "./one-off-use.ts";
 import { createOneOffs } from "./one-offs.ts";
 import { createReadings } from "./readings.ts";
 import { createReplicaList } from "./replica-list.ts";
@@ -59,9 +60,11 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
   const oneOffCgroups = createOneOffCgroups(log, async () =>
     deps.dockerHost.startsWith("unix:") ? (await dockerInfo(client)).CgroupDriver : null,
   );
+  const oneOffUse = createOneOffUse();
   const oneOffs = createOneOffs({
     client,
     log,
+    use: oneOffUse,
     cgroups: oneOffCgroups,
     createContainer: containers.createContainer,
   });
@@ -147,6 +150,7 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
     ...createLogs(client),
     ...oneOffs,
     listOneOffs: () => oneOffs.listOneOffs(),
+    usesOfOneOffs: async (byProcesses) => oneOffUse.read(await imageFolder(), byProcesses),
     ...createReplicaExec({ client, log, inspectReplica }),
     async listeningPorts(replicaId) {
       const pid = (await inspectReplica(replicaId))?.pid;

@@ -10,6 +10,7 @@ import { deployFailed, dockerMessage, hasStatus, runtimeReason } from "./errors.
 import { containerName, labelFilter } from "./labels.ts";
 import type { OneOffCgroups } from "./one-off-cgroup.ts";
 import { oneOffConfig, runIdOf } from "./one-off-config.ts";
+import type { OneOffUseMeter } from "./one-off-use.ts";
 
 const startDeadlineMs = 60_000;
 const stopDeadlineMs = 30_000;
@@ -19,6 +20,7 @@ interface Deps {
   client: DockerClient;
   log: Log;
   cgroups: OneOffCgroups;
+  use: OneOffUseMeter;
   createContainer(
     spec: ReplicaSpec,
     adapt: (config: Dockerode.ContainerCreateOptions) => Dockerode.ContainerCreateOptions,
@@ -26,7 +28,7 @@ interface Deps {
 }
 
 /** Commands in containers of their own; see `CommandEngine` for each. */
-export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) => {
+export const createOneOffs = ({ client, log, cgroups, use, createContainer }: Deps) => {
   const inspect = (runId: string): Promise<Dockerode.ContainerInspectInfo | null> =>
     client.call("inspect container", (docker) =>
       docker
@@ -40,6 +42,19 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
           },
         ),
     );
+
+  const hold = (containerId: string, held: boolean): Promise<void> =>
+    client.call("hold container", async (docker) => {
+      const container = docker.getContainer(containerId);
+      await (held ? container.pause() : container.unpause()).catch((error: unknown) => {
+        // It has just ended, or somebody else did the same.
+        if (
+          !hasStatus(error, 404, 409) &&
+          !/is (?:not|already) (?:running|paused)/.test(dockerMessage(error))
+        )
+          throw error;
+      });
+    });
 
   const removeById = (containerId: string): Promise<void> =>
     client.call(
@@ -115,6 +130,8 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
           .catch(() => {}); // it has just ended, or asks again with its next size
       },
       kill: async (graceSeconds) => {
+        // Frozen processes get no signal.
+        if ((await inspect(runId))?.State.Paused) await hold(containerId, false);
         await client.call(
           "stop container",
           (docker) =>
@@ -159,6 +176,7 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
           throw error;
         }
         if (spec.terminal) await running.resize(spec.terminal);
+        use.notice(spec.runId, id, (await inspect(spec.runId))?.State.Pid ?? 0);
         return running;
       } catch (error) {
         // Best effort: what remains is found by its row.
@@ -174,11 +192,18 @@ export const createOneOffs = ({ client, log, cgroups, createContainer }: Deps) =
       const info = await inspect(runId);
       if (!info) return null;
       await cgroups.adopt(info.HostConfig.CgroupParent, runId);
+      use.notice(runId, info.Id, info.State.Pid);
       const stream = await attach(info.Id, { stdin: false, logs: true, live: info.State.Running });
       return processOf(runId, info.Id, info.Config.Tty, stream, onOutput);
     },
 
+    async holdOneOff(runId: string, held: boolean): Promise<void> {
+      const info = await inspect(runId);
+      if (info?.State.Running && info.State.Paused !== held) await hold(info.Id, held);
+    },
+
     async removeOneOff(runId: string): Promise<void> {
+      use.forget(runId);
       const info = await inspect(runId);
       if (info) await removeById(info.Id);
       cgroups.leave(runId);

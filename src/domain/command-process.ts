@@ -42,6 +42,16 @@ export interface CommandEnd {
 /** What `Engine.readings` calls a group of one-offs: their use is metered together, beside the replicas'. */
 export const oneOffMeter = (group: string): string => `one-offs-of-${group}`;
 
+/** What one of them uses now; counters grow for as long as it runs. Null where it cannot be told. */
+export interface OneOffUse {
+  runId: string;
+  cpuNanos: number;
+  memoryBytes: number;
+  pids: number | null;
+  writtenBytes: number | null;
+  loggedBytes: number | null;
+}
+
 /** A command that was started. */
 export interface CommandProcess {
   /** Bytes for its standard input; resolves once they are on their way. What comes after the end is dropped. */
@@ -64,10 +74,14 @@ export interface CommandEngine {
   startOneOff(spec: OneOffSpec, onOutput: OnOutput): Promise<CommandProcess>;
   /** Goes on with one that an earlier daemon started with `keepOutput`, output from its beginning; null when it is gone. */
   followOneOff(runId: string, onOutput: OnOutput): Promise<CommandProcess | null>;
+  /** Freezes it, or lets it go on. Idempotent; nothing when it does not run. */
+  holdOneOff(runId: string, held: boolean): Promise<void>;
   /** Kills it if needed. Idempotent. */
   removeOneOff(runId: string): Promise<void>;
   /** Of all there are, running or not, of whatever installation. */
   listOneOffs(): Promise<string[]>;
+  /** Of those that run. @param byProcesses also what they write, which costs more to know */
+  usesOfOneOffs(byProcesses: boolean): Promise<OneOffUse[]>;
   /**
    * Runs a command beside the app inside a running replica. When it ends, or `kill` is called, what it left
    * running ends too. `not_found` when the replica does not run, `conflict` where this daemon could not end it.

@@ -29,7 +29,9 @@ export interface GuardSite {
   environment: string;
   /** What one of its replicas may use. */
   cpuMillicores: number;
-  /** Of its replicas, those that others depend on (internal ones: databases, caches) left out. */
+  /** Others of its owner depend on it: a database, a cache. */
+  isInternal: boolean;
+  /** Its replicas, and its commands and jobs in containers of their own. */
   replicaIds: string[];
 }
 

@@ -25,7 +25,7 @@ let clock: ReturnType<typeof fakeClock>;
 let written: Map<string, number>;
 let applied: string[];
 let idle: string[];
-let sites: { environmentId: string; slug: string }[];
+let sites: { environmentId: string; slug: string; isInternal?: boolean }[];
 let guard: Guard;
 
 const start = (isOn = true): Guard => {
@@ -33,8 +33,9 @@ const start = (isOn = true): Guard => {
     ...{ store, clock, isOn, cores: 2, log: silentLog },
     folders: async () => [database.dir],
     sites: async () =>
-      sites.map(({ environmentId, slug }) => ({
+      sites.map(({ environmentId, slug, isInternal = false }) => ({
         ...{ siteId: "site_1", environmentId, slug, environment: "production", cpuMillicores: 500 },
+        isInternal,
         replicaIds: [`rep_${slug}`],
       })),
     consumption: async (withWrites) =>
@@ -211,4 +212,11 @@ test("thresholds are kept, and wrong ones refused with what is allowed", async (
   expect([settings.cpuBusyPercent, settings.stepSeconds]).toEqual([91, 5]);
   // A twentieth of this machine's disk, within bounds.
   expect(settings.diskFreeBytes).toBeGreaterThanOrEqual(2 * GB);
+});
+
+test("an internal site's use is no neighbour's fault; it is touched when it uses more than all others together", async () => {
+  sites[0]!.isInternal = true;
+  await guard.change(operator, short);
+  await pass(30);
+  expect(await inForce()).toEqual(["pause writer", "throttle writer", "builds"]);
 });

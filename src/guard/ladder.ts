@@ -11,6 +11,8 @@ const repeatMs = 60 * 60_000;
 const longestHoldMs = 15 * 60_000;
 /** Of what all sites use together: where many take a little each, nobody is to blame. */
 const leastShare = 0.3;
+/** Others of its owner stand still with an internal site: it is touched where it uses more than all others together. */
+const leastInternalShare = 0.5;
 
 export interface Ladder {
   /** Takes one step up while there is pressure and it is time, one down once it has been gone long enough. */
@@ -47,6 +49,7 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
       const isPaused = acts.all.some(
         (act) => act.kind === "pause" && act.environmentId === suspect.environmentId,
       );
+      if (site?.isInternal && suspect.share < leastInternalShare) continue;
       if (site && !isPaused && !isSpared(suspect.environmentId)) return { site, suspect };
     }
     return null;

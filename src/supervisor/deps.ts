@@ -88,6 +88,7 @@ export interface SupervisorQueries extends SleepQueries {
   closedEgress(): Promise<Set<string>>;
   guardActsOf(environmentIds: string[]): Promise<GuardActRecord[]>;
   allGuardActs(): Promise<GuardActRecord[]>;
+  openRuns(): Promise<RunRecord[]>;
   allSleeps(): Promise<SleepRecord[]>;
   allRestorePriorities(): Promise<RestorePriorityRecord[]>;
   allCpuBursts(): Promise<CpuBurstRecord[]>;

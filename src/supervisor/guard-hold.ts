@@ -26,8 +26,8 @@ const unlessGone = (error: unknown): void => {
 };
 
 /**
- * Freezes an environment's containers while the host guard has paused it, and lets them go on when it has not; those
- * asleep stay so. Idempotent.
+ * Freezes an environment's containers while the host guard has paused it, those of commands and jobs, too, and lets them
+ * go on when it has not; those asleep stay so. Idempotent.
  * @param publish has the edge follow the rows; visitors are told before anything stands still, and let in after it goes on
  */
 export const holdOrLetGo = async (
@@ -46,5 +46,8 @@ export const holdOrLetGo = async (
       if (!container?.running || container.paused === isHeld) continue;
       await (isHeld ? engine.pauseReplica(id) : engine.unpauseReplica(id)).catch(unlessGone);
     }
+  for (const run of await store.openRuns())
+    if (run.environmentId === environmentId && run.status === "running" && run.replicaId === null)
+      await engine.holdOneOff(run.id, isHeld);
   if (!isHeld) await publish();
 };

@@ -130,6 +130,46 @@ for (const attack of ["log flood", "memory hog", "disk fill"] as const)
     expect((await croft.edge()).pid).toBe(edge);
   });
 
+test("a command in a container of its own is its site's doing, and stands still with it", async () => {
+  const gone = new AbortController();
+  const exec = (command: string, signal: AbortSignal) =>
+    fetch(`http://127.0.0.1:${croft.panelPort}/api/v1/sites/${noisy}/exec`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${croft.token}`, "content-type": "application/json" },
+      body: JSON.stringify({ command }),
+      signal,
+    });
+  const helpers = () =>
+    docker(
+      ...["ps", "--format", "{{.Status}}"],
+      ...["--filter", `label=croft.site=${noisy}`, "--filter", "label=croft.role=helper"],
+    );
+  try {
+    const burning = await exec("while :; do :; done", gone.signal);
+    expect(burning.status).toBe(200);
+    // Who does not read is taken for gone, and the command ends with it.
+    void burning.text().catch(() => {});
+    await change(pressed["CPU burn"]);
+    const seen = await until("the guard has paused it", view, isPaused, 60_000);
+    expect(held(seen)).toEqual([
+      ["pause", noisy],
+      ["throttle", noisy],
+      ["builds", null],
+    ]);
+    await until("it stands still", helpers, (status) => status.includes("Paused"));
+    const another = await exec("true", AbortSignal.timeout(30_000));
+    expect(another.status).toBe(409);
+    expect(await another.text()).toContain("the site is paused");
+    await change(calm);
+    await undone();
+    await until("it goes on", helpers, (status) => status !== "" && !status.includes("Paused"));
+  } finally {
+    gone.abort();
+    await change(calm);
+  }
+  await until("it has ended", helpers, (status) => status === "");
+});
+
 test("what is in force outlives the daemon, is no drift, and is undone by the next one; an operator can do so before", async () => {
   const attacked = await attackFrom(noisy, "memory hog");
   try {
