@@ -22,7 +22,8 @@ export const processNameSchema = z
   .regex(
     /^[a-z](?:[a-z0-9_-]{0,28}[a-z0-9])?$/,
     "must be up to 30 of a-z, 0-9, - and _, start with a letter and end with a letter or digit",
-  );
+  )
+  .refine((name) => name !== "localhost", "must not be localhost");
 
 const countMessage = `must be a whole number from 0 to ${mostReplicas}`;
 export const replicasSchema = z

@@ -56,8 +56,9 @@ export interface RunSettings {
   onHost: number;
   /** Commands that one person may begin. */
   startsPerMinute: number;
-  /** Runs of jobs at once: of one environment, on the host. What is due beyond that waits. */
+  /** Runs of jobs at once: of one environment, of all sites of one owner, on the host. What is due beyond that waits. */
   jobsPerEnvironment: number;
+  jobsPerOwner: number;
   jobsOnHost: number;
   /** Of one job, waiting or under way, where its policy lets them run beside one another. */
   openPerJob: number;
@@ -84,6 +85,8 @@ export const defaultRunSettings: RunSettings = {
   onHost: 20,
   startsPerMinute: 60,
   jobsPerEnvironment: 2,
+  // Runs may last a day: others always find a place.
+  jobsPerOwner: 3,
   jobsOnHost: 4,
   openPerJob: 5,
   jobsPerSite: 20,

@@ -174,10 +174,18 @@ export const createJobRunner = (deps: RunsDeps) => {
     }
   };
 
+  const ownerOf = async (environmentId: string): Promise<string | null> => {
+    const environment = await store.environmentById(environmentId);
+    const site = environment && (await store.siteById(environment.siteId));
+    return site?.ownerUserId ?? site?.ownerOrganizationId ?? null;
+  };
+
   const pumpOnce = async (): Promise<void> => {
     if (stopped || !deps.engineUp()) return;
     const open = await store.openRuns();
     const running = open.filter((run) => run.kind === "job" && run.status === "running");
+    const owners: (string | null)[] = [];
+    for (const run of running) owners.push(await ownerOf(run.environmentId));
     for (const run of open) {
       if (run.status !== "queued" || run.jobId === null) continue;
       const job = await store.jobById(run.jobId);
@@ -185,6 +193,9 @@ export const createJobRunner = (deps: RunsDeps) => {
       if (running.length >= settings.jobsOnHost) return;
       if (ofEnvironment.length >= settings.jobsPerEnvironment) continue;
       if (job?.overlap !== "allow" && running.some((one) => one.jobId === run.jobId)) continue;
+      const owner = await ownerOf(run.environmentId);
+      if (owners.filter((one) => one === owner).length >= settings.jobsPerOwner) continue;
+      owners.push(owner);
       running.push(run);
       await start(run);
     }

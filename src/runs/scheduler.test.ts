@@ -228,6 +228,19 @@ test("only so many run at once, of one environment and on the host; the others w
   await eventually("the third has its turn", async () => (await statusesOf(jobs[2]!))[0] === "running");
 });
 
+test("however many sites somebody has, others find a place", async () => {
+  Object.assign(deps.settings, { jobsPerEnvironment: 3, jobsPerOwner: 1 });
+  const jobs = await Promise.all(Array.from({ length: 2 }, () => addJob()));
+  for (const job of jobs) await begin(job);
+  expect(containers.size).toBe(1);
+  const stranger = await seedSite(store, { site: { slug: "stranger" } });
+  const foreign = await addJob({ environmentId: stranger.environment.id });
+  await begin(foreign);
+  // Whether it finds a release is another matter: it had its turn.
+  await eventually("it has its turn", async () => (await statusesOf(foreign))[0] !== "queued");
+  expect(await statusesOf(jobs[1]!)).toEqual(["queued"]);
+});
+
 test("its time comes while it runs: each policy", async () => {
   const queued = await addJob({ overlap: "queue" });
   for (let i = 0; i < 3; i++) {

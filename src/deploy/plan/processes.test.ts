@@ -89,6 +89,7 @@ test("what is wrong is named with its file and field", async () => {
     [croftJson({ worker: { command: "a", memory: "1k" } }), "processes.worker.memory: must be between"],
     [croftJson({ worker: { command: "a", image: "redis" } }), "image"],
     [croftJson({ "Bad Name": { command: "a" } }), "processes.Bad Name: must be"],
+    [croftJson({ localhost: { command: "a" } }), "must not be localhost"],
     [croftJson({ web: false }), "nothing would run"],
     [
       croftJson(Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`w${i}`, { command: "a" }]))),
