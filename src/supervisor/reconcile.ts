@@ -5,7 +5,7 @@ import { bringToScale } from "./bring-to-scale.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { settleExits } from "./exit-events.ts";
 import { followReplica, type MemoryKill } from "./follow-replica.ts";
-import { tellOfForeign } from "./foreign-containers.ts";
+import { sortOut, tellOfForeign } from "./foreign-containers.ts";
 import { forEachSite } from "./for-each-site.ts";
 import { heldEnvironments } from "./guard-hold.ts";
 import { keepLinks } from "./links.ts";
@@ -77,7 +77,8 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
       links: await queries.allLinks(),
     }),
   );
-  const actual = new Map((await deps.engine.listReplicas()).map((one) => [one.replicaId, one]));
+  const found = await deps.engine.listReplicas();
+  const { own: actual, strays, impostors } = await sortOut(deps, environments, rows, found);
   state.restarted = 0;
   // What the host guard has paused stands still, too.
   state.asleep = new Set(sleeps.map(({ environmentId }) => environmentId))
@@ -86,8 +87,8 @@ export const reconcile = async (deps: SupervisorDeps, state: ReconcileState): Pr
   state.endedWithEngine =
     state.engineIsNew === "back" || (state.engineIsNew === "first" && allEnded(rows, actual));
   state.scaling = await readScaling(deps.store);
-  await removeStrays(deps, actual, rows);
-  await tellOfForeign(deps, environments);
+  await removeStrays(deps, strays);
+  await tellOfForeign(deps, environments, impostors);
   await ensureNetworks(deps, environments, rows);
   const deploying = new Map(
     open
@@ -120,16 +121,8 @@ const allEnded = (rows: readonly ReplicaRecord[], actual: ReadonlyMap<string, Re
 };
 
 /** Containers whose row says that they are gone: left over from a crash between two steps. */
-const removeStrays = async (
-  deps: SupervisorDeps,
-  actual: Map<string, ReplicaState>,
-  rows: ReplicaRecord[],
-): Promise<void> => {
-  const live = new Set(rows.map((row) => row.id));
-  for (const replicaId of actual.keys()) {
-    if (live.has(replicaId)) continue;
-    const row = await deps.store.replicaById(replicaId);
-    if (row?.state !== "removed") continue;
+const removeStrays = async (deps: SupervisorDeps, strays: readonly string[]): Promise<void> => {
+  for (const replicaId of strays) {
     deps.log.info("removing a left-over container", { replica: replicaId });
     await deps.engine.removeReplica(replicaId);
   }

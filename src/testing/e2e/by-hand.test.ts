@@ -131,6 +131,26 @@ test("a container of somebody else with our labels is left alone and told of", a
   );
 });
 
+test("a container that took over a replica's name and labels is not taken for it", async () => {
+  const before = await container();
+  const name = await own.docker("inspect", "--format", "{{.Name}}", before);
+  const labels = JSON.parse(await own.docker("inspect", "--format", "{{json .Config.Labels}}", before));
+  await croft.kill("SIGKILL");
+  await own.docker("rm", "-f", before);
+  const impostor = await own.docker(
+    ...["run", "-d", "--name", name.slice(1)],
+    ...Object.entries(labels).flatMap(([label, value]) => ["--label", `${label}=${value}`]),
+    ...[webImage, "sleep", "600"],
+  );
+  await croft.start();
+  await until("it is told of", events, (all) =>
+    all.some(({ kind, message }) => kind === "container.foreign" && message.includes(name.slice(1))),
+  );
+  await serves();
+  expect(await own.docker("inspect", "--format", "{{.State.Running}}", impostor)).toBe("true");
+  await own.docker("rm", "-f", impostor);
+});
+
 test("a network that was removed while nothing ran: a new container on a new one", async () => {
   const id = await container();
   const network = await networkOf(id);
