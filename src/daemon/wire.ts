@@ -188,6 +188,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     clock,
     secretBox,
     hostMemoryBytes: () => supervisor.engineStatus().info?.memoryBytes ?? null,
+    engineUp: () => supervisor.engineStatus().up,
     networkSlots: networkSlots(settings.networkPool),
     hardVolumes,
     layerQuota: () => {

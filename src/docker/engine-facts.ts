@@ -2,6 +2,9 @@ import type { EngineFacts } from "../domain/engine-facts.ts";
 import { createDockerClient } from "./client.ts";
 import { mountOptionsOf } from "./mount-options.ts";
 
+/** Somebody waits for the answer; an engine that takes longer is told of as one that hangs. */
+const deadlineMs = 5000;
+
 /** What of `GET /info` and `GET /version` is read; @types/dockerode leaves some of it out. */
 interface Info {
   CgroupVersion?: string;
@@ -24,8 +27,8 @@ interface Version {
 export const engineFacts = async (dockerHost: string): Promise<Omit<EngineFacts, "firewall">> => {
   const client = createDockerClient(dockerHost);
   const [info, version] = await Promise.all([
-    client.call("info", (docker) => docker.info() as Promise<Info>),
-    client.call("version", (docker) => docker.version() as unknown as Promise<Version>),
+    client.call("info", (docker) => docker.info() as Promise<Info>, { deadlineMs }),
+    client.call("version", (docker) => docker.version() as unknown as Promise<Version>, { deadlineMs }),
   ]);
   const components = (version.Components ?? []).filter(({ Name }) => Name !== "Engine");
   return {

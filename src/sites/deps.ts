@@ -127,6 +127,8 @@ export interface SiteDeps {
   secretBox: SecretBox;
   /** Null while it is not known. */
   hostMemoryBytes?(): number | null;
+  /** Whether the container engine answers, as it was last seen. */
+  engineUp?(): boolean;
   hardVolumes: HardVolumes;
   /** Whether the engine holds writable layers to a size; as it was last seen, no waiting. */
   layerQuota(): boolean;

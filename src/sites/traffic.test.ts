@@ -124,6 +124,9 @@ test("only what runs can be restarted, and what can be split is kept and has con
   await store.updateEnvironment(environmentId, { currentReleaseId: "rel_2" });
   expect(await refusal()).toContain("is static");
   await store.updateEnvironment(environmentId, { currentReleaseId: "rel_4" });
+  expect(await refusalOf(restartSite({ ...deps, engineUp: () => false }, owner, slug))).toContain(
+    "Docker does not answer",
+  );
   expect(await refusal()).toBeNull();
 
   const split = (...numbers: number[]) =>

@@ -60,12 +60,12 @@ const ask = async (cookie: string): Promise<void> => {
     });
     expect(page.status, path).toBe(200);
   }
-  for (const path of ["/", "/host", "/events"])
+  for (const path of ["/", "/host", "/host/doctor", "/events"])
     expect(
       (await fetch(origin + path, { headers: { cookie }, signal: AbortSignal.timeout(soonMs) })).status,
       path,
     ).toBe(200);
-  for (const path of ["/sites", `/sites/${slug}`, `/sites/${slug}/events`, "/host"]) {
+  for (const path of ["/sites", `/sites/${slug}`, `/sites/${slug}/events`, "/host", "/doctor"]) {
     const answer = await fetch(`${origin}/api/v1${path}`, {
       headers: { authorization: `Bearer ${croft.token}` },
       signal: AbortSignal.timeout(soonMs),
@@ -90,6 +90,8 @@ test("an engine that hangs holds up neither pages, API nor visitors, and is used
   expect(await put.text()).toContain("the limits are stored");
   await until("it is noticed", ready, (status) => status === 503);
   await ask(cookie);
+  // What runs would go, and nothing could take its place.
+  expect((await croft.api("POST", `/sites/${slug}/restart`)).status).toBe(503);
   const asked = await croft.api<{ id: string }>("POST", `/sites/${slug}/deployments`, {});
   expect(asked.status).toBe(202);
   expect((await visitors.stop()).failures).toEqual([]);
