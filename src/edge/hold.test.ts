@@ -160,10 +160,17 @@ test("bodies of requests that wait stay with who sends them, and all that is kep
   expect(kept!.visitor.held?.length ?? 0).toBeLessThan(1_000_000);
   const { heldBytes } = fixture.edge;
   expect(heldBytes).toBeLessThan(1_000_000);
-  fixture.edge.heldBytes = 64 * 1024 * 1024;
+  const sleeper = routeTo(["sleeper.test"], hold(), {}, "sleeper");
+  fixture.route([routeTo(["site.test"], hold(1000), {}, "site"), sleeper]);
   const refused = await connectRaw(fixture.port);
+  const first = await connectRaw(fixture.port);
+  fixture.edge.heldBytes = 64 * 1024 * 1024;
+  // The first that waits at another site is let in all the same, or it would not be woken.
+  first.send(get.replace("site.test", "sleeper.test"));
   refused.send(get);
   expect(await refused.until((text) => text.includes("</html>"))).toStartWith("HTTP/1.1 503 ");
+  while (heldByRoute(fixture.edge).sleeper !== 1) await Bun.sleep(1);
+  expect(await fixture.edge.wakeCalls.next(0)).toContain("sleeper");
   // It is counted anew, so that nobody is kept out for ever.
   while (fixture.edge.heldBytes > 1_000_000) await Bun.sleep(5);
   const other = await asking();
@@ -174,6 +181,6 @@ test("bodies of requests that wait stay with who sends them, and all that is kep
   route(toPort(app.port!));
   expect(await pouring.until((text) => text.endsWith(" b"), 20_000)).toEndWith("\r\n\r\n8000000 b");
   expect(await other.until((text) => text.endsWith(" b"))).toEndWith("0 b");
-  for (const client of [pouring, refused, other]) client.close();
+  for (const client of [pouring, refused, other, first]) client.close();
   await app.stop(true);
 });

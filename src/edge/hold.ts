@@ -5,7 +5,10 @@ import { othersServing } from "./shared/share.ts";
 import type { ActiveRoute, Edge, Exchange } from "./state.ts";
 import { pauseVisitor } from "./visitor-end.ts";
 
-/** Of all that waits, heads and what came along with them; beyond that nobody is let in to wait. */
+/**
+ * Of all that waits, heads and what came along with them; beyond that nobody is let in to wait but the first of each
+ * route: who lets thousands wait at one site must not keep others from being woken.
+ */
 const mostHeldBytes = 64 * 1024 * 1024;
 
 /** Requests of a route that has nothing to serve them yet wait here, in the order of their coming. */
@@ -17,8 +20,9 @@ export const holdExchange = (
   const { edge } = visitor;
   let waiting = edge.held.get(target.route.id);
   if (waiting === undefined) edge.held.set(target.route.id, (waiting = new Set()));
-  if (waiting.size >= maxRequests) forgetGone(waiting);
-  if (waiting.size >= maxRequests || edge.heldBytes >= mostHeldBytes) {
+  const isFull = edge.heldBytes >= mostHeldBytes;
+  if (isFull || waiting.size >= maxRequests) forgetGone(waiting);
+  if (waiting.size >= maxRequests || (isFull && waiting.size > 0)) {
     answerExchange(
       exchange,
       pageAnswer(
