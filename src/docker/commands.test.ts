@@ -314,3 +314,16 @@ test("a site's one-offs go with it", async () => {
   await other.cleanup();
   expect(await exists(spec.runId)).toBe(false);
 });
+
+test("a network that is taken away lets go of commands, too", async () => {
+  const link = { ...(await fixture.network()), internal: true };
+  const spec = oneOff(["sleep", "300"]);
+  spec.base = { ...base, joins: [{ network: link.name, aliases: [] }] };
+  const running = await fixture.engine.startOneOff(spec, () => {});
+  await fixture.engine.removeNetwork(link.name);
+  const { NetworkSettings, State } = await dockerApi("GET", `/containers/croft-${spec.runId}/json`);
+  expect(Object.keys(NetworkSettings.Networks)).toEqual([network.name]);
+  expect(State.Running).toBe(true);
+  await running.kill(0);
+  await fixture.engine.removeOneOff(spec.runId);
+});

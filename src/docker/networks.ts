@@ -4,6 +4,7 @@ import { AppError, conflict } from "../errors.ts";
 import type { DockerClient } from "./client.ts";
 import { dockerMessage, hasStatus } from "./errors.ts";
 import { isManaged, ownershipLabels, replicaIdOf } from "./labels.ts";
+import { runIdOf } from "./one-off-config.ts";
 
 /** All bridges of Croft begin so: the firewall's rules name them as `croft+`. */
 export const bridgePrefix = "croft";
@@ -11,6 +12,8 @@ export const bridgePrefix = "croft";
 /** Interface names have at most 15 characters (IFNAMSIZ, linux/if.h), so the network's name goes in as a hash. */
 export const bridgeName = (network: string): string =>
   bridgePrefix + createHash("sha256").update(network).digest("hex").slice(0, 10);
+
+const betweenContainers = "com.docker.network.bridge.enable_icc";
 
 /** Whether two IPv4 networks in CIDR notation share addresses. */
 const overlap = (a: string | undefined, b: string): boolean => {
@@ -58,7 +61,7 @@ export const createNetworks = (client: DockerClient) => {
             IPAM: { Driver: "default", Config: [{ Subnet: network.subnet }] },
             Options: {
               "com.docker.network.bridge.name": bridgeName(network.name),
-              "com.docker.network.bridge.enable_icc": "true",
+              [betweenContainers]: String(network.apart !== true),
             },
             Labels: ownershipLabels(owner),
           });
@@ -97,17 +100,17 @@ export const createNetworks = (client: DockerClient) => {
       return found.map((info) => ({
         id: info.Id,
         name: info.Names[0] ?? info.Id,
-        ours: replicaIdOf(info.Names, info.Labels) !== null,
+        ours: (replicaIdOf(info.Names, info.Labels) ?? runIdOf(info.Names, info.Labels)) !== null,
       }));
     });
 
-  /** Makes the network anew with the right subnet; our containers move over and get new addresses. */
+  /** Makes the network anew as it should be; our containers move over and get new addresses. */
   const replace = async (networkId: string, network: NetworkRef, owner: Ownership): Promise<void> => {
     const attached = await attachedTo(networkId);
     const foreign = attached.find((container) => !container.ours);
     if (foreign)
       throw conflict(
-        `the network ${network.name} has another subnet and is used by container ${foreign.name}`,
+        `the network ${network.name} has another subnet, or other options, and is used by container ${foreign.name}`,
       );
     // Before anything is taken apart: what is asked for must be free.
     const others = await client.call("list networks", (docker) => docker.listNetworks());
@@ -137,7 +140,8 @@ export const createNetworks = (client: DockerClient) => {
     const right =
       found.Driver === "bridge" &&
       found.IPAM?.Config?.[0]?.Subnet === network.subnet &&
-      found.Options?.["com.docker.network.bridge.name"] === bridgeName(network.name);
+      found.Options?.["com.docker.network.bridge.name"] === bridgeName(network.name) &&
+      (found.Options?.[betweenContainers] === "false") === (network.apart === true);
     if (!right) await replace(found.Id, network, owner);
   };
 
