@@ -68,6 +68,20 @@ test("the host reaches a replica; a replica of the same environment too; another
   expect(await reaches(await listen(neighbourNetwork, neighbour), 8080)).toBe(false);
 });
 
+test("where each is apart, as builds are, none reaches another; a network that was not so becomes it", async () => {
+  const before = await fixture.network();
+  const address = await listen(before);
+  expect(await reaches(address, 8080, before)).toBe(true);
+  const apart = { ...before, apart: true };
+  await fixture.engine.ensureNetwork(apart, fixture.owner);
+  const { Id } = await dockerApi("GET", `/networks/${before.name}`);
+  await fixture.engine.ensureNetwork(apart, fixture.owner);
+  expect((await dockerApi("GET", `/networks/${before.name}`)).Id).toBe(Id);
+  const moved = await listen(apart);
+  expect((await fetch(`http://${moved}:8080/`, { signal: AbortSignal.timeout(5000) })).status).toBe(404);
+  expect(await reaches(moved, 8080, apart)).toBe(false);
+});
+
 test("ports of the host are closed to replicas, by gateway and by any other address of it", async () => {
   const server = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
   try {

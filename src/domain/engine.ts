@@ -18,6 +18,8 @@ export interface NetworkRef {
   internal?: boolean;
   /** Its containers may not begin connections to anywhere outside; held by the host's firewall. */
   closed?: boolean;
+  /** What is on it does not reach what else is on it. */
+  apart?: boolean;
 }
 
 /**

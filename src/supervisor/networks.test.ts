@@ -5,7 +5,7 @@ import { buildNetworkOf, networkOf, networkSlots } from "./networks.ts";
 const at = (slot: number) => ({ id: "env_1", networkSlot: slot }) as EnvironmentRecord;
 
 test("builds have the pool's first subnet, environments the following ones", () => {
-  expect(buildNetworkOf("10.210.0.0/16").subnet).toBe("10.210.0.0/27");
+  expect(buildNetworkOf("10.210.0.0/16")).toMatchObject({ subnet: "10.210.0.0/27", apart: true });
   expect(networkOf("10.210.0.0/16", at(0))).toEqual({ name: "croft-env_1", subnet: "10.210.0.32/27" });
   expect(networkOf("10.210.0.0/16", at(7)).subnet).toBe("10.210.1.0/27");
   expect(networkOf("10.210.0.0/16", at(2046)).subnet).toBe("10.210.255.224/27");

@@ -25,6 +25,8 @@ export const buildNetworkOf = (pool: string): NetworkRef => ({
   // The pool in the name keeps two installations on one engine apart.
   name: `croft-build-${pool.replaceAll(/[./]/g, "-")}`,
   subnet: subnet(pool, 0),
+  // Builds of several owners are on it at once.
+  apart: true,
 });
 
 /** Of two linked environments alone. */
