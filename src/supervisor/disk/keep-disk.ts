@@ -10,15 +10,19 @@ const rewriteAfterMs = 5 * 60_000;
 
 /**
  * Measures each environment's disk use and acts on it: warns, stops what is over its limit, and starts again what no
- * longer is. @returns true when something was stopped or started
+ * longer is.
+ * @param isStill whose last figure still holds: nothing is counted there
+ * @returns true when something was stopped or started
  */
 export const keepDisk = async (
   deps: SupervisorDeps,
-  onMeasured: (environmentId: string, use: DiskUse) => void = () => {},
+  onMeasured: (environment: LiveEnvironment, use: DiskUse) => void = () => {},
+  isStill: (environment: LiveEnvironment) => boolean = () => false,
 ): Promise<boolean> => {
   const open = await openDiskEvents(deps);
   let changed = false;
-  await forEachSite(deps, await deps.store.liveEnvironments(), async (environment) => {
+  const moved = (await deps.store.liveEnvironments()).filter((environment) => !isStill(environment));
+  await forEachSite(deps, moved, async (environment) => {
     const use = await measureDisk(deps, environment);
     if (use === null) {
       deps.log.warn("disk use of a site could not be measured; its last figure stands", {
@@ -26,7 +30,7 @@ export const keepDisk = async (
       });
       return;
     }
-    onMeasured(environment.id, use);
+    onMeasured(environment, use);
     if (await actOnDisk(deps, environment, use, open)) changed = true;
   });
   return changed;

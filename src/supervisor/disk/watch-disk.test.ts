@@ -96,6 +96,26 @@ test("while free space stays, and while who wrote cannot be over, nothing is cou
   expect(acts).toEqual([]);
 });
 
+test("where nothing was written since, a count of all passes by; near the limit, or after ten minutes, it does not", async () => {
+  const [quiet, near] = [await site(), await site()];
+  writes(near.replica, 80 * MB);
+  await begin();
+  await watch.count();
+  expect(acts).toEqual([`count ${near.replica}`]);
+  acts.length = 0;
+  writes(quiet.replica, 1);
+  await watch.count();
+  expect(acts.toSorted()).toEqual([`count ${near.replica}`, `count ${quiet.replica}`].toSorted());
+  acts.length = 0;
+  clock.advance(11 * 60_000);
+  await watch.count();
+  expect(acts).toContain(`count ${quiet.replica}`);
+  acts.length = 0;
+  written.delete(quiet.replica);
+  await watch.count();
+  expect(acts).toContain(`count ${quiet.replica}`);
+});
+
 test("who wrote as much as was left is counted alone, and ended at once when it is over", async () => {
   const [quiet, loud] = [await site(), await site()];
   await begin();

@@ -15,10 +15,16 @@ const rowsMs = 1000;
 /** Writes less than this in one look make nobody the one who fills the disk. */
 const growerBytes = 4 * MB;
 
+/** Where nothing was written all is counted again this seldom: what is only deleted moves no counter. */
+const stillMs = 10 * 60_000;
+/** From this part of its limit on a site is counted each time: whether it was eased matters soon. */
+const closeShare = 0.75;
+
 /** What is known of an environment since it was last counted. */
 interface Known {
   usedBytes: number;
   countedAtMs: number;
+  releaseId: string | null;
   /** By replica, as the kernel had counted then. */
   writtenBytes: Map<string, number>;
   /** How far the free space had fallen then, in sum, and how much of that nobody had written. */
@@ -77,10 +83,9 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
 
   const writtenNow = async (): Promise<Map<string, number>> =>
     new Map(
-      (await deps.engine.writes(true)).map(({ replicaId, writtenBytes, loggedBytes }) => [
-        replicaId,
-        (writtenBytes ?? 0) + (loggedBytes ?? 0),
-      ]),
+      (await deps.engine.writes(true)).flatMap(({ replicaId, writtenBytes, loggedBytes }) =>
+        writtenBytes === null ? [] : [[replicaId, writtenBytes + (loggedBytes ?? 0)] as const],
+      ),
     );
 
   const since = (
@@ -89,9 +94,15 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     then: Map<string, number>,
   ): number => replicaIds.reduce((sum, id) => sum + Math.max(0, (now.get(id) ?? 0) - (then.get(id) ?? 0)), 0);
 
-  const note = (environmentId: string, use: DiskUse, written: Map<string, number>, began: Known): void => {
-    known.set(environmentId, {
+  const note = (
+    { id, currentReleaseId }: LiveEnvironment,
+    use: DiskUse,
+    written: Map<string, number>,
+    began: Known,
+  ): void => {
+    known.set(id, {
       ...began,
+      releaseId: currentReleaseId,
       usedBytes: use.usedBytes,
       countedAtMs: deps.clock.monotonicMs(),
       writtenBytes: written,
@@ -100,7 +111,8 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
 
   /** As the figures stand now; what is written while it is counted then counts as written after. */
   const beginning = (): Known => ({
-    ...{ usedBytes: 0, countedAtMs: deps.clock.monotonicMs(), writtenBytes: new Map(lastWritten) },
+    ...{ usedBytes: 0, releaseId: null, countedAtMs: deps.clock.monotonicMs() },
+    writtenBytes: new Map(lastWritten),
     ...{ fallenBytes, unexplainedBytes },
   });
 
@@ -119,7 +131,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
       );
       try {
         if (use === null) return;
-        note(environment.id, use, began.writtenBytes, began);
+        note(environment, use, began.writtenBytes, began);
         const times = {
           lookMs: Math.round(atMs.saw - atMs.before),
           countMs: Math.round(deps.clock.monotonicMs() - atMs.saw),
@@ -203,15 +215,31 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     kick();
   };
 
+  /** Nothing was written there since it was counted, so that its figure holds. */
+  const isStill = (environment: LiveEnvironment, present: Rows, now: Map<string, number>): boolean => {
+    const then = known.get(environment.id);
+    if (then === undefined || environment.stoppedReason !== null) return false;
+    if (present.withRuns.has(environment.id) || environment.currentReleaseId !== then.releaseId) return false;
+    if (then.usedBytes > environment.diskBytes * closeShare) return false;
+    if (deps.clock.monotonicMs() - then.countedAtMs > stillMs) return false;
+    const replicaIds = present.replicas.get(environment.id) ?? [];
+    return replicaIds.every((id) => now.has(id) && now.get(id) === then.writtenBytes.get(id));
+  };
+
   return {
     held,
     look,
     count: async () => {
       const began = beginning();
+      const present = await presentRows();
+      const written = await writtenNow();
       for (const id of known.keys())
-        if (!(await presentRows()).environments.some((environment) => environment.id === id))
-          known.delete(id);
-      return keepDisk(deps, (id, use) => note(id, use, began.writtenBytes, began));
+        if (!present.environments.some((environment) => environment.id === id)) known.delete(id);
+      return keepDisk(
+        deps,
+        (environment, use) => note(environment, use, written, began),
+        (environment) => isStill(environment, present, written),
+      );
     },
     countOne: async (environmentId) => {
       rows = null;
