@@ -12,7 +12,6 @@ import { createDeployments } from "../deploy/deployments.ts";
 import { defaultDeploySettings, type DeployDeps } from "../deploy/deps.ts";
 import { createQueue } from "../deploy/queue.ts";
 import type { Clock } from "../domain/clock.ts";
-import type { EngineDisk } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { hostOf } from "../domain/slug.ts";
 import { createEdgeClient } from "../edge/client.ts";
@@ -51,6 +50,9 @@ import { backupDeps } from "./backup-deps.ts";
 import { housekeepingDeps } from "./housekeeping-deps.ts";
 import { startCroftJobs } from "./jobs.ts";
 import { prometheusText } from "./metrics.ts";
+import { panelRoute } from "./panel-route.ts";
+import { seenEngineDisk } from "./engine-disk.ts";
+import { memoryJob } from "./memory-job.ts";
 import { mendRepositories } from "./mend-repositories.ts";
 import type { OpenData } from "./open-data.ts";
 import { requestDeps } from "./request-deps.ts";
@@ -114,7 +116,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     wanted: settings.volumeKind,
     log,
   });
-  let engineDisk: EngineDisk | null = null;
+  const engineDisk = seenEngineDisk(engine);
   const supervisorDeps: SupervisorDeps = {
     store,
     engine,
@@ -132,17 +134,11 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     hostOf: hostOfSite,
     edgeOn: edgeOn(settings),
     trustedProxies: settings.trustedProxies,
-    panel: {
-      hosts: [settings.panelDomain],
-      target: {
-        kind: "replicas",
-        replicas: [{ replicaId: "panel", address: { unixPath: edgePath(paths.panelSocket) } }],
-      },
-    },
+    panel: panelRoute(settings.panelDomain, edgePath(paths.panelSocket)),
     monthMeters: (environmentIds) => monthMeters(environmentIds),
     hardVolumes,
     diskSpace: async () => {
-      const { folder } = (engineDisk ??= await engine.diskFacts());
+      const { folder } = await engineDisk.first();
       return diskSpaceOf([paths.volumes, ...(folder === null ? [] : [folder])]);
     },
     folderBytes: async (path, options) => (existsSync(path) ? folderBytes(path, options) : 0),
@@ -191,14 +187,7 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
     engineUp: () => supervisor.engineStatus().up,
     networkSlots: networkSlots(settings.networkPool),
     hardVolumes,
-    layerQuota: () => {
-      // As it was last seen; pages do not wait for the engine.
-      void engine.diskFacts().then(
-        (facts) => (engineDisk = facts),
-        () => {},
-      );
-      return engineDisk?.layerQuota ?? false;
-    },
+    layerQuota: () => engineDisk.seen()?.layerQuota ?? false,
     urlOf,
     sleep: { ...supervisor, nextTime },
     defaultBranch: createDefaultBranch((url, signal) => listRemote({ url, ...fetchPolicy, signal })),
@@ -386,7 +375,15 @@ export const wireCroft = ({ settings: given, paths, data, edgePath, clock, log, 
         edge,
         paths,
         diskSeconds: settings.diskSeconds,
-        more: [...backups.jobs, ...domains.jobs, tidying, requests.job, ...logs.jobs, running.job],
+        more: [
+          memoryJob(),
+          ...backups.jobs,
+          ...domains.jobs,
+          tidying,
+          requests.job,
+          ...logs.jobs,
+          running.job,
+        ],
         clock,
         log,
       }),
