@@ -1,5 +1,5 @@
 import type { VolumeView } from "../../domain/disk.ts";
-import { formatBytes } from "../../domain/size.ts";
+import { formatBytes, parseBytes } from "../../domain/size.ts";
 import { defineCommand } from "../command.ts";
 import { sizeFlag } from "../numbers.ts";
 import { sitePath } from "../site-path.ts";
@@ -50,7 +50,9 @@ export const volumeResize = defineCommand({
   words: [3, 3],
   run: async ({ client, print }, [slug, name, size], { environment }) => {
     const path = sitePath(slug!, `/volumes/${encodeURIComponent(name!)}`, { environment });
-    const sizeBytes = sizeFlag("size", size);
+    const sizeBytes = parseBytes(size!);
+    if (sizeBytes === null)
+      throw new UsageError(`SIZE is a size such as 128m or 1.5g, not ${JSON.stringify(size)}`);
     const volume = await (
       await client()
     ).send<VolumeView & { live: boolean }>("PATCH", path, {
@@ -65,8 +67,13 @@ export const volumeRemove = defineCommand({
   options: { confirm: { type: "string" } },
   words: [2, 2],
   run: async ({ client, print }, [slug, name], { confirm, environment }) => {
-    if (confirm !== name)
-      throw new UsageError(`what it holds is lost for good; repeat the name: --confirm ${name}`);
+    if (confirm !== name) {
+      const listed = sitePath(slug!, "/volumes", { environment });
+      const { items } = await (await client()).get<{ items: VolumeView[] }>(listed);
+      const used = items.find((volume) => volume.name === name)?.usedBytes;
+      const loss = used ? `the ${formatBytes(used)} in it are` : "what it holds is";
+      throw new UsageError(`${loss} lost for good; repeat the name: --confirm ${name}`);
+    }
     const path = sitePath(slug!, `/volumes/${encodeURIComponent(name!)}`, { confirm, environment });
     const answer = await (await client()).send("DELETE", path);
     print(answer, () => `Volume ${name} is removed\n`);

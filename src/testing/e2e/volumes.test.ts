@@ -57,6 +57,10 @@ test("it cannot be removed while the site runs, nor without its name", async () 
   expect(running.status).toBe(409);
   expect(JSON.stringify(running.body)).toContain("stop the site first");
   expect((await croft.api("DELETE", `/sites/${slug}/volumes/data?confirm=other`)).status).toBe(422);
+  await until("its use is known", volumeOf, ({ usedBytes }) => Boolean(usedBytes));
+  const unsure = await croft.cli(["volume", "remove", slug, "data"]);
+  expect(unsure.exitCode).toBe(2);
+  expect(unsure.stderr).toMatch(/the [\d.]+ \w+ in it are lost for good; repeat the name: --confirm data/);
 });
 
 test("paths that overlap or belong to the system are refused", async () => {
