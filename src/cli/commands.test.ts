@@ -64,6 +64,15 @@ describe("limits", () => {
     expect(last().body).toEqual({ cpuMillicores: 2000 });
   });
 
+  test("a value that begins with a minus, and a size that is none, are told apart from options", async () => {
+    const minus = await croft.run(["site", "limits", "blog", "--cpu", "-1"]);
+    expect(minus.exitCode).toBe(2);
+    expect(minus.err).toContain("what follows --cpu begins with -; write --cpu=VALUE");
+    const size = await croft.run(["volume", "resize", "blog", "data", "much"]);
+    expect(size.exitCode).toBe(2);
+    expect(size.err).toContain('SIZE is a size such as 128m or 1.5g, not "much"');
+  });
+
   test("asked and applied stand side by side, and what differs is marked", async () => {
     answers["GET /sites/blog/limits"] = () => ({ asked, applied, disk, cpuBurst });
     const { out } = await croft.run(["site", "limits", "blog"]);

@@ -52,7 +52,13 @@ const parse = (entry: CommandEntry, command: Command, args: string[]) => {
       allowNegative: true,
     });
   } catch (error) {
-    throw new UsageError((error as Error).message.split(/\.? *\n|\. /)[0]!);
+    const [first] = (error as Error).message.split(/\.? *\n|\. /);
+    throw new UsageError(
+      first!.replace(
+        /^Option '(.+)' argument is ambiguous$/,
+        "what follows $1 begins with -; write $1=VALUE",
+      ),
+    );
   }
   const [min, max] = command.words;
   if ((parsed.values as { help?: boolean }).help !== true && parsed.positionals.length < min)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type Answer, type FakeCroft, fakeCroft } from "./testing/fake-croft.ts";
+import { localTime } from "./text.ts";
 
 let croft: FakeCroft;
 let answers: Record<string, Answer>;
@@ -13,7 +14,9 @@ test("a site is paused for as long as asked, and resumed", async () => {
   const pause = { since: "s", resumesAt: "2026-01-01T00:10:00.000Z", maxSeconds: 60 };
   answers["POST /sites/blog/pause"] = () => ({ slug: "blog", status: "running", pause });
   const { out } = await croft.run(["site", "pause", "blog", "--max-seconds", "60"]);
-  expect(out).toBe("requests of blog wait, 60 s at most; it goes on by itself at 2026-01-01T00:10:00.000Z\n");
+  expect(out).toBe(
+    `requests of blog wait, 60 s at most; it goes on by itself at ${localTime(pause.resumesAt)}\n`,
+  );
   expect(croft.seen.at(-1)!.body).toEqual({ maxSeconds: 60 });
   answers["POST /sites/blog/resume"] = () => ({ slug: "blog", status: "running", pause: null });
   expect((await croft.run(["site", "resume", "blog"])).out).toBe("blog is running\n");

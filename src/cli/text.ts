@@ -32,6 +32,9 @@ export const duration = (ms: number | null): string => {
 export const cores = (millicores: number): string =>
   `${millicores / 1000} ${millicores === 1000 ? "core" : "cores"}`;
 
+/** In place of the address of a site that is internal, or whose release has no `web`. */
+export const noAddress = "none: visitors cannot reach it, linked sites can";
+
 /** A block of `name  value` lines; nulls are left out. */
 export const facts = (pairs: readonly (readonly [string, string | null | undefined])[]): string =>
   table(pairs.flatMap(([name, value]) => (value === null || value === undefined ? [] : [[name, value]])));

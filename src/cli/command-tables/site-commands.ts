@@ -26,7 +26,7 @@ export const siteCommands: readonly CommandEntry[] = [
   {
     name: "site change",
     usage: `SLUG ${siteFields} [--auto-deploy]`,
-    summary: "change a site's fields; they hold from the next deployment on",
+    summary: "change a site's fields; it says from when on they hold",
     load: async () => (await import("../commands/site-change.ts")).siteChange,
   },
   {

@@ -38,7 +38,7 @@ export const link = defineCommand({
     print(
       made,
       () =>
-        `${slug} reaches ${made.to} at ${address(made)}; ${made.variables.join(", ")} come with its next start\n`,
+        `${slug} reaches ${made.to} at ${address(made)}; ${made.variables.join(", ")} ${made.variables.length === 1 ? "comes" : "come"} with its next start\n`,
     );
   },
 });

@@ -2,7 +2,7 @@ import type { DeploymentView, SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { finishDeployment, readWait } from "../finish-deployment.ts";
 import { readSiteFields, siteFieldOptions } from "../site-fields.ts";
-import { facts } from "../text.ts";
+import { facts, noAddress } from "../text.ts";
 
 export const siteCreate = defineCommand({
   options: { ...siteFieldOptions, wait: { type: "string" } },
@@ -19,7 +19,7 @@ export const siteCreate = defineCommand({
     context.print(made, () => {
       const head = facts([
         ["site", made.slug],
-        ["address", made.urls.join(" ")],
+        ["address", made.urls.join(" ") || noAddress],
         ["git remote", made.gitRemote],
         ["deployment", made.deployment && `${made.deployment.id} (${made.deployment.status})`],
       ]);

@@ -2,6 +2,7 @@ import type { SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { wholeFlag } from "../numbers.ts";
 import { sitePath } from "../site-path.ts";
+import { localTime } from "../text.ts";
 
 export const sitePause = defineCommand({
   options: { "max-seconds": { type: "string" } },
@@ -13,7 +14,7 @@ export const sitePause = defineCommand({
     print(
       site,
       () =>
-        `requests of ${site.slug} wait, ${site.pause?.maxSeconds} s at most; it goes on by itself at ${site.pause?.resumesAt}\n`,
+        `requests of ${site.slug} wait, ${site.pause?.maxSeconds} s at most; it goes on by itself at ${localTime(site.pause?.resumesAt ?? null)}\n`,
     );
   },
 });

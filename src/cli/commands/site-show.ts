@@ -3,7 +3,7 @@ import { formatBytes } from "../../domain/size.ts";
 import type { ReplicaView, SiteView } from "../../domain/views.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
-import { cores, facts, localTime } from "../text.ts";
+import { cores, facts, localTime, noAddress } from "../text.ts";
 
 const times = (n: number, word: string): string => (n === 0 ? "" : `, ${n} ${word}${n === 1 ? "" : "s"}`);
 
@@ -39,7 +39,7 @@ const describe = (site: SiteView, rules: EdgeRulesView | null): string => {
   const rows: [string, string | null][] = [
     ["site", site.name === "" || site.name === site.slug ? site.slug : `${site.slug} (${site.name})`],
     ["status", site.statusReason === null ? site.status : `${site.status}: ${site.statusReason}`],
-    ["address", site.urls.join(" ")],
+    ["address", site.urls.join(" ") || noAddress],
     ...unusual(site, rules),
     ["git remote", site.gitRemote],
     ["repository", site.repositoryUrl],

@@ -38,7 +38,9 @@ export const planBuild = async ({ dir, site }: PlanRequest): Promise<BuildPlan> 
 const inWords = ({ hasWeb, others }: PlannedProcesses): string => {
   if (others.length === 0) return "";
   const names = others.map(({ name }) => name).join(", ");
-  return hasWeb ? `; beside web runs ${names}` : `; runs ${names}, and no web process to answer visitors`;
+  return hasWeb
+    ? `; beside web runs ${names}`
+    : `; runs ${names}, and no web process to answer visitors ("web": {} in croft.json adds the app's own)`;
 };
 
 const planSource = async (source: SourceFolder, site: PlanRequest["site"]): Promise<BuildPlan> => {
