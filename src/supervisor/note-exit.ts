@@ -6,7 +6,7 @@ import type { ReplicaRecord } from "../domain/records.ts";
 import { frozenVariables } from "../domain/release.ts";
 import { formatBytes } from "../domain/size.ts";
 import type { AppError } from "../errors.ts";
-import { restartPauseMs } from "./back-off.ts";
+import { forgivenAfterMs, restartPauseMs } from "./back-off.ts";
 import type { LiveEnvironment, SupervisorDeps } from "./deps.ts";
 import { tellExit } from "./exit-events.ts";
 import { limitsFor } from "./process-limits.ts";
@@ -27,10 +27,12 @@ export const noteExit = async (
   oom: boolean,
   afterKill = false,
 ): Promise<number> => {
-  const restarts = row.restarts + 1;
   const nowMs = deps.clock.nowMs();
-  const nextRestartAt = nowMs + restartPauseMs(restarts);
   const endedAt = container.finishedAtMs ?? nowMs;
+  // Also when nobody was there to see it stay up, such as a daemon that was stopped.
+  const stayedUp = container.startedAtMs !== null && endedAt - container.startedAtMs > forgivenAfterMs;
+  const restarts = (stayedUp ? 0 : row.restarts) + 1;
+  const nextRestartAt = nowMs + restartPauseMs(restarts);
   const lines = await lastWords(deps, row);
   const limit = formatBytes((await limitsFor(deps, environment, row)).memoryBytes);
   const isWeb = row.process === webProcess;
