@@ -77,6 +77,13 @@ test(`of ${count} sites each reaches itself and none of the others`, async () =>
     });
 });
 
+/** Removes the rules that close a bridge, which are this installation's alone. */
+const flushed = async (bridge: string): Promise<void> => {
+  const rules = (await run(["iptables", "-S"])).stdout.split("\n");
+  const chain = rules.find((line) => line.startsWith("-A CROFT-CLOSED-") && line.includes(`-i ${bridge} `))!;
+  expect((await run(["iptables", "-F", chain.split(" ")[1]!])).exitCode).toBe(0);
+};
+
 test("a site whose egress is switched off goes on answering visitors; its bridge is closed, and open again when asked", async () => {
   const [first] = places;
   const { status, body } = await croft.api("PATCH", `/sites/${first!.site}`, { egress: false });
@@ -89,6 +96,13 @@ test("a site whose egress is switched off goes on answering visitors; its bridge
       .some((line) => line.startsWith("-A CROFT-CLOSED-") && line.includes(`-i ${bridge} -j REJECT`));
   await until("it is closed", refused, Boolean);
   expect((await croft.visit(`${first!.site}.localhost`)).body.trim()).toBe(first!.site);
+  await flushed(bridge);
+  await until("what somebody flushed is back", refused, Boolean, 60_000);
+  await until(
+    "it is told",
+    async () => (await croft.api<{ items: { kind: string }[] }>("GET", "/events")).body.items,
+    (items) => items.some(({ kind }) => kind === "firewall.repaired"),
+  );
   const shown = await croft.cli(["site", "change", first!.site, "--egress", "on", "--json"]);
   expect(shown.exitCode, shown.stderr).toBe(0);
   expect((await croft.site(first!.site)).egress).toBe(true);
