@@ -3,7 +3,7 @@ import type { Store } from "../db/store.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Engine } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
-import type { GuardDeps, GuardSite } from "../guard/deps.ts";
+import { buildsMeter, type GuardDeps, type GuardSite } from "../guard/deps.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 
 /** What the host guard needs, met by store, engine and supervisor. */
@@ -63,6 +63,8 @@ export const guardDeps = (wiring: {
         writtenBytes: writes.get(replicaId)?.writtenBytes ?? null,
         loggedBytes: writes.get(replicaId)?.loggedBytes ?? null,
       }));
+      const builds = await engine.useOfBuilds(withWrites);
+      if (builds) replicas.push({ replicaId: buildsMeter, loggedBytes: null, ...builds });
       return [...replicas, ...commands.map(({ runId, ...use }) => ({ replicaId: runId, ...use }))];
     },
     letOthersFirst: engine.letOthersFirst,

@@ -4,7 +4,7 @@ import type { Log } from "../domain/log.ts";
 import { parseMounts } from "./cgroup-paths.ts";
 
 /** Under this group lies one group per running build. */
-const parentGroup = "croft-build";
+export const buildGroup = "croft-build";
 const removeAttempts = 20;
 const lookEveryMs = 500;
 /** Sites have 500. */
@@ -47,21 +47,21 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
     const where = await hierarchy();
     if (!where) return none;
     const name = crypto.randomUUID();
-    const folder = join(where.folder, parentGroup, name);
+    const folder = join(where.folder, buildGroup, name);
     await mkdir(folder, { recursive: true });
     if (where.unified)
-      for (const level of [where.folder, join(where.folder, parentGroup)])
+      for (const level of [where.folder, join(where.folder, buildGroup)])
         await writeFile(join(level, "cgroup.subtree_control"), "+pids +memory +cpu");
     await writeFile(join(folder, "pids.max"), String(pids));
     await lowerWeight(where);
     const stop = keepExpendable(folder);
     return {
-      parent: `/${parentGroup}/${name}`,
+      parent: `/${buildGroup}/${name}`,
       async close() {
         stop();
         // runc made the same path in the other v1 hierarchies
         const others = parseMounts(await readFile("/proc/self/mountinfo", "utf8")).map((mount) =>
-          join(mount.folder, parentGroup, name),
+          join(mount.folder, buildGroup, name),
         );
         for (const each of new Set([folder, ...others])) await removeGroup(each);
       },
@@ -70,12 +70,12 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
 
   /** All builds together: sites and the edge go before them wherever processors are contended. */
   const lowerWeight = async ({ folder, unified }: { folder: string; unified: boolean }): Promise<void> => {
-    if (unified) return writeFile(join(folder, parentGroup, "cpu.weight"), "25");
+    if (unified) return writeFile(join(folder, buildGroup, "cpu.weight"), "25");
     const mounts = parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
     const cpu = mounts.find(({ type, controllers }) => type === "cgroup" && controllers.includes("cpu"));
     if (!cpu) return;
-    await mkdir(join(cpu.folder, parentGroup), { recursive: true });
-    await writeFile(join(cpu.folder, parentGroup, "cpu.shares"), "256");
+    await mkdir(join(cpu.folder, buildGroup), { recursive: true });
+    await writeFile(join(cpu.folder, buildGroup, "cpu.shares"), "256");
   };
 
   /**

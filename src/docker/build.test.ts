@@ -262,6 +262,33 @@ test("CPU, memory and processes of a build are bounded in the kernel", async () 
   expect(await buildContainers()).toEqual([]);
 });
 
+test("what builds use is told while they run", async () => {
+  const stop = new AbortController();
+  const asked = request(
+    {
+      Dockerfile: [
+        "FROM croft-test/busybox",
+        `LABEL run=${crypto.randomUUID()}`,
+        "RUN dd if=/dev/zero of=/written bs=1M count=24; while :; do :; done",
+      ].join("\n"),
+    },
+    { signal: stop.signal },
+  );
+  const before = await fixture.engine.useOfBuilds(true);
+  const building = fixture.engine.build(asked).catch(() => {});
+  try {
+    const burnt = (await eventually("it burns processors", async () => {
+      const use = await fixture.engine.useOfBuilds(false);
+      return use && use.memoryBytes > 0 && use.cpuNanos > (before?.cpuNanos ?? 0) + 300_000_000 ? use : null;
+    }))!;
+    expect(burnt.writtenBytes).toBeNull();
+    expect((await fixture.engine.useOfBuilds(true))!.writtenBytes).toBeGreaterThan(20 * MB);
+  } finally {
+    stop.abort();
+    await building;
+  }
+});
+
 test("cancelling ends the build and its container at once", async () => {
   const controller = new AbortController();
   const asked = request(

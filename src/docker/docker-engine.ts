@@ -4,6 +4,7 @@ import type { Engine, ReplicaState } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { createBuildCgroups } from "./build-cgroup.ts";
 import { createBuild } from "./build.ts";
+import { readBuildsUse } from "./builds-use.ts";
 import { createDockerClient } from "./client.ts";
 import { createContainers } from "./containers.ts";
 import { createDiskUsage } from "./disk-usage.ts";
@@ -157,6 +158,8 @@ export const createDockerEngine = (deps: DockerEngineDeps): Engine => {
       return pid ? listeningPortsOf(pid) : [];
     },
 
+    useOfBuilds: async (byProcesses) =>
+      deps.dockerHost.startsWith("unix:") ? readBuildsUse(byProcesses) : null,
     build: createBuild({ client, cgroups, ...images, imageFolder }),
     ...images,
     imagesOnDisk: createImagesOnDisk(client),

@@ -134,6 +134,14 @@ export interface ReplicaWrites {
   loggedBytes: number | null;
 }
 
+/** What all builds of the machine use together; see `ReplicaReading`, `ReplicaWrites`. */
+export interface BuildsUse {
+  cpuNanos: number;
+  memoryBytes: number;
+  pids: null;
+  writtenBytes: number | null;
+}
+
 export interface BuildRequest {
   /** Build context folder; `.dockerignore` inside it is honoured. */
   contextDir: string;
@@ -278,6 +286,8 @@ export interface Engine extends CommandEngine {
 
   /** Throws `deploy_failed` with the builder's own message; the log went to `onLog`. Abort removes the build container. */
   build(request: BuildRequest): Promise<BuiltImage>;
+  /** Null where it cannot be told. @param byProcesses also what they write, which costs more to know */
+  useOfBuilds(byProcesses: boolean): Promise<BuildsUse | null>;
   /** Local facts by reference or id; null when not present. */
   inspectImage(reference: string): Promise<ImageFacts | null>;
   /** Pulls when a registry answers; `deploy_failed` otherwise. */

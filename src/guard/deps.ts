@@ -35,6 +35,9 @@ export interface GuardSite {
   replicaIds: string[];
 }
 
+/** In `consumption`: all builds together. They are nobody's replica, but what they use is no site's fault. */
+export const buildsMeter = "builds";
+
 export interface GuardDeps {
   store: GuardStore;
   clock: Clock;

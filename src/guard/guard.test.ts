@@ -8,7 +8,7 @@ import { GB, MB } from "../domain/size.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { seedSite } from "../testing/seed.ts";
 import { temporaryDatabase, type TemporaryDatabase } from "../testing/temporary-database.ts";
-import type { GuardDeps } from "./deps.ts";
+import { buildsMeter, type GuardDeps } from "./deps.ts";
 import { createGuard, type Guard } from "./guard.ts";
 
 const operator = systemActor("test");
@@ -219,4 +219,16 @@ test("an internal site's use is no neighbour's fault; it is touched when it uses
   await guard.change(operator, short);
   await pass(30);
   expect(await inForce()).toEqual(["pause writer", "throttle writer", "builds"]);
+});
+
+test("what builds write is no site's fault", async () => {
+  await guard.change(operator, short);
+  for (let n = 0; n < 30; n++) {
+    written.set(buildsMeter, (written.get(buildsMeter) ?? 0) + 500 * MB);
+    await pass(1);
+  }
+  expect(await inForce()).toEqual(["builds"]);
+  // Once they are through, it is the site's again.
+  await pass(30);
+  expect(await inForce()).toContain("throttle writer");
 });

@@ -1,6 +1,6 @@
 import type { GuardSettings, PressureKind } from "../domain/guard.ts";
 import type { Acts } from "./acts.ts";
-import type { GuardDeps, GuardSite } from "./deps.ts";
+import { buildsMeter, type GuardDeps, type GuardSite } from "./deps.ts";
 import type { Pressure } from "./pressure.ts";
 import type { Suspect, Suspects } from "./suspects.ts";
 
@@ -43,6 +43,8 @@ export const createLadder = (parts: { deps: GuardDeps; acts: Acts; suspects: Sus
     const owners = new Map(
       sites.flatMap((site) => site.replicaIds.map((id) => [id, site.environmentId] as const)),
     );
+    // So that sites are not blamed for more than their part of it.
+    owners.set(buildsMeter, buildsMeter);
     for (const suspect of suspects.of(kind, (id) => owners.get(id), deps)) {
       if (suspect.share < leastShare) return null;
       const site = sites.find(({ environmentId }) => environmentId === suspect.environmentId);
