@@ -12,6 +12,7 @@ let gate: StallingSocket;
 let croft: TestCroft;
 const slug = uniqueSlug("hung");
 const host = `${slug}.localhost`;
+const sleeper = uniqueSlug("hung-asleep");
 const image = `${slug}/busybox:1`;
 
 beforeAll(async () => {
@@ -20,11 +21,16 @@ beforeAll(async () => {
   croft = await startCroft({ DOCKER_HOST: `unix://${gate.path}` });
   await croft.createSite(slug, { type: "image", image, port: 8080, startCommand: webCommand("here") });
   await croft.api("PUT", `/sites/${slug}/limits`, { requestsPerMinute: 1_000_000 });
-  await until(
-    "the site answers",
-    () => croft.visit(host).then(({ body }) => body.trim(), String),
-    (body) => body === "here",
-  );
+  await croft.createSite(sleeper, { type: "image", image, port: 8080, startCommand: webCommand("awake") });
+  for (const [site, text] of [
+    [slug, "here"],
+    [sleeper, "awake"],
+  ])
+    await until(
+      "the site answers",
+      () => croft.visit(`${site}.localhost`).then(({ body }) => body.trim(), String),
+      (body) => body === text,
+    );
 });
 afterAll(async () => {
   // Either may be missing when the other could not be started.
@@ -76,6 +82,12 @@ const ask = async (cookie: string): Promise<void> => {
 
 test("an engine that hangs holds up neither pages, API nor visitors, and is used again once it answers", async () => {
   const cookie = await signIn();
+  await croft.api("PATCH", `/sites/${sleeper}`, { healthCheck: { deadlineSeconds: 3 } });
+  await until(
+    "it sleeps",
+    () => croft.api("POST", `/sites/${sleeper}/sleep`, { how: "freeze" }),
+    ({ status }) => status === 200,
+  );
   const visitors = keepVisiting(croft, host);
   gate.stall();
   // Before anybody has noticed, and after.
@@ -90,6 +102,8 @@ test("an engine that hangs holds up neither pages, API nor visitors, and is used
   expect(await put.text()).toContain("the limits are stored");
   await until("it is noticed", ready, (status) => status === 503);
   await ask(cookie);
+  const unwoken = await croft.visit(`${sleeper}.localhost`);
+  expect([unwoken.status, unwoken.headers.has("retry-after")]).toEqual([503, true]);
   // What runs would go, and nothing could take its place.
   expect((await croft.api("POST", `/sites/${slug}/restart`)).status).toBe(503);
   const asked = await croft.api<{ id: string }>("POST", `/sites/${slug}/deployments`, {});
@@ -98,6 +112,11 @@ test("an engine that hangs holds up neither pages, API nor visitors, and is used
 
   gate.go();
   await until("it is ready again", ready, (status) => status === 200);
+  await until(
+    "it can be woken again",
+    () => croft.visit(`${sleeper}.localhost`).then(({ body }) => body.trim(), String),
+    (body) => body === "awake",
+  );
   await until(
     "what waited is deployed",
     () => croft.lastDeployment(slug),
