@@ -1,5 +1,5 @@
 import { stateDue, type SleepHow } from "../../domain/sleep.ts";
-import { keptAwake, readHouse, type House } from "./may-sleep.ts";
+import { calledAwake, keptAwake, readHouse, type House } from "./may-sleep.ts";
 import type { SleepContext } from "./context.ts";
 import { type Bedtime, fallAsleep } from "./fall-asleep.ts";
 
@@ -31,6 +31,11 @@ export const idlePass = async (
     // What is asked of a sleeper wakes it, if anything does.
     if (record === undefined) activity.see(id, reading, lifeOf(environment.currentReleaseId, replicas));
     if (house.inUse.has(id)) activity.touch(id);
+    const called = record === undefined ? null : calledAwake(house, id, record.asleepSince);
+    if (called !== null) {
+      wake(id, called);
+      continue;
+    }
     const policy = house.policies.get(id)!;
     const scheduled = scheduledAt(context, house, id, record?.asleepSince ?? null);
     if (scheduled !== null) {

@@ -20,8 +20,9 @@ export interface House {
   pauses: Map<string, PauseRecord>;
   /** Nobody could wake them: they have no route. */
   unrouted: Set<string>;
-  /** Other sites reach them past the edge. */
-  linked: Set<string>;
+  /** Since when they are never to sleep, or other sites reach them past the edge, at the latest. */
+  neverSince: Map<string, number>;
+  linkedSince: Map<string, number>;
   guarded: Set<string>;
   /** A command or a terminal of somebody is open in one of their replicas. */
   inUse: Set<string>;
@@ -63,7 +64,14 @@ export const readHouse = async ({
     ),
     pauses: new Map((await store.allPauses()).map((pause) => [pause.environmentId, pause])),
     unrouted: (await store.internalEnvironments()).union(await store.environmentsWithoutWeb()),
-    linked: new Set((await store.allLinks()).map(({ targetEnvironmentId }) => targetEnvironmentId)),
+    neverSince: new Map(
+      [...policies.values()].flatMap((row) => (row.never === 1 ? [[row.environmentId, row.updatedAt]] : [])),
+    ),
+    linkedSince: new Map(
+      (await store.allLinks())
+        .toSorted((a, b) => a.createdAt - b.createdAt)
+        .map((link) => [link.targetEnvironmentId, link.createdAt]),
+    ),
     guarded: new Set(
       acts.flatMap(({ kind, environmentId }) => (kind === "pause" ? (environmentId ?? []) : [])),
     ),
@@ -79,9 +87,17 @@ export const readHouse = async ({
 /** What keeps an environment awake by itself, whatever its idle times; ends "it stays awake: …". */
 export const keptAwake = (house: House, environmentId: string): string | null => {
   if (house.unrouted.has(environmentId)) return "it has no address that a request could wake it by";
-  if (house.linked.has(environmentId)) return "other sites are linked to it, and reach it past the edge";
+  if (house.linkedSince.has(environmentId)) return "other sites are linked to it, and reach it past the edge";
   if ((house.replicas.get(environmentId) ?? []).some(({ process }) => process !== webProcess))
     return "it has processes besides web";
+  return null;
+};
+
+/** Why it has to wake, whoever put it to sleep: what keeps it awake has come since. Null when nothing has. */
+export const calledAwake = (house: House, environmentId: string, asleepSince: number): string | null => {
+  if ((house.neverSince.get(environmentId) ?? 0) > asleepSince) return "it is never to sleep any more";
+  if ((house.linkedSince.get(environmentId) ?? 0) > asleepSince)
+    return "another site is linked to it now, and reaches it past the edge";
   return null;
 };
 

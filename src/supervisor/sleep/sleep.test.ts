@@ -194,6 +194,38 @@ test("never keeps it awake; the guard asks no more of it than its policy", async
   });
 });
 
+test("what comes to keep a sleeper awake wakes it: it is never to sleep any more, or another site is linked to it", async () => {
+  const other = await seed("shop");
+  await look();
+  await pass(31 * minute);
+  expect([state(), state(other)]).toEqual(["frozen", "frozen"]);
+  await pass(minute);
+  expect(woken).toEqual([]);
+  await policy({ never: 1, updatedAt: clock.nowMs() });
+  await store.insertLink({
+    ...{ id: "lnk_1", environmentId, targetEnvironmentId: other, name: "shop", networkSlot: 9 },
+    ...{ createdAt: clock.nowMs(), createdBy: "ada", cutAt: null },
+  });
+  await look();
+  expect(woken.toSorted()).toEqual(
+    [
+      `${environmentId} it is never to sleep any more`,
+      `${other} another site is linked to it now, and reaches it past the edge`,
+    ].toSorted(),
+  );
+  // Whom somebody puts to sleep all the same sleeps on.
+  for (const id of [environmentId, other]) await wakeUp(context, id, "a test");
+  clock.advance(minute);
+  woken = [];
+  await fallAsleep(
+    context,
+    [environmentId, other].map((id) => ({ environmentId: id, why: "somebody asked for it" })),
+    "freeze",
+  );
+  await look();
+  expect(woken).toEqual([]);
+});
+
 test("scheduled jobs keep nobody awake, and wake nobody: they run in containers of their own", async () => {
   const job = { id: "job_1", environmentId, name: "tidy", schedule: "0 3 * * *", timeZone: "UTC" };
   await store.insertJob({
