@@ -1,9 +1,13 @@
 import type { EventRecord } from "../../domain/event.ts";
+import { MB } from "../../domain/size.ts";
 import type { LiveEnvironment, SupervisorDeps } from "../deps.ts";
 import { forEachSite } from "../for-each-site.ts";
 import { type DiskUse, measureDisk } from "./measure.ts";
 import { overOf, tellSteps } from "./steps.ts";
-import { endStopEvents, startEased, stopForDisk } from "./stop-for-disk.ts";
+import { endRunsForDisk, endStopEvents, startEased, stopForDisk } from "./stop-for-disk.ts";
+
+/** What a command takes that only clears up. */
+const clearingUpBytes = 16 * MB;
 
 /** An unchanged figure is written down anew this seldom: each write waits for the disk. */
 const rewriteAfterMs = 5 * 60_000;
@@ -57,6 +61,7 @@ export const actOnDisk = async (
   const stops = why !== null && environment.stoppedReason === null;
   // What writes must end before anything else is done.
   if (stops) await stopForDisk(deps, environment, { why, use, details });
+  else if (why !== null && writesOn(environment, use)) await endRunsForDisk(deps, environment, why);
   await record(deps, environment, use);
   if (stops) return true;
   await tellSteps(deps, environment, use, open);
@@ -65,6 +70,10 @@ export const actOnDisk = async (
   if (environment.stoppedReason === null) await endStopEvents(deps, environment.id, open);
   return false;
 };
+
+/** Of what is stopped only commands can write; with one that is over its limit they may clear up, and take nothing more. */
+const writesOn = (environment: LiveEnvironment, use: DiskUse): boolean =>
+  use.ofRunsBytes > clearingUpBytes || use.usedBytes > (environment.diskUsedBytes ?? 0) + clearingUpBytes;
 
 const record = async (deps: SupervisorDeps, environment: LiveEnvironment, use: DiskUse): Promise<void> => {
   const nowMs = deps.clock.nowMs();

@@ -16,6 +16,8 @@ export interface VolumeUse {
 export interface DiskUse {
   /** Writable layers, logs and volumes together, of all replicas; or the release folder of a static site. */
   usedBytes: number;
+  /** Of that, what commands in containers of their own have written outside of volumes. */
+  ofRunsBytes: number;
   volumes: VolumeUse[];
 }
 
@@ -55,19 +57,18 @@ export const measureDisk = async (
   }
   const ofVolumes = volumes.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
   if (release && release.imageId === null)
-    return { usedBytes: ofVolumes + (release.sizeBytes ?? 0), volumes };
-  const containers = [
-    ...(await deps.store.liveReplicasOf(environment.id)),
-    ...(await oneOffsOf(deps, environment.id)),
-  ];
+    return { usedBytes: ofVolumes + (release.sizeBytes ?? 0), ofRunsBytes: 0, volumes };
+  const replicas = await deps.store.liveReplicasOf(environment.id);
+  const containers = [...replicas, ...(await oneOffsOf(deps, environment.id))];
   const ofContainers = urgent
     ? await Promise.all(containers.map(({ id }) => deps.engine.diskUsage(id, { urgent })))
     : await oneByOne(containers, ({ id }) => deps.engine.diskUsage(id));
+  const sumOf = (uses: typeof ofContainers): number =>
+    uses.reduce((sum, use) => sum + (use ? use.writableBytes + use.logBytes : 0), 0);
+  const ofRunsBytes = sumOf(ofContainers.slice(replicas.length));
   return {
-    usedBytes: ofContainers.reduce(
-      (sum, use) => sum + (use ? use.writableBytes + use.logBytes : 0),
-      ofVolumes,
-    ),
+    usedBytes: ofVolumes + sumOf(ofContainers.slice(0, replicas.length)) + ofRunsBytes,
+    ofRunsBytes,
     volumes,
   };
 };

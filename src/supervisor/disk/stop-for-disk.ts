@@ -72,6 +72,18 @@ export const stopForDisk = async (
   });
 };
 
+/** Ends the commands of a site that is stopped already, for what they write; their rows say that they are gone. */
+export const endRunsForDisk = async (
+  deps: SupervisorDeps,
+  environment: LiveEnvironment,
+  why: string,
+): Promise<void> => {
+  const runs = await oneOffsOf(deps, environment.id);
+  if (runs.length === 0) return;
+  deps.log.warn("commands of a stopped site ended for its disk", { site: environment.slug, why });
+  await Promise.all(runs.map((run) => deps.engine.removeOneOff(run.id)));
+};
+
 /**
  * Starts a site again that was stopped for its disk and is within its limits now: at once when its limit was raised,
  * otherwise after a pause that grows with each stop.

@@ -46,6 +46,7 @@ beforeEach(async () => {
       stopReplica: act("end"),
       pauseReplica: act("pause"),
       unpauseReplica: act("unpause"),
+      removeOneOff: act("remove"),
     },
   } as unknown as SupervisorDeps;
   watch = createDiskWatch(deps, () => acts.push("kick"));
@@ -181,4 +182,38 @@ test("while a count takes long the site stands still, and goes on when it is wit
   expect(acts).toEqual([`count ${replica}`, `pause ${replica}`, `unpause ${replica}`]);
   expect(watch.held.size).toBe(0);
   expect(await stoppedReason(environment)).toBeNull();
+});
+
+test("a command of a site that is stopped is held to the limit; with one that was over it may clear up", async () => {
+  for (const reason of ["asked", "disk_full"] as const) {
+    const { environment, replica } = await site();
+    await store.updateReplica(replica, { state: "removed" });
+    const diskUsedBytes = reason === "asked" ? 1 * MB : 120 * MB;
+    const run = newId("run");
+    layers.set(run, 1 * MB);
+    await store.insertRun({
+      ...{ id: run, environmentId: environment, kind: "exec", jobId: null, dueAt: null, command: "[]" },
+      ...{ timeoutSeconds: 60, releaseId: null, replicaId: null, status: "running", askedBy: "ada" },
+      ...{
+        reason: null,
+        exitCode: null,
+        oomKilled: 0,
+        output: null,
+        createdAt: 0,
+        startedAt: 0,
+        endedAt: null,
+      },
+    });
+    await begin();
+    await store.updateEnvironment(environment, { stoppedReason: reason, diskUsedBytes });
+    clock.advance(2100);
+    await watch.look();
+    expect(acts).not.toContain(`remove ${run}`);
+    layers.set(run, 130 * MB);
+    free -= 130 * MB;
+    clock.advance(2100);
+    await watch.look();
+    expect(acts).toContain(`remove ${run}`);
+    await store.moveRun(run, "running", { status: "lost" });
+  }
 });

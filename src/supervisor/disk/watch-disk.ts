@@ -186,7 +186,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
   const couldBeOver = (environment: LiveEnvironment, present: Rows, now: Map<string, number>): boolean => {
     const replicaIds = present.replicas.get(environment.id) ?? [];
     const hasRuns = present.withRuns.has(environment.id);
-    if (environment.stoppedReason !== null || (replicaIds.length === 0 && !hasRuns)) return false;
+    if (!hasRuns && (environment.stoppedReason !== null || replicaIds.length === 0)) return false;
     const then = known.get(environment.id);
     const left = environment.diskBytes - (then?.usedBytes ?? environment.diskUsedBytes ?? 0);
     const written = since(replicaIds, now, then?.writtenBytes ?? new Map());

@@ -142,6 +142,16 @@ describe("measured, and no regular count in the next hour", () => {
       (ids) => ids === "",
       60_000,
     );
+    // It is stopped, which must not give its commands more.
+    const again = await croft.cli(["exec", slug, "--no-tty", "--", "sh", "-c", endless]);
+    expect(again.exitCode).not.toBe(0);
+    await until(
+      "nothing is left of that either",
+      () =>
+        docker("ps", "-aq", "--filter", `label=croft.site=${slug}`, "--filter", "label=croft.role=helper"),
+      (ids) => ids === "",
+      60_000,
+    );
     await limit(croft, slug, limitBytes * 40);
     await until(
       "it starts again",
