@@ -51,6 +51,7 @@ const doctorDeps = ({
 }: Wiring): DoctorDeps => ({
   engine: async () => ({
     ...(await engineFacts(settings.dockerHost)),
+    builder: engine().info?.builder ?? "not looked at yet",
     firewall: engine().info?.firewall ?? { holds: false, detail: "not looked at yet" },
   }),
   machine: async () => {

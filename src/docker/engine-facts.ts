@@ -24,7 +24,7 @@ interface Version {
  * Asks the engine what it offers.
  * @throws AppError `engine_unavailable`
  */
-export const engineFacts = async (dockerHost: string): Promise<Omit<EngineFacts, "firewall">> => {
+export const engineFacts = async (dockerHost: string): Promise<Omit<EngineFacts, "firewall" | "builder">> => {
   const client = createDockerClient(dockerHost);
   const [info, version] = await Promise.all([
     client.call("info", (docker) => docker.info() as Promise<Info>, { deadlineMs }),

@@ -21,6 +21,7 @@ const engine: EngineFacts = {
   liveRestore: true,
   countsSwap: true,
   security: ["seccomp", "apparmor"],
+  builder: "classic builder; memory, CPU, processes, disk and time bounded per build",
   firewall: { holds: true, detail: "iptables chain CROFT-FORWARD" },
 };
 const machine: MachineFacts = {
@@ -31,6 +32,7 @@ const machine: MachineFacts = {
   kernel: {
     "net.ipv4.tcp_migrate_req": "1",
     "net.ipv4.ip_forward": "1",
+    "net.bridge.bridge-nf-call-iptables": "1",
     "fs.inotify.max_user_instances": "4096",
   },
 };
@@ -72,6 +74,9 @@ test("what the engine lacks is told apart from what does not hold", () => {
     [],
   );
   expect(engineWith({ liveRestore: false })).toEqual(["warn live restore"]);
+  expect(engineWith({ builder: "classic builder; memory bounded, processes not by Croft" })).toEqual([
+    "warn builds",
+  ]);
   expect(engineWith({ countsSwap: false })).toEqual(["warn swap in limits"]);
   expect(engineWith({ security: [] })).toEqual(["fail system calls"]);
   expect(engineWith({ firewall: { holds: false, detail: "iptables is not installed" } })).toEqual([
@@ -110,6 +115,8 @@ test("the machine's figures are held against what Croft needs", () => {
   expect(kernelWith({ "net.ipv4.tcp_migrate_req": "0" })).toEqual(["warn hand-over"]);
   expect(kernelWith({ "net.ipv4.tcp_migrate_req": null })).toEqual(["warn hand-over"]);
   expect(kernelWith({ "net.ipv4.ip_forward": "0" })).toEqual(["fail forwarding"]);
+  expect(kernelWith({ "net.bridge.bridge-nf-call-iptables": "0" })).toEqual(["warn bridges"]);
+  expect(kernelWith({ "net.bridge.bridge-nf-call-iptables": null })).toEqual([]);
   expect(kernelWith({ "fs.inotify.max_user_instances": "128" })).toEqual(["warn file watches"]);
 });
 

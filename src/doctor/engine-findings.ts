@@ -17,6 +17,7 @@ export const engineFindings = (facts: EngineFacts): Finding[] => [
         "limits of memory do not count swap: a site can use as much again of it",
         "add swapaccount=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub && reboot",
       ),
+  facts.builder.includes("not by Croft") ? warn("builds", facts.builder, null) : ok("builds", facts.builder),
   facts.liveRestore
     ? ok("live restore", "sites run on while Docker restarts")
     : warn(

@@ -13,10 +13,14 @@ export interface MachineFacts {
 }
 
 export type KernelSetting =
-  "net.ipv4.tcp_migrate_req" | "net.ipv4.ip_forward" | "fs.inotify.max_user_instances";
+  | "net.ipv4.tcp_migrate_req"
+  | "net.ipv4.ip_forward"
+  | "net.bridge.bridge-nf-call-iptables"
+  | "fs.inotify.max_user_instances";
 export const kernelSettings: readonly KernelSetting[] = [
   "net.ipv4.tcp_migrate_req",
   "net.ipv4.ip_forward",
+  "net.bridge.bridge-nf-call-iptables",
   "fs.inotify.max_user_instances",
 ];
 
@@ -40,12 +44,13 @@ export const machineFindings = (facts: MachineFacts): Finding[] => [
     ? fail(
         "disk",
         `${formatBytes(facts.diskFreeBytes)} free where Croft's data is; builds need more`,
-        "docker image prune, or a larger disk",
+        "croft storage clean, or a larger disk",
       )
     : ok("disk", `${formatBytes(facts.diskFreeBytes)} free where Croft's data is`),
   openFiles(facts.openFiles),
   handOver(facts.kernel["net.ipv4.tcp_migrate_req"]),
   forwarding(facts.kernel["net.ipv4.ip_forward"]),
+  bridges(facts.kernel["net.bridge.bridge-nf-call-iptables"]),
   inotify(facts.kernel["fs.inotify.max_user_instances"]),
 ];
 
@@ -80,6 +85,16 @@ const forwarding = (value: string | null): Finding =>
         "forwarding",
         "something switched off net.ipv4.ip_forward: no site reaches the internet",
         "sysctl -w net.ipv4.ip_forward=1, and look for what sets it in /etc/sysctl.d",
+      );
+
+const bridges = (value: string | null): Finding =>
+  // Without a value Docker has not needed it yet: it sees to it with the first network for builds.
+  value !== "0"
+    ? ok("bridges", "builds that run at once are kept apart (net.bridge.bridge-nf-call-iptables)")
+    : warn(
+        "bridges",
+        "builds that run at once can reach one another: the firewall does not see what passes within a bridge",
+        "sysctl -w net.bridge.bridge-nf-call-iptables=1, and look for what switches it off in /etc/sysctl.d",
       );
 
 const inotify = (value: string | null): Finding => {

@@ -13,5 +13,7 @@ export interface EngineFacts {
   countsSwap: boolean;
   /** `seccomp`, `apparmor`, `userns`, `rootless` … */
   security: string[];
+  /** What builds, and what of a build is bounded; for people. */
+  builder: string;
   firewall: { holds: boolean; detail: string };
 }
