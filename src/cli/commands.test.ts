@@ -64,10 +64,27 @@ describe("limits", () => {
     expect(last().body).toEqual({ cpuMillicores: 2000 });
   });
 
-  test("a value that begins with a minus, and a size that is none, are told apart from options", async () => {
+  test("a log without lines says why, beside the output", async () => {
+    answers["GET /sites/blog/logs"] = () => ({
+      items: [],
+      entries: [],
+      next: null,
+      whole: true,
+      stored: true,
+    });
+    const all = await croft.run(["logs", "blog"]);
+    expect(all).toMatchObject({ exitCode: 0, out: "" });
+    expect(all.err).toContain("blog has printed nothing yet");
+    expect((await croft.run(["logs", "blog", "--search", "x"])).err).toBe("No line that is kept matches.\n");
+  });
+
+  test("a value that begins with a minus, a size that is none, and a command that is missing are named", async () => {
     const minus = await croft.run(["site", "limits", "blog", "--cpu", "-1"]);
     expect(minus.exitCode).toBe(2);
     expect(minus.err).toContain("what follows --cpu begins with -; write --cpu=VALUE");
+    const job = await croft.run(["job", "add", "blog", "tidy", "--schedule", "@daily"]);
+    expect(job.exitCode).toBe(2);
+    expect(job.err).toContain("the command is missing");
     const size = await croft.run(["volume", "resize", "blog", "data", "much"]);
     expect(size.exitCode).toBe(2);
     expect(size.err).toContain('SIZE is a size such as 128m or 1.5g, not "much"');

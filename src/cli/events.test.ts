@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type Answer, type FakeCroft, fakeCroft } from "./testing/fake-croft.ts";
+import { localTime } from "./text.ts";
 
 let croft: FakeCroft;
 let answers: Record<string, Answer>;
@@ -32,7 +33,7 @@ test("what happened to one site, or to all and the host", async () => {
   answers["GET /events"] = () => ({ items: [over], next: null });
   const all = await croft.run(["events", "--limit", "7"]);
   expect(croft.seen.at(-1)!.path).toBe("/events?limit=7");
-  expect(all.out).toContain("until 2026-03-10T12:05:00.000Z");
+  expect(all.out).toContain(localTime("2026-03-10T12:05:00.000Z", true));
   answers["GET /events"] = () => ({ items: [], next: null });
   expect((await croft.run(["events"])).out).toBe("Nothing happened.\n");
 });

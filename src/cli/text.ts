@@ -21,12 +21,17 @@ export const localTime = (iso: string | null, seconds = false): string => {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ""}`;
 };
 
-/** `850 ms`, `12.3 s`, `4 min 5 s`. */
+const twoUnits = (many: number, unit: string, few: number, smaller: string): string =>
+  `${many} ${unit}${few === 0 ? "" : ` ${few} ${smaller}`}`;
+
+/** `850 ms`, `12.3 s`, `4 min 5 s`, `1 h`, `1 h 30 min`. */
 export const duration = (ms: number | null): string => {
   if (ms === null) return "-";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return twoUnits(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  return twoUnits(Math.floor(seconds / 3600), "h", Math.floor((seconds % 3600) / 60), "min");
 };
 
 export const cores = (millicores: number): string =>

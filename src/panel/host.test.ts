@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { isCommand } from "./pages/host-doctor.tsx";
 import { fakeCertificate } from "./testing/fake-domains.ts";
 import { type PanelApp, panelApp } from "./testing/panel-app.ts";
 import { panelClient, textOf } from "./testing/panel-client.ts";
@@ -64,4 +65,16 @@ test("the guard says what it sees, whom it holds and why, and lets a site go", a
   const { status, location } = await client.submit("/host/guard/release", { site: "seed-library" });
   expect([status, location]).toEqual([303, "/host?done=guard-released"]);
   expect(panel.world.calls).toContainEqual({ verb: "releaseFromGuard", args: ["seed-library"] });
+});
+
+test("what the doctor says to do can be copied only where it is a command and nothing else", () => {
+  expect(
+    isCommand("echo 'net.ipv4.tcp_migrate_req = 1' >>/etc/sysctl.d/60-croft.conf && sysctl --system"),
+  ).toBe(true);
+  for (const mend of [
+    "apt-get install iptables, then systemctl restart croft",
+    "ss -ltnp names the program that holds the port; end it: systemctl disable --now NAME",
+    "install a newer one: docs.docker.com/engine/install",
+  ])
+    expect(isCommand(mend)).toBe(false);
 });

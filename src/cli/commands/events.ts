@@ -1,7 +1,7 @@
 import type { EventPage } from "../../sites/events.ts";
 import { defineCommand } from "../command.ts";
 import { sitePath } from "../site-path.ts";
-import { table } from "../text.ts";
+import { localTime, table } from "../text.ts";
 
 export const events = defineCommand({
   options: { limit: { type: "string" } },
@@ -13,13 +13,13 @@ export const events = defineCommand({
     print(page, () => {
       if (page.items.length === 0) return "Nothing happened.\n";
       const rows = page.items.map(({ at, site, severity, message, endedAt }) => [
-        at,
+        localTime(at, true),
+        endedAt === null || endedAt === at ? "" : localTime(endedAt, true),
         site ?? "host",
         severity,
-        endedAt === null ? "" : `until ${endedAt}`,
         message,
       ]);
-      return table([["AT", "SITE", "", "", "WHAT"], ...rows]);
+      return table([["AT", "UNTIL", "SITE", "LEVEL", "WHAT"], ...rows]);
     });
   },
 });

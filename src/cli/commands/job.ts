@@ -19,6 +19,17 @@ const statusWords: Record<RunView["status"], string> = {
   lost: "lost",
 };
 
+const overlapWords: Record<JobView["overlap"], string> = {
+  skip: "its next time is left out (skip)",
+  queue: "one more run waits (queue)",
+  replace: "the run is ended for the new one (replace)",
+  allow: "both run (allow)",
+};
+const missedWords: Record<JobView["missed"], string> = {
+  skip: "left out (skip)",
+  run: "made up for by one run (run)",
+};
+
 const statusText = (run: { status: RunView["status"]; exitCode: number | null }): string =>
   `${statusWords[run.status]}${run.exitCode ? ` (${run.exitCode})` : ""}`;
 
@@ -29,8 +40,8 @@ const jobText = (job: JobView): string =>
     ["command", commandText(job.command)],
     ["next run", job.enabled ? localTime(job.nextRunAt) : "none: it is switched off"],
     ["ended after", duration(job.timeoutSeconds * 1000)],
-    ["while it runs", job.overlap],
-    ["missed times", job.missed],
+    ["while it runs", overlapWords[job.overlap]],
+    ["missed times", missedWords[job.missed]],
   ]);
 
 const jobPath = (slug: string, name: string, rest: string, environment: string | undefined): string =>
@@ -82,10 +93,12 @@ export const jobList = defineCommand({
 
 export const jobAdd = defineCommand({
   options: { ...fields, disabled: { type: "boolean" } },
-  words: [3, 200],
+  words: [2, 200],
   run: async ({ client, print }, [slug, name, ...command], { disabled, environment, ...flags }) => {
     if (flags.schedule === undefined)
       throw new UsageError('--schedule is missing, such as --schedule "30 3 * * *" or --schedule @daily');
+    if (command.length === 0)
+      throw new UsageError("the command is missing; it comes last, such as -- node tidy.js");
     const job = await (
       await client()
     ).send<JobView>("POST", sitePath(slug!, "/jobs", { environment }), {

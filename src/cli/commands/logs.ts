@@ -99,6 +99,11 @@ const download = async (
   context.print({ file: to, bytes }, () => `${to}: ${bytes.toLocaleString("en")} bytes\n`);
 };
 
+const nothing = (slug: string, query: Query): string =>
+  Object.values(query).some((value) => value !== undefined && value !== query.environment)
+    ? "No line that is kept matches."
+    : `${slug} has printed nothing yet. How a deployment went: croft logs ${slug} --deployment ID, of croft deployments ${slug}`;
+
 const deploymentLines = async (client: Client, path: string): Promise<LogLineView[]> => {
   const lines: LogLineView[] = [];
   for (;;) {
@@ -179,6 +184,7 @@ export const logs = defineCommand({
     if (follow)
       return followSite(context, client, sitePath(slug!, "/logs", { ...query, limit: wanted }), times);
     const page = await readPages(client, slug!, query, wanted ?? 200);
+    if (page.items.length === 0 && !context.json) context.io.err(`${nothing(slug!, query)}\n`);
     context.print(page, () =>
       page.items.map((text, n) => `${shown(text, page.entries?.[n], times)}\n`).join(""),
     );

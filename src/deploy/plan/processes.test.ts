@@ -80,6 +80,7 @@ test("what is wrong is named with its file and field", async () => {
   for (const [files, words] of [
     [{ "croft.json": "{" }, "croft.json is not JSON"],
     [croftJson({ worker: { command: "" } }), "croft.json: processes.worker.command: is empty"],
+    [croftJson({ worker: { replicas: 2 } }), "croft.json: processes.worker.command: must be given"],
     [croftJson({ worker: { command: "a\nb" } }), "one line"],
     [
       croftJson({ worker: { command: "a", replicas: 11 } }),

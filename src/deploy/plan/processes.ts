@@ -22,7 +22,7 @@ export interface SourceProcesses {
 }
 
 const command = z
-  .string()
+  .string({ error: "must be given, as text: what the process runs" })
   .min(1, "is empty")
   .max(1000, "must be at most 1,000 characters")
   .regex(/^[^\x00-\x1f\x7f]*$/, "must be one line without control characters");

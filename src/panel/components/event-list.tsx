@@ -15,7 +15,7 @@ export const EventList = ({ items, withSite }: { items: EventView[]; withSite: b
         <p>
           {withSite && (event.site ? <a href={`/sites/${event.site}`}>{event.site}</a> : <b>host</b>)}{" "}
           <span class="people-text">{event.message}</span>
-          {event.endedAt && (
+          {event.endedAt && event.endedAt !== event.at && (
             <span class="soft">
               {" "}
               Over since <Time at={event.endedAt} />.

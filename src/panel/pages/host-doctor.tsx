@@ -12,8 +12,10 @@ const words: Record<Finding["state"], Word> = {
 };
 const order: Finding["state"][] = ["fail", "warn", "ok"];
 
-/** A command is shown to be copied; anything else is a sentence. */
-const isCommand = (mend: string): boolean => /^[a-z][\w.-]* [^.]*$/.test(mend) && !mend.includes(", or ");
+const program = /^(?:apt-get|chmod|chown|croft|docker|echo|fallocate|rm|ss|sysctl|systemctl|ufw) /;
+
+/** A command is shown to be copied; anything else is a sentence, also one that begins with a command. */
+export const isCommand = (mend: string): boolean => program.test(mend) && !/[,;:] /.test(mend);
 
 /** What the host offers and lacks, what needs a person first. */
 export const HostDoctor = ({ findings }: { findings: Finding[] }) => {
@@ -36,7 +38,11 @@ export const HostDoctor = ({ findings }: { findings: Finding[] }) => {
               </div>
               <p class="wrap">{sentence(detail)}</p>
               {mend &&
-                (isCommand(mend) ? <Command lines={[mend]} /> : <p class="hint wrap">{sentence(mend)}</p>)}
+                (isCommand(mend) ? (
+                  <Command lines={[mend]} />
+                ) : (
+                  <p class="hint wrap">{program.test(mend) ? mend : sentence(mend)}</p>
+                ))}
             </li>
           ))}
         </ul>

@@ -75,7 +75,7 @@ export const SiteOverview = (props: OverviewProps) => {
             <h2 id="against">Against its limits</h2>
             <LimitMeters site={site} usage={props.usage} />
           </section>
-          {!virgin && (
+          {!virgin && site.type !== "image" && (
             <section class="card" aria-labelledby="push">
               <h2 id="push">Push here</h2>
               <PushHere site={site} first={false} />
@@ -178,10 +178,14 @@ const Facts = ({ site, whole, range }: OverviewProps) => (
           <dd class="wrap">{site.image}</dd>
         </>
       )}
-      <dt>Branch</dt>
-      <dd class="wrap">{site.branch}</dd>
-      <dt>Deploys</dt>
-      <dd>{site.autoDeploy ? "at each push" : "when asked"}</dd>
+      {site.type !== "image" && (
+        <>
+          <dt>Branch</dt>
+          <dd class="wrap">{site.branch}</dd>
+          <dt>Deploys</dt>
+          <dd>{site.autoDeploy ? "at each push" : "when asked"}</dd>
+        </>
+      )}
       <dt>Owner</dt>
       <dd>{site.owner}</dd>
       <dt>Made</dt>
