@@ -16,6 +16,8 @@ let store: Store;
 let clock: FakeClock;
 let free: number;
 let written: Map<string, number>;
+/** By commands. */
+let ofRuns: Map<string, number>;
 let layers: Map<string, number>;
 /** What the engine was asked, in order. */
 let acts: string[];
@@ -27,6 +29,7 @@ beforeEach(async () => {
   store = createStore(database.db);
   clock = fakeClock();
   [free, written, layers, acts, countLasts] = [50 * GB, new Map(), new Map(), [], Promise.resolve()];
+  ofRuns = new Map();
   const act = (word: string) => async (id: string) => void acts.push(`${word} ${id}`);
   deps = {
     ...{ store, clock, log: silentLog },
@@ -46,6 +49,8 @@ beforeEach(async () => {
       stopReplica: act("end"),
       pauseReplica: act("pause"),
       unpauseReplica: act("unpause"),
+      usesOfOneOffs: async () =>
+        [...ofRuns].map(([runId, writtenBytes]) => ({ runId, writtenBytes, loggedBytes: null })),
       removeOneOff: act("remove"),
     },
   } as unknown as SupervisorDeps;
@@ -78,6 +83,15 @@ const writes = (replica: string, bytes: number, kept = bytes): void => {
   written.set(replica, written.get(replica)! + bytes);
   layers.set(replica, (layers.get(replica) ?? 0) + kept);
   free -= kept;
+};
+const command = async (environmentId: string): Promise<string> => {
+  const id = newId("run");
+  await store.insertRun({
+    ...{ id, environmentId, kind: "exec", jobId: null, dueAt: null, command: "[]", timeoutSeconds: 60 },
+    ...{ releaseId: null, replicaId: null, status: "running", askedBy: "ada", reason: null, exitCode: null },
+    ...{ oomKilled: 0, output: null, createdAt: 0, startedAt: 0, endedAt: null },
+  });
+  return id;
 };
 const stoppedReason = async (id: string) => (await store.environmentById(id))!.stoppedReason;
 
@@ -189,21 +203,8 @@ test("a command of a site that is stopped is held to the limit; with one that wa
     const { environment, replica } = await site();
     await store.updateReplica(replica, { state: "removed" });
     const diskUsedBytes = reason === "asked" ? 1 * MB : 120 * MB;
-    const run = newId("run");
+    const run = await command(environment);
     layers.set(run, 1 * MB);
-    await store.insertRun({
-      ...{ id: run, environmentId: environment, kind: "exec", jobId: null, dueAt: null, command: "[]" },
-      ...{ timeoutSeconds: 60, releaseId: null, replicaId: null, status: "running", askedBy: "ada" },
-      ...{
-        reason: null,
-        exitCode: null,
-        oomKilled: 0,
-        output: null,
-        createdAt: 0,
-        startedAt: 0,
-        endedAt: null,
-      },
-    });
     await begin();
     await store.updateEnvironment(environment, { stoppedReason: reason, diskUsedBytes });
     clock.advance(2100);
@@ -216,4 +217,19 @@ test("a command of a site that is stopped is held to the limit; with one that wa
     expect(acts).toContain(`remove ${run}`);
     await store.moveRun(run, "running", { status: "lost" });
   }
+});
+
+test("of the reserve commands get nothing either, and it is their site that is blamed, not who writes a little", async () => {
+  const [slow, fast] = [await site(), await site()];
+  const run = await command(fast.environment);
+  await begin();
+  free = 4 * GB;
+  await watch.look();
+  writes(slow.replica, 20 * MB);
+  ofRuns.set(run, 30 * MB);
+  free -= 30 * MB;
+  await watch.look();
+  expect(acts).toContain(`remove ${run}`);
+  expect(await stoppedReason(fast.environment)).toBe("disk_full");
+  expect(await stoppedReason(slow.environment)).toBeNull();
 });

@@ -4,7 +4,7 @@ import type { LiveEnvironment, SupervisorDeps } from "../deps.ts";
 import { actOnDisk, keepDisk, openDiskEvents } from "./keep-disk.ts";
 import { countStill } from "./hold-still.ts";
 import { type DiskUse, measureDisk } from "./measure.ts";
-import { stopForDisk } from "./stop-for-disk.ts";
+import { endRunsForDisk, stopForDisk } from "./stop-for-disk.ts";
 
 /** Less than this is no news: databases and logs of the host itself write all the time. */
 const newsBytes = MB;
@@ -35,8 +35,11 @@ interface Known {
 interface Rows {
   environments: LiveEnvironment[];
   replicas: Map<string, string[]>;
-  /** With commands in containers of their own, of which the kernel's counters are not read. */
-  withRuns: Set<string>;
+  /**
+   * Commands in containers of their own. What they write counts as unexplained, since they may be over before it is
+   * looked at; only of scarce space it is asked who took it.
+   */
+  withRuns: Map<string, string[]>;
 }
 
 export interface DiskWatch {
@@ -67,6 +70,7 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
   let unexplainedBytes = 0;
   let readAtFallen = 0;
   let lastWritten = new Map<string, number>();
+  let lastOfRuns = new Map<string, number>();
   let rows: (Rows & { atMs: number }) | null = null;
 
   const presentRows = async (): Promise<Rows> => {
@@ -76,7 +80,9 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     const replicas = new Map<string, string[]>();
     for (const { id, environmentId } of await deps.store.liveReplicas())
       replicas.set(environmentId, [...(replicas.get(environmentId) ?? []), id]);
-    const withRuns = new Set((await deps.store.openRuns()).map((run) => run.environmentId));
+    const withRuns = new Map<string, string[]>();
+    for (const { id, environmentId } of await deps.store.openRuns())
+      withRuns.set(environmentId, [...(withRuns.get(environmentId) ?? []), id]);
     rows = { environments, replicas, withRuns, atMs: nowMs };
     return rows;
   };
@@ -85,6 +91,13 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     new Map(
       (await deps.engine.writes(true)).flatMap(({ replicaId, writtenBytes, loggedBytes }) =>
         writtenBytes === null ? [] : [[replicaId, writtenBytes + (loggedBytes ?? 0)] as const],
+      ),
+    );
+
+  const writtenByRuns = async ({ withRuns }: Rows): Promise<Map<string, number>> =>
+    new Map(
+      (withRuns.size === 0 ? [] : await deps.engine.usesOfOneOffs(true)).map(
+        ({ runId, writtenBytes, loggedBytes }) => [runId, (writtenBytes ?? 0) + (loggedBytes ?? 0)],
       ),
     );
 
@@ -169,14 +182,17 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     readAtFallen = fallenBytes;
     const now = await writtenNow();
     const present = await presentRows();
+    const ofRuns = await writtenByRuns(present);
     let explained = 0;
     let fastest: { environment: LiveEnvironment; bytes: number } | null = null;
     for (const environment of present.environments) {
       const bytes = since(present.replicas.get(environment.id) ?? [], now, lastWritten);
       explained += bytes;
-      if (bytes > (fastest?.bytes ?? growerBytes)) fastest = { environment, bytes };
+      const all = bytes + since(present.withRuns.get(environment.id) ?? [], ofRuns, lastOfRuns);
+      if (all > (fastest?.bytes ?? growerBytes)) fastest = { environment, bytes: all };
     }
     lastWritten = now;
+    lastOfRuns = ofRuns;
     unexplainedBytes += Math.max(0, fellSince - explained);
     const close = present.environments.filter((environment) => couldBeOver(environment, present, now));
     await Promise.all(close.map((environment) => countClosely(environment, atMs)));
@@ -201,16 +217,11 @@ export const createDiskWatch = (deps: SupervisorDeps, kick: () => void): DiskWat
     freeBytes: number,
   ): Promise<void> => {
     const present = await deps.store.environmentById(environment.id);
-    if (present?.stoppedReason !== null) return;
-    await stopForDisk(
-      deps,
-      { ...present, slug: environment.slug },
-      {
-        why: `the server's disk has ${formatBytes(freeBytes)} left, and it wrote the most (${formatBytes(bytes)} within a moment)`,
-        use: null,
-        details: { freeBytes, wroteBytes: bytes },
-      },
-    );
+    if (!present) return;
+    const why = `the server's disk has ${formatBytes(freeBytes)} left, and it wrote the most (${formatBytes(bytes)} within a moment)`;
+    const stopped = { ...present, slug: environment.slug };
+    if (present.stoppedReason !== null) return endRunsForDisk(deps, stopped, why);
+    await stopForDisk(deps, stopped, { why, use: null, details: { freeBytes, wroteBytes: bytes } });
     rows = null;
     kick();
   };
