@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../domain/log.ts";
+import { buildsSlice, hasSystemd, openBuildSlice } from "./build-slice.ts";
 import { parseMounts } from "./cgroup-paths.ts";
 
 /** Under this group lies one group per running build. */
@@ -9,6 +10,8 @@ const removeAttempts = 20;
 const lookEveryMs = 500;
 /** Sites have 500. */
 const expendable = "700";
+/** A quarter of what anything else has by default. */
+const weight = { v1: "256", v2: "25" };
 
 export interface BuildCgroup {
   /** Docker's `cgroupparent`; null when there is no group of our own. */
@@ -25,8 +28,7 @@ export interface BuildCgroups {
 
 /**
  * The builder has no parameter for processes, but takes a parent cgroup: one of our own per build, with
- * `pids.max`. Only with Docker's cgroupfs driver; with systemd's, groups are units and not ours to make (there
- * systemd's own TasksMax of a scope bounds them).
+ * `pids.max`; where Docker leaves groups to systemd, a slice.
  */
 export const createBuildCgroups = (log: Log, driver: () => Promise<string>): BuildCgroups => {
   let known: string | null = null;
@@ -68,14 +70,27 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
     };
   };
 
+  const makeSlice = async (pids: number): Promise<BuildCgroup> => {
+    const slice = await openBuildSlice({ pids, weight: Number(weight.v2) });
+    const where = await hierarchy();
+    const stop = where && keepExpendable(join(where.folder, `${buildsSlice}.slice`, slice.name));
+    return {
+      parent: slice.name,
+      async close() {
+        stop?.();
+        await slice.close().catch((error) => log.debug("a build's slice stays behind", { error }));
+      },
+    };
+  };
+
   /** All builds together: sites and the edge go before them wherever processors are contended. */
   const lowerWeight = async ({ folder, unified }: { folder: string; unified: boolean }): Promise<void> => {
-    if (unified) return writeFile(join(folder, buildGroup, "cpu.weight"), "25");
+    if (unified) return writeFile(join(folder, buildGroup, "cpu.weight"), weight.v2);
     const mounts = parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
     const cpu = mounts.find(({ type, controllers }) => type === "cgroup" && controllers.includes("cpu"));
     if (!cpu) return;
     await mkdir(join(cpu.folder, buildGroup), { recursive: true });
-    await writeFile(join(cpu.folder, buildGroup, "cpu.shares"), "256");
+    await writeFile(join(cpu.folder, buildGroup, "cpu.shares"), weight.v1);
   };
 
   /**
@@ -109,10 +124,13 @@ export const createBuildCgroups = (log: Log, driver: () => Promise<string>): Bui
   };
 
   return {
-    available: async (cgroupDriver) => cgroupDriver === "cgroupfs" && (await hierarchy()) !== null,
+    available: async (cgroupDriver) =>
+      cgroupDriver === "systemd" ? hasSystemd() : cgroupDriver === "cgroupfs" && (await hierarchy()) !== null,
     async open({ pids }) {
       try {
-        return (await driverOnce()) === "cgroupfs" ? await make(pids) : none;
+        const cgroupDriver = await driverOnce();
+        if (cgroupDriver === "cgroupfs") return await make(pids);
+        return cgroupDriver === "systemd" && hasSystemd() ? await makeSlice(pids) : none;
       } catch (error) {
         log.warn("a build runs without a bound on its processes", { error });
         return none;

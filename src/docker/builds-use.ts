@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuildsUse } from "../domain/engine.ts";
 import { buildGroup } from "./build-cgroup.ts";
+import { buildsSlice } from "./build-slice.ts";
 import { type CgroupFolders, cgroupFolders, parseMounts } from "./cgroup-paths.ts";
 import { readCgroup } from "./cgroup-readings.ts";
 import { writtenBytesOf } from "./replica-writes.ts";
@@ -32,7 +33,20 @@ export const readBuildsUse = (byProcesses: boolean, fsRoot = "/"): BuildsUse | n
   }
   const groupAt = (path: string): CgroupFolders | null =>
     cgroupFolders(mounts, new Map(controllers.map((controller) => [controller, path])));
-  const all = groupAt(`/${buildGroup}`);
+  for (const group of [`/${buildGroup}`, `/${buildsSlice}.slice`]) {
+    const use = useOf(group, groupAt, byProcesses, fsRoot);
+    if (use) return use;
+  }
+  return null;
+};
+
+const useOf = (
+  group: string,
+  groupAt: (path: string) => CgroupFolders | null,
+  byProcesses: boolean,
+  fsRoot: string,
+): BuildsUse | null => {
+  const all = groupAt(group);
   const whole = all && readCgroup(all);
   if (all === null || whole === null) return null;
   const folder = all.version === 1 ? all.memory : all.folder;
@@ -40,7 +54,7 @@ export const readBuildsUse = (byProcesses: boolean, fsRoot = "/"): BuildsUse | n
   let writtenBytes = 0;
   for (const build of foldersIn(folder))
     for (const container of foldersIn(join(folder, build))) {
-      const cgroup = groupAt(`/${buildGroup}/${build}/${container}`);
+      const cgroup = groupAt(`${group}/${build}/${container}`);
       use.memoryBytes += (cgroup && readCgroup(cgroup)?.memoryBytes) ?? 0;
       if (byProcesses && cgroup) writtenBytes += writtenBytesOf(cgroup, fsRoot) ?? 0;
     }

@@ -25,7 +25,12 @@ run_uninstall() {
   fi
 }
 
-stop_service() { systemctl --quiet disable --now croft; }
+stop_service() {
+  systemctl --quiet disable --now croft
+  # What builds were in; it is written below /run alone.
+  systemctl stop 'croft_build*.slice' 2>/dev/null || true
+  systemctl revert croft_build.slice >/dev/null 2>&1 || true
+}
 
 # edges UID: the processes of the edge's user, which is nobody else's.
 edges() {

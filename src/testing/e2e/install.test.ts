@@ -289,6 +289,29 @@ test("an owner deploys an app and a page, and both are served", async () => {
   await croft("site", "limits", "app", "--rpm", "10000000", "--cpu", "1");
   await croft("deploy", "app", "--dir", "/shared/app", "--wait");
   await sitesAnswer();
+  // When memory runs out the kernel spares daemon and edge, not sites.
+  const spared = [(await daemon()).trim(), ...(await edges()).map((path) => path.split("/")[2])];
+  for (const pid of spared) expect(await machine.ok("cat", `/proc/${pid}/oom_score_adj`)).toBe("-500");
+  const container = await machine.ok("docker", "ps", "-q", "--filter", "label=croft.site=app");
+  const app = await machine.ok("docker", "inspect", "--format", "{{.State.Pid}}", container);
+  expect(Number(await machine.ok("cat", `/proc/${app}/oom_score_adj`))).toBeGreaterThanOrEqual(0);
+});
+
+test("a build that starts processes without end is bounded by systemd, and leaves no unit behind", async () => {
+  expect(await machine.ok("docker", "info", "--format", "{{.CgroupDriver}}")).toBe("systemd");
+  await Bun.write(
+    join(shared, "forks", "Dockerfile"),
+    `FROM oven/bun:1-slim\nRUN i=0; while [ $i -lt 1200 ]; do sleep 60 & i=$((i+1)); done; echo all of them run\n`,
+  );
+  await croft("site", "create", "forks", "--type", "dockerfile");
+  await expect(croft("deploy", "forks", "--dir", "/shared/forks", "--wait")).rejects.toThrow(
+    /[Cc]an(not|'t) fork/,
+  );
+  await croft("site", "delete", "forks", "--confirm", "forks");
+  expect(
+    await machine.ok("systemctl", "list-units", "--all", "--plain", "--no-legend", "croft_build-*"),
+  ).toBe("");
+  expect(await machine.ok("ls", "/run/systemd/system.control")).toBe("croft_build.slice.d");
 });
 
 test("the doctor finds in order what the script has put in order", async () => {

@@ -25,6 +25,7 @@ RUN rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker* && \\
     echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/no-sync && apt-get -q update && \\
     apt-get -q -y install --no-install-recommends systemd systemd-sysv dbus ufw
 RUN apt-get -q -y install --no-install-recommends --download-only docker.io git iptables logrotate
+COPY driver.conf /etc/systemd/system/docker.service.d/driver.conf
 COPY boot /boot/start
 STOPSIGNAL SIGRTMIN+3
 CMD ["/boot/start"]
@@ -34,6 +35,11 @@ CMD ["/boot/start"]
 const boot = `#!/bin/sh
 for folder in /sys $(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts); do mount -o remount,bind,rw "$folder"; done
 exec /sbin/init
+`;
+
+/** As Docker does by itself where cgroups are of version 2, which this machine need not have. */
+const driver = `[Service]
+Environment=DOCKER_OPTS=--exec-opt=native.cgroupdriver=systemd
 `;
 
 /** capability.h, in its order; what came after 37 is unknown to Docker 20.10. */
@@ -59,6 +65,7 @@ const buildImage = async (): Promise<void> => {
   try {
     await Bun.write(join(context, "Dockerfile"), dockerfile);
     await Bun.write(join(context, "boot"), boot);
+    await Bun.write(join(context, "driver.conf"), driver);
     await run(["chmod", "755", join(context, "boot")]);
     const built = await run(["docker", "build", "--network", "host", "--tag", image, context], {
       env: { DOCKER_BUILDKIT: "0" },
