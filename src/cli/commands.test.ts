@@ -64,6 +64,16 @@ describe("limits", () => {
     expect(last().body).toEqual({ cpuMillicores: 2000 });
   });
 
+  test("a volume is removed only when named again; how much is lost is said when it can be known", async () => {
+    const unknown = await croft.run(["volume", "remove", "blog", "data"]);
+    expect(unknown.exitCode).toBe(2);
+    expect(unknown.err).toContain("what it holds is lost for good; repeat the name: --confirm data");
+    answers["GET /sites/blog/volumes"] = () => ({ items: [{ name: "data", usedBytes: 3 * MB }] });
+    const known = await croft.run(["volume", "remove", "blog", "data", "--confirm", "date"]);
+    expect(known.exitCode).toBe(2);
+    expect(known.err).toContain("the 3 MB in it are lost for good");
+  });
+
   test("a log without lines says why, beside the output", async () => {
     answers["GET /sites/blog/logs"] = () => ({
       items: [],

@@ -37,7 +37,6 @@ describe("wrong usage ends with 2 and says what is right", () => {
     [["site", "change", "a"], "nothing to change"],
     [["site", "delete", "a"], "--confirm a"],
     [["site", "delete", "a", "--confirm", "b"], "--confirm a"],
-    [["volume", "remove", "a", "db"], "--confirm db"],
     [["deploy", "a", "--dir", ".", "--commit", "abc"], "exclude one another"],
     [["deploy", "a", "--wait=forever"], "success or watch"],
     [["logs", "a", "-f", "--json"], "--follow"],

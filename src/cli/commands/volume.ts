@@ -69,8 +69,9 @@ export const volumeRemove = defineCommand({
   run: async ({ client, print }, [slug, name], { confirm, environment }) => {
     if (confirm !== name) {
       const listed = sitePath(slug!, "/volumes", { environment });
-      const { items } = await (await client()).get<{ items: VolumeView[] }>(listed);
-      const used = items.find((volume) => volume.name === name)?.usedBytes;
+      // How much it is only helps: what is wrong with the words is told without an answer, too.
+      const answer = await (await client()).get<{ items: VolumeView[] }>(listed).catch(() => null);
+      const used = answer?.items.find((volume) => volume.name === name)?.usedBytes;
       const loss = used ? `the ${formatBytes(used)} in it are` : "what it holds is";
       throw new UsageError(`${loss} lost for good; repeat the name: --confirm ${name}`);
     }
