@@ -54,6 +54,7 @@ test("numbers", () => {
   expect([0.42, 12.4, 1_300].map(format.millis)).toEqual(["0.4 ms", "12 ms", "1.3 s"]);
   expect(format.sentence("it broke")).toBe("It broke.");
   expect(format.sentence("Why?")).toBe("Why?");
+  expect(format.sentence("none: sites keep it")).toBe("None: sites keep it.");
   // a name stays as it is
   expect(format.sentence("postgres:17 could not be pulled")).toBe("postgres:17 could not be pulled.");
 });

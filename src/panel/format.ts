@@ -104,4 +104,4 @@ export const firstLine = (text: string): string => text.split("\n", 1)[0]!.trim(
 
 /** Error texts begin small and without a full stop, so that they fit behind a colon. */
 export const sentence = (text: string): string =>
-  `${text.replace(/^[a-z]+(?=[\s,;.]|$)/, (word) => word.charAt(0).toUpperCase() + word.slice(1))}${/[.!?]$/.test(text) ? "" : "."}`;
+  `${text.replace(/^[a-z]+(?=[\s,;.]|: |$)/, (word) => word.charAt(0).toUpperCase() + word.slice(1))}${/[.!?]$/.test(text) ? "" : "."}`;

@@ -10,8 +10,9 @@ import {
   limitsSchema,
 } from "../domain/limits.ts";
 import type { EnvironmentRecord } from "../domain/records.ts";
+import { formatBytes } from "../domain/size.ts";
 import type { AppliedLimitsView, CpuBurstView } from "../domain/views.ts";
-import { AppError } from "../errors.ts";
+import { AppError, invalid } from "../errors.ts";
 import { reachSite } from "./access.ts";
 import type { SiteDeps } from "./deps.ts";
 import { cpuBurstView } from "./supervision-views.ts";
@@ -68,6 +69,13 @@ const soon = async (work: Promise<void>): Promise<void> => {
   await Promise.race([work, promise]).finally(() => clearTimeout(timer));
 };
 
+/** What is more than the server has would hold nothing. What is so already, from a larger server, may stay. */
+const checkMemory = ({ hostMemoryBytes }: SiteDeps, before: number, after: number): void => {
+  const host = hostMemoryBytes?.() ?? null;
+  if (host !== null && after > host && after > before)
+    throw invalid("memoryBytes", `must be at most ${formatBytes(host)}, which is what this server has`);
+};
+
 /**
  * Changes limits of a running environment without a restart, and answers what the kernel then holds.
  * @throws AppError `invalid_input`; `conflict` when more memory is in use than is now allowed: nothing is changed
@@ -86,6 +94,7 @@ export const setLimits = async (
   const burst = (await deps.store.cpuBurstOf(environment.id)) !== undefined;
   const before = { ...present, cpuBurst: burst };
   const after = { ...present, ...given, cpuBurst: cpuBurst ?? burst };
+  checkMemory(deps, present.memoryBytes, after.memoryBytes);
   if (patch.diskBytes !== undefined) await checkDiskLimit(deps, environment.id, patch.diskBytes);
   const store = (wanted: typeof after, instead: typeof after): Promise<void> =>
     deps.store.transaction(async (queries) => {

@@ -256,7 +256,7 @@ export const statusOf = (
       ? { status: "failed", statusReason: latest.errorMessage }
       : { status: "stopped", statusReason: "nothing has been deployed yet" };
   if (sleep !== null && sleep.state !== "awake")
-    return { status: "sleeping", statusReason: `asleep: ${sleep.reason}; the next request wakes it` };
+    return { status: "sleeping", statusReason: `${sleep.reason}; the next request wakes it` };
   // What answers visitors decides; where nothing does, all of it.
   const hasWeb = (JSON.parse(current.config) as ReleaseConfig).hasWeb !== false;
   const replicas = hasWeb ? all.filter((replica) => replica.process === webProcess) : all;

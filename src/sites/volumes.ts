@@ -243,7 +243,9 @@ export const removeVolume = async (
     throw invalid("confirm", `must be the volume's name, ${name}: ${lossOf(held)} will be gone for good`);
   if ((await deps.store.liveReplicasOf(environment.id)).length > 0)
     throw conflict(
-      `stop the site first (croft site stop ${slug}): its replicas may still write to volume ${name}`,
+      environment.stoppedReason === null
+        ? `stop the site first (croft site stop ${slug}): its replicas may still write to volume ${name}`
+        : `the site is being stopped, and its last replicas may still write to volume ${name}; try again in some seconds`,
     );
   // Before its row: while something still holds it, nothing has changed.
   if (held?.kind === "loop") await deps.hardVolumes.remove(volume.id);
