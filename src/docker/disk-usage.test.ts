@@ -31,6 +31,12 @@ test("writes count by blocks: sparse files little, small files whole blocks; /tm
   expect((await engine.diskUsage(replicaId))!.writableBytes).toBe(usage.writableBytes);
 });
 
+test("empty files count as small ones: the host has only so many inodes", async () => {
+  const { engine } = fixture;
+  const replicaId = await startAndWait("mkdir /many && cd /many && seq 1 3000 | xargs touch");
+  expect((await engine.diskUsage(replicaId))!.writableBytes).toBeGreaterThan(3000 * 4096);
+});
+
 test("logs count, and rotate at their bound", async () => {
   const { engine } = fixture;
   const replicaId = await startAndWait("head -c 50000000 /dev/zero | tr '\\0' x | fold -w 1000");
