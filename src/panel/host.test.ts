@@ -78,3 +78,12 @@ test("what the doctor says to do can be copied only where it is a command and no
   ])
     expect(isCommand(mend)).toBe(false);
 });
+
+test("what is used, who uses it and what the guard did stay true while the page stands open", async () => {
+  const { guard } = panel.deps;
+  panel.deps.guard = async (person) => ({ ...(await guard(person)), pressures: [], inForce: [] });
+  const { html } = await client.get("/host");
+  panel.deps.guard = guard;
+  for (const part of ["use-part", "guard-part", "machine-part"])
+    expect(html).toMatch(new RegExp(`<div id="${part}" data-live[^>]* data-every="10">`));
+});

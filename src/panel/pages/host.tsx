@@ -58,7 +58,7 @@ export const Host = (props: {
               </Live>
             )}
             {props.guard && (
-              <Live id="guard-part" everySeconds={guardMoves(props.guard) ? 3 : null}>
+              <Live id="guard-part" everySeconds={guardMoves(props.guard) ? 3 : 10}>
                 <HostGuard guard={props.guard} />
               </Live>
             )}
@@ -68,32 +68,34 @@ export const Host = (props: {
         <div class="side-column">
           <section class="card" aria-labelledby="machine">
             <h2 id="machine">Machine</h2>
-            <dl class="meters">
-              <Meter
-                label="Memory"
-                text={
-                  host.memory ? bytesOf(host.memory.usedBytes, host.memory.totalBytes) : "not measured yet"
-                }
-                used={host.memory?.usedBytes ?? null}
-                limit={host.memory?.totalBytes ?? 1}
-              />
-              <Meter
-                label="CPU, last hour"
-                text={
-                  host.cpuPercent === null
-                    ? "not measured yet"
-                    : `${cores(host.cpuPercent * 10)} of ${host.cores} cores`
-                }
-                used={host.cpuPercent}
-                limit={host.cores * 100}
-              />
-              <Meter
-                label="Disk"
-                text={host.disk ? bytesOf(host.disk.usedBytes, host.disk.totalBytes) : "not measured yet"}
-                used={host.disk?.usedBytes ?? null}
-                limit={host.disk?.totalBytes ?? 1}
-              />
-            </dl>
+            <Live id="machine-part" everySeconds={10}>
+              <dl class="meters">
+                <Meter
+                  label="Memory"
+                  text={
+                    host.memory ? bytesOf(host.memory.usedBytes, host.memory.totalBytes) : "not measured yet"
+                  }
+                  used={host.memory?.usedBytes ?? null}
+                  limit={host.memory?.totalBytes ?? 1}
+                />
+                <Meter
+                  label="CPU, last hour"
+                  text={
+                    host.cpuPercent === null
+                      ? "not measured yet"
+                      : `${cores(host.cpuPercent * 10)} of ${host.cores} cores`
+                  }
+                  used={host.cpuPercent}
+                  limit={host.cores * 100}
+                />
+                <Meter
+                  label="Disk"
+                  text={host.disk ? bytesOf(host.disk.usedBytes, host.disk.totalBytes) : "not measured yet"}
+                  used={host.disk?.usedBytes ?? null}
+                  limit={host.disk?.totalBytes ?? 1}
+                />
+              </dl>
+            </Live>
           </section>
           <section class="card" aria-labelledby="parts">
             <h2 id="parts">Parts</h2>
