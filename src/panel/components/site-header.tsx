@@ -88,6 +88,10 @@ export const SiteHeader = ({ site, tab }: { site: SiteView; tab: SiteTab | null 
       <SleepNotice site={site} />
       <TrafficNotice site={site} />
       <nav class="tabs" aria-label={`Pages of ${site.slug}`}>
+        {/* Where they do not fit beside each other: opened, it lets them wrap (by CSS). */}
+        <details class="all-tabs">
+          <summary aria-label="Show all pages at once">All</summary>
+        </details>
         <ul>
           {siteTabs.map((one) => (
             <li>
