@@ -120,6 +120,7 @@ test("killed after any step, the next start completes the exchange; nothing is i
       "croft.db-wal",
       "repos",
       "usage",
+      "volume-images",
       "volumes",
     ]);
     // the state before is whole where it was put

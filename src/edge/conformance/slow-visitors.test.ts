@@ -42,7 +42,7 @@ test("slowhttptest: the site stays available, and memory bounded", async () => {
   const at = health!.listening[0]!;
   await client.putTable({ version: 1, routes: [routeTo(["127.0.0.1"], toPort(server.port!))] });
   const ask = async (): Promise<number> => {
-    const answer = await fetch(`http://${at}/`, { keepalive: false, signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(`http://${at}/`, { keepalive: false, signal: AbortSignal.timeout(20_000) });
     await answer.text();
     return answer.status;
   };
