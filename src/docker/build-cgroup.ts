@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../domain/log.ts";
-import { buildsSlice, hasSystemd, openBuildSlice } from "./build-slice.ts";
+import { buildsSlice, openBuildSlice } from "./build-slice.ts";
 import { parseMounts } from "./cgroup-paths.ts";
+import { hasSystemd } from "./systemd-slices.ts";
 
 /** Under this group lies one group per running build. */
 export const buildGroup = "croft-build";

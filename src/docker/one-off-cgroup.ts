@@ -6,9 +6,13 @@ import type { ContainerLimits, ReplicaReading } from "../domain/engine.ts";
 import type { Log } from "../domain/log.ts";
 import { type CgroupFolders, cgroupFolders, parseMounts } from "./cgroup-paths.ts";
 import { readCgroup } from "./cgroup-readings.ts";
+import { endSlice, hasSystemd, setSlice, startSlice } from "./systemd-slices.ts";
 
 const parentGroup = "croft-one-off";
 const cpuPeriodMicros = 100_000;
+/** Where Docker leaves groups to systemd: slices, whose names have a level for each dash (systemd.slice(5)). */
+const parentSlice = "croft_one_off";
+const sliceOf = (group: string): string => `${parentSlice}-${group}.slice`;
 /** A group that nobody uses stays for the next look at its counters, and for who comes back soon. */
 const keptMs = 5 * 60_000;
 
@@ -43,8 +47,8 @@ const settingsV2 = ({ memoryBytes, cpuMillicores, pids }: ContainerLimits): Sett
 
 /**
  * A group of the kernel that one-offs of one environment share, held to what one replica may use: however many are
- * open, together they get no more. Only with Docker's cgroupfs driver on this machine; with systemd's, groups are
- * units and not ours to make (there each has limits of its own, and their number is bounded).
+ * open, together they get no more. A slice where Docker leaves groups to systemd; only on this machine (elsewhere each has
+ * limits of its own, and their number is bounded).
  */
 export const createOneOffCgroups = (
   log: Log,
@@ -53,6 +57,10 @@ export const createOneOffCgroups = (
 ) => {
   let known: Promise<string | null> | null = null;
   const users = new Map<string, Set<string>>();
+  /** Groups that are slices. */
+  const slices = new Set<string>();
+  /** Slices that are being taken away: who comes back waits for that. */
+  const ending = new Map<string, Promise<void>>();
   const meters = new Map<string, { folders: CgroupFolders; lastTold: boolean }>();
 
   const mounts = async () => parseMounts(await readFile("/proc/self/mountinfo", "utf8"));
@@ -78,8 +86,20 @@ export const createOneOffCgroups = (
     }
   };
 
+  const makeSlice = async (group: string, limits: ContainerLimits): Promise<void> => {
+    await ending.get(group);
+    await setSlice(sliceOf(group), [
+      `MemoryMax=${limits.memoryBytes}`,
+      "MemorySwapMax=0",
+      `CPUQuota=${limits.cpuMillicores / 10}%`,
+      `TasksMax=${limits.pids}`,
+    ]);
+    await startSlice(sliceOf(group));
+    slices.add(group);
+  };
+
   const follow = async (group: string): Promise<void> => {
-    const path = `/${parentGroup}/${group}`;
+    const path = slices.has(group) ? `/${parentSlice}.slice/${sliceOf(group)}` : `/${parentGroup}/${group}`;
     const paths = new Map(["memory", "cpu", "cpuacct", "pids", ""].map((controller) => [controller, path]));
     const folders = cgroupFolders(await mounts(), paths);
     if (folders) meters.set(group, { folders, lastTold: false });
@@ -91,6 +111,13 @@ export const createOneOffCgroups = (
   const remove = async (group: string): Promise<void> => {
     if (users.has(group)) return;
     meters.delete(group);
+    if (slices.delete(group)) {
+      const ended = endSlice(sliceOf(group))
+        .catch((error) => log.debug("a slice of one-offs stays behind", { group, error }))
+        .finally(() => ending.delete(group));
+      ending.set(group, ended);
+      return ended;
+    }
     for (const { folder } of await mounts())
       // Somebody came in meanwhile, or it is not empty yet: the next one that leaves tries again.
       if (!users.has(group)) await rmdir(join(folder, parentGroup, group)).catch(() => {});
@@ -101,7 +128,13 @@ export const createOneOffCgroups = (
     async enter(group: string, runId: string, limits: ContainerLimits): Promise<string | null> {
       takeIn(group, runId);
       try {
-        if ((await (known ??= driver())) !== "cgroupfs") return null;
+        const cgroupDriver = await (known ??= driver());
+        if (cgroupDriver === "systemd" && hasSystemd()) {
+          await makeSlice(group, limits);
+          await follow(group);
+          return sliceOf(group);
+        }
+        if (cgroupDriver !== "cgroupfs") return null;
         await make(group, limits);
         await follow(group);
         return `/${parentGroup}/${group}`;
@@ -114,8 +147,11 @@ export const createOneOffCgroups = (
 
     /** One that an earlier daemon let in. @param parent as its container has it */
     async adopt(parent: string | undefined, runId: string): Promise<void> {
-      const group = parent?.startsWith(`/${parentGroup}/`) ? parent.slice(parentGroup.length + 2) : "";
+      const slice = /^croft_one_off-(\w+)\.slice$/.exec(parent ?? "")?.[1];
+      const group =
+        slice ?? (parent?.startsWith(`/${parentGroup}/`) ? parent.slice(parentGroup.length + 2) : "");
       if (group === "") return;
+      if (slice) slices.add(group);
       takeIn(group, runId);
       await follow(group);
     },

@@ -27,9 +27,9 @@ run_uninstall() {
 
 stop_service() {
   systemctl --quiet disable --now croft
-  # What builds were in; it is written below /run alone.
-  systemctl stop 'croft_build*.slice' 2>/dev/null || true
-  systemctl revert croft_build.slice >/dev/null 2>&1 || true
+  # What builds and commands were in; it is written below /run alone.
+  systemctl stop croft_build.slice croft_one_off.slice 2>/dev/null || true
+  rm -rf /run/systemd/system.control/croft_*.slice.d
 }
 
 # edges UID: the processes of the edge's user, which is nobody else's.

@@ -317,7 +317,7 @@ test("a build that starts processes without end is bounded by systemd, and leave
   expect(await machine.ok("ls", "/run/systemd/system.control")).toBe("croft_build.slice.d");
 });
 
-test("commands of a site share one replica's limits in a slice of systemd's, and are measured", async () => {
+test("commands of a site share one replica's limits in a slice of systemd's", async () => {
   const command = croft("exec", "app", "--", "sh", "-c", "sleep 8; echo done");
   const slices = async () =>
     (
@@ -328,8 +328,8 @@ test("commands of a site share one replica's limits in a slice of systemd's, and
       )
     ).split("\n");
   const [slice] = await until("it has a slice", slices, ([first]) => first !== "");
-  const { limits } = JSON.parse(await croft("site", "limits", "app", "--json")) as {
-    limits: { asked: { memoryBytes: number; pids: number } };
+  const { asked } = JSON.parse(await croft("site", "limits", "app", "--json")) as {
+    asked: { memoryBytes: number; pids: number };
   };
   const held = await machine.ok(
     "systemctl",
@@ -339,19 +339,20 @@ test("commands of a site share one replica's limits in a slice of systemd's, and
   );
   expect(held.split("\n").sort()).toEqual([
     "CPUQuotaPerSecUSec=1s",
-    `MemoryMax=${limits.asked.memoryBytes}`,
-    `TasksMax=${limits.asked.pids}`,
+    `MemoryMax=${asked.memoryBytes}`,
+    `TasksMax=${asked.pids}`,
   ]);
-  expect(
-    await machine.ok(
-      "sh",
-      "-c",
-      `ls -d /sys/fs/cgroup/{,memory/}croft_one_off.slice/${slice}/docker-* 2>/dev/null | wc -l`.replace(
-        "{,memory/}",
-        "*/",
-      ),
-    ),
-  ).not.toBe("0");
+  const kernel = ["memory.limit_in_bytes", "memory.max"]
+    .map((file) => `-path '*/${slice}/${file}'`)
+    .join(" -o ");
+  const inKernel = await machine.ok("sh", "-c", `find /sys/fs/cgroup -maxdepth 4 ${kernel} | xargs cat`);
+  expect(inKernel).toBe(String(asked.memoryBytes));
+  const container = `find /sys/fs/cgroup -maxdepth 4 -path '*/${slice}/docker-*' | wc -l`;
+  await until(
+    "it is in it",
+    () => machine.ok("sh", "-c", container),
+    (count) => count !== "0",
+  );
   expect(await command).toBe("done");
 });
 
