@@ -236,7 +236,7 @@ export const createSessions = (deps: RunsDeps) => {
             },
           };
         } catch (error) {
-          const reason = publicMessageOf(error);
+          const reason = (await maskerOf(deps, release))(publicMessageOf(error));
           await finish(request.actor, site.id, run, {
             status: "failed",
             exitCode: null,

@@ -3,6 +3,7 @@ import type { LiveEnvironment, SupervisorDeps } from "../deps.ts";
 import type { RoutePublisher } from "../publish-routes.ts";
 import type { Activity } from "./activity.ts";
 import type { SleepBook } from "./sleep-book.ts";
+import type { StartGate } from "./start-gate.ts";
 
 /** What the parts of sleep share. */
 export interface SleepContext {
@@ -10,6 +11,8 @@ export interface SleepContext {
   book: SleepBook;
   activity: Activity;
   routes: Pick<RoutePublisher, "publish" | "lead">;
+  /** Those that were stopped start by it; the frozen need none. */
+  gate: StartGate;
   /** Lets visitors in once a replica answers. Returns at once. */
   warmUp(environment: LiveEnvironment, replica: ReplicaRecord): void;
   /** Has the edge's table follow soon what `lead` told it already: one for all that wake meanwhile; at once when urgent. */

@@ -8,6 +8,7 @@ import { fallAsleep } from "./fall-asleep.ts";
 import { followSleeper } from "./follow-sleeper.ts";
 import { idlePass, sleepIdle } from "./idle-pass.ts";
 import { keptAwake, readHouse } from "./may-sleep.ts";
+import { createStartGate } from "./start-gate.ts";
 import { createSleepBook } from "./sleep-book.ts";
 import { wakeUp } from "./wake-up.ts";
 
@@ -52,7 +53,7 @@ const publishAfterMs = 250;
 const expectedForMs = 3_000;
 
 export const createSleepControl = (
-  parts: Omit<SleepContext, "book" | "activity" | "lifetime" | "publishSoon" | "expect">,
+  parts: Omit<SleepContext, "book" | "activity" | "gate" | "lifetime" | "publishSoon" | "expect">,
 ): SleepControl => {
   const { deps } = parts;
   let lifetime: AbortSignal = AbortSignal.abort();
@@ -62,6 +63,7 @@ export const createSleepControl = (
     ...parts,
     book: createSleepBook(deps),
     activity: createActivity(deps),
+    gate: createStartGate(),
     lifetime: () => lifetime,
     publishSoon(urgent) {
       if (publishing !== null && !urgent) return;

@@ -13,6 +13,7 @@ import { createActivity } from "./activity.ts";
 import type { SleepContext } from "./context.ts";
 import { fallAsleep } from "./fall-asleep.ts";
 import { idlePass, sleepIdle } from "./idle-pass.ts";
+import { createStartGate } from "./start-gate.ts";
 import { createSleepBook } from "./sleep-book.ts";
 import { wakeUp } from "./wake-up.ts";
 
@@ -79,6 +80,7 @@ const begin = (): void => {
     deps,
     book: createSleepBook(deps),
     activity: createActivity(deps),
+    gate: createStartGate(),
     publishSoon: () => {},
     expect: () => {},
     routes: { publish: async () => refuse("publish"), lead: async () => {} },

@@ -129,6 +129,18 @@ const gone = "its containers are gone";
 /** Starts what there is and lets visitors in with the first that answers. @returns what is wrong, as half a sentence */
 const startAgain = async (
   context: SleepContext,
+  ...asked: [environment: LiveEnvironment, replicas: readonly ReplicaRecord[], visitors: Visitors]
+): Promise<string | null> => {
+  const leave = await context.gate.enter();
+  try {
+    return await startNow(context, ...asked);
+  } finally {
+    leave();
+  }
+};
+
+const startNow = async (
+  context: SleepContext,
   environment: LiveEnvironment,
   replicas: readonly ReplicaRecord[],
   visitors: Visitors,
