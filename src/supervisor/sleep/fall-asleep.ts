@@ -45,9 +45,15 @@ export const fallAsleep = async (
       outcome.set(environmentId, obstacleNow === "asleep" ? null : obstacleNow);
       if (obstacleNow !== null) continue;
       const leave = await book.enter(environmentId);
-      const before = book.get(environmentId);
       const environment = house.environments.get(environmentId)!;
       try {
+        const past = book.get(environmentId);
+        if (past !== undefined && past.releaseId !== environment.currentReleaseId)
+          await writeAwake(context, past, {
+            kind: "site.woken",
+            message: "Woken: another release serves now.",
+          });
+        const before = book.get(environmentId);
         const record = await writeAsleep(context, environment, stateAfter[how], why);
         sleepy.push({
           environment,
@@ -88,7 +94,9 @@ const whyNot = (
   if (!engineUp()) return "Docker does not answer";
   if (book.isBusy(environmentId)) return "it is just falling asleep or waking up";
   const present = book.get(environmentId);
-  if (present !== undefined && (present.state === "stopped" || how === "freeze")) return "asleep";
+  // That of an earlier release is over, whether a pass has seen it or not.
+  const holds = present?.releaseId === house.environments.get(environmentId)?.currentReleaseId;
+  if (present !== undefined && holds && (present.state === "stopped" || how === "freeze")) return "asleep";
   return obstacle(house, environmentId);
 };
 
