@@ -82,6 +82,8 @@ export const updateSite = async (
   });
   if (egress.egress !== undefined || environmentPatch.replicas !== undefined)
     await deps.onChange.environment(environment.id);
+  // Rules of the firewall are in place before it is said that they hold.
+  if (egress.egress !== undefined) await deps.onChange.links?.();
 };
 
 /** `{ egress }` when it is to be another than it is. */
