@@ -123,6 +123,14 @@ test("a process of an app is killed for memory: the app goes on, it is told, and
   await answers();
 });
 
+/** Ends the app, however often it ended before, and waits until it answers again. */
+const killAndWait = async (): Promise<void> => {
+  const before = (await croft.site(slug)).replicas[0]!.restarts;
+  await docker("kill", await containerOf(slug));
+  await siteWhen("it is started again", ({ replicas }) => replicas[0]!.restarts > before);
+  await answers();
+};
+
 test("an app that tries to have more processes than it may gets errors, nobody else does", async () => {
   const { body } = await croft.visit(host, "/fork");
   const { started, errors } = JSON.parse(body) as { started: number; errors: string[] };
@@ -130,9 +138,7 @@ test("an app that tries to have more processes than it may gets errors, nobody e
   expect(started).toBeLessThan(64);
   expect(errors).toContain("EAGAIN");
 
-  await docker("kill", await containerOf(slug));
-  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 3);
-  await answers();
+  await killAndWait();
   const folder = await pidsCgroup(await containerOf(slug));
   const read = async (file: string) => Number(/(\d+)/.exec(await readFile(join(folder, file), "utf8"))?.[1]);
   await croft.visit(host, "/bomb");
@@ -146,9 +152,7 @@ test("an app that tries to have more processes than it may gets errors, nobody e
     (refused) => refused > 0,
   );
   expect(most).toBeLessThanOrEqual(64);
-  await docker("kill", await containerOf(slug));
-  await siteWhen("it is started again", ({ replicas }) => replicas[0]?.restarts === 4);
-  await answers();
+  await killAndWait();
 });
 
 test("a site may be let use idle CPU: the kernel holds it to a higher quota, at the share of its limit", async () => {
