@@ -116,7 +116,8 @@ test("a process of an app is killed for memory: the app goes on, it is told, and
   await croft.visit(host, "/exit").catch(() => {});
   const { replicas } = await siteWhen(
     "it ended",
-    (site) => site.replicas[0]?.restarts === before.restarts + 1,
+    // The request that ends it may be tried again.
+    (site) => site.replicas[0]!.restarts > before.restarts,
   );
   expect(replicas[0]).toMatchObject({ exitCode: 3, oomKills: before.oomKills });
   expect(replicas[0]!.lastExit).toMatchObject({ exitCode: 3, signal: null, oomKilled: false });
