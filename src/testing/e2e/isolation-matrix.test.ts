@@ -45,7 +45,9 @@ afterAll(() => croft.destroy());
 
 /** Which of the addresses a site's container can connect to, tried from within its own network. */
 const reachable = async ({ pid }: Place, addresses: string[]): Promise<string[]> => {
-  const tries = addresses.map((address) => `nc -z -w 2 ${address} 8080 2>/dev/null && echo ${address}`);
+  const tries = addresses.map(
+    (address) => `wget -q -T 2 -O /dev/null http://${address}:8080/ && echo ${address}`,
+  );
   const inside = [
     "nsenter",
     "--target",

@@ -4,7 +4,8 @@ import { docker } from "../e2e/croft.ts";
 
 /** What a site may do to its neighbours, each as a shell of its own inside its container (busybox). */
 export const attacks = {
-  "fork bomb": "bomb() { while :; do bomb & done; }; bomb",
+  // One that grows without end meets its limit, where a shell that may not fork ends: this one goes on and on.
+  "fork bomb": "for n in 1 2 3 4 5 6 7 8; do (while :; do (:); done) & done; wait",
   "memory hog": "while :; do dd if=/dev/zero of=/dev/null bs=2G count=1; done",
   "CPU burn": "for n in 1 2 3 4; do (while :; do :; done) & done; wait",
   "log flood": "yes 'this is what happens when an app logs everything it does' > /proc/1/fd/1",
