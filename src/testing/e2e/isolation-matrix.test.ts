@@ -46,7 +46,7 @@ afterAll(() => croft.destroy());
 /** Which of the addresses a site's container can connect to, tried from within its own network. */
 const reachable = async ({ pid }: Place, addresses: string[]): Promise<string[]> => {
   const script =
-    'for a in "$@"; do timeout 2 bash -c "</dev/tcp/$a/8080" 2>/dev/null && echo "$a"; done; true';
+    'for a in "$@"; do (timeout 2 bash -c "</dev/tcp/$a/8080" 2>/dev/null && echo "$a") & done; wait; true';
   const inside = ["nsenter", "--target", pid, "--net", "bash", "-c", script, "try", ...addresses];
   const { stdout, exitCode } = await run(inside);
   expect(exitCode).toBe(0);
